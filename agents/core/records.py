@@ -1,0 +1,154 @@
+"""What passes between the loop, an agent and an engine, and what an episode leaves behind.
+
+Records are frozen; problems of a model are data in them. Nothing here knows a tokenizer or a file.
+"""
+
+import random
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from mirrormatch.games.core.game import Game
+from mirrormatch.games.core.records import Action, Observation, Outcome, Problem
+from mirrormatch.seeds import derive
+
+EPISODE_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sampling:
+    """How tokens are drawn. Train with `top_p = 1` and `top_k = 0`: the log-probs are those of the full distribution."""
+
+    max_tokens: int = 256
+    temperature: float = 1.0  # 0: the most probable token
+    top_p: float = 1.0
+    top_k: int = 0  # 0: off
+    stop: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """What an engine generated for one prompt.
+
+    Attributes:
+        token_ids: as sampled, the end-of-turn token included.
+        logprobs: one per id, natural log, of `softmax(logits / temperature)` before top_p and top_k.
+        text: decoded, without the end-of-turn token.
+        finish: "stop" at an end-of-turn token or stop string, "length" at the token budget.
+        adapter: content hash of the adapter that generated it; None for the base model.
+    """
+
+    token_ids: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    text: str
+    finish: Literal["stop", "length"]
+    adapter: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One reply of one role, a move or not.
+
+    Attributes:
+        role: who acted.
+        observation: what it was shown.
+        reply: what it replied, raw.
+        thinking: the private part of the reply.
+        action: the move, in the game's notation; None with a problem.
+        problem: why it was no move; None with an action.
+        prompt_ids: the prompt in tokens, for agents that have any.
+        completion: the reply in tokens, for agents that have any.
+    """
+
+    role: int
+    observation: Observation
+    reply: str
+    thinking: str
+    action: Action | None
+    problem: Problem | None
+    prompt_ids: tuple[int, ...] | None = None
+    completion: Completion | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """One finished game.
+
+    Attributes:
+        seats: the agents' specs, by role.
+        deal: what chance did, in order. With `seed` it makes the episode repeatable.
+        turns: every reply in order, those that were no moves included.
+        returns: per role, in the game's own unit.
+        outcome: per role.
+        forfeited_by: the role that failed to make a move, if one did; the game's forfeit table gave the returns.
+    """
+
+    schema: int = EPISODE_SCHEMA
+    game: str
+    version: int
+    seed: int
+    seats: tuple[str, ...]
+    deal: tuple[Action, ...]
+    turns: tuple[Turn, ...]
+    returns: tuple[float, ...]
+    outcome: tuple[Outcome, ...]
+    forfeited_by: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What an agent is given when it is to act: its view, never the state.
+
+    Attributes:
+        game: the rules.
+        view: all that the role may know, as the game defines it.
+        observation: the same in words.
+        past: this role's own earlier turns, oldest first.
+        problem: what was wrong with its last reply, when it is asked again.
+        seed: for this decision alone.
+    """
+
+    game: Game[Any, Any]
+    view: Any
+    observation: Observation
+    past: tuple[Turn, ...] = ()
+    problem: Problem | None = None
+    seed: int = 0
+
+    def rng(self) -> random.Random:
+        """A generator for this decision alone."""
+        return random.Random(derive(self.seed, "agent"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What an agent answered.
+
+    Attributes:
+        answer: the delimited answer, for the game to parse, or why there is none.
+        text: the whole reply, raw.
+        thinking: its private part.
+        prompt_ids: see `Turn`.
+        completion: see `Turn`.
+    """
+
+    answer: str | Problem
+    text: str
+    thinking: str = ""
+    prompt_ids: tuple[int, ...] | None = None
+    completion: Completion | None = None
+
+
+class Agent(Protocol):
+    """Who sits in a seat.
+
+    Attributes:
+        spec: what to write on the command line to get this agent.
+        patience: how often it is asked again after a reply that is no move; None without end (for people).
+    """
+
+    spec: str
+    patience: int | None
+
+    async def act(self, decision: Decision) -> Reply:
+        """The reply to one decision."""
+        ...

@@ -1,0 +1,36 @@
+"""Mistakes that a user can make, each told in one line.
+
+Nothing here knows games or models. The command line turns every `UserError` into one line on stderr and exit code 2;
+whatever else escapes is a fault of ours and keeps its traceback.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+
+class UserError(Exception):
+    """The user gave something that can't be used: a name, a value, a file."""
+
+
+class UnknownName(UserError, LookupError):
+    """A name that isn't registered.
+
+    Args:
+        kind: what was looked up, for example `"game"`.
+        given: the name as given.
+        allowed: the names that exist.
+        hint: a command that lists them.
+    """
+
+    def __init__(self, kind: str, given: str, allowed: Iterable[str], hint: str = "") -> None:
+        names = sorted(allowed)
+        self.given = given
+        super().__init__(
+            f"unknown {kind} {given!r}{did_you_mean(given, names)}; there are: {', '.join(names)}{hint and f' ({hint})'}"
+        )
+
+
+def did_you_mean(given: str, allowed: Iterable[str]) -> str:
+    """`", did you mean 'x'?"` with the nearest allowed name, or nothing where none is near."""
+    near = difflib.get_close_matches(given, list(allowed), n=1, cutoff=0.5)
+    return f", did you mean {near[0]!r}?" if near else ""

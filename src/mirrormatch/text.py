@@ -1,0 +1,21 @@
+"""Text that nobody vouches for, made safe to show.
+
+A model's reply, a file's content and a person's typing may hold terminal escapes, direction marks or half a character.
+"""
+
+import re
+
+_ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_]?)")
+# C0 but tab and newline, DEL and C1, zero-width and direction marks, line separators, lone surrogates.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """The text without terminal escapes, control characters and invisible marks; newlines and tabs stay."""
+    return _CONTROLS.sub("", _ESCAPES.sub("", text))
+
+
+def one_line(text: str, limit: int) -> str:
+    """The printable text on one line, cut to `limit` characters with an ellipsis."""
+    line = " ".join(printable(text).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
