@@ -12,7 +12,7 @@ _OPEN = ("bet", "check")
 _FACING = ("call", "fold")
 # moves so far -> legal moves; everything that isn't listed is over
 _LEGAL = {(): _OPEN, ("check",): _OPEN, ("bet",): _FACING, ("check", "bet"): _FACING}
-_PASS = {_OPEN: "check", _FACING: "fold"}
+_PASS: dict[tuple[Action, ...], Action] = {_OPEN: "check", _FACING: "fold"}
 _SPELLINGS = {"check": "check", "bet": "bet", "call": "call", "fold": "fold", "bet 1": "bet", "call 1": "call"}
 
 
@@ -34,9 +34,9 @@ class View(NamedTuple):
 class KuhnPoker(Game[Deal, View]):
     """The smallest poker: three cards, one bet.
 
-    Each player antes 1 chip and is dealt one of J, Q, K. The first player checks or bets 1 chip; after a check the second
-    player may bet too. A bet is called (1 chip) or folded. After two checks or a call the higher card takes the pot: +-1
-    after checks or a fold, +-2 after a call. With best play the first player loses 1/18 of a chip a game.
+    Each player antes 1 chip and is dealt one of J, Q, K. The first player checks or bets 1 chip; after a check the
+    second player may bet too. A bet is called (1 chip) or folded. After two checks or a call the higher card takes the
+    pot: +-1 after checks or a fold, +-2 after a call. With best play the first player loses 1/18 of a chip a game.
     """
 
     info = Info(
@@ -58,12 +58,12 @@ class KuhnPoker(Game[Deal, View]):
         return tuple((c, 1 / len(left)) for c in left)
 
     def legal(self, state: Deal) -> tuple[Action, ...]:
-        return _LEGAL.get(state.moves, ())
+        return _LEGAL.get(state.moves, ()) if len(state.cards) == 2 else ()
 
     def apply(self, state: Deal, action: Action) -> Deal:
         cards, moves = state
         if len(cards) < 2:
-            if action not in CARDS or action in cards:
+            if action not in tuple(CARDS) or action in cards:
                 raise ValueError(f"{action!r} is not a card left in the deck beside {cards!r}")
             return Deal(cards + action, moves)
         if action not in _LEGAL.get(moves, ()):
@@ -92,7 +92,7 @@ class KuhnPoker(Game[Deal, View]):
         return _rendered(view)
 
     def notation(self, state: Deal) -> dict[str, Action]:
-        legal = _LEGAL.get(state.moves)
+        legal = self.legal(state)
         return {**_SPELLINGS, "pass": _PASS[legal]} if legal else _SPELLINGS
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
@@ -116,7 +116,8 @@ def _rendered(view: View) -> str:
     seats = ("first", "second")
     said = "; ".join(f"{seats[k % 2]} {move}" for k, move in enumerate(view.moves)) or "none"
     pot = 2 + sum(move in ("bet", "call") for move in view.moves)
-    return f"You are the {seats[view.role]} player. Your card is {view.card or 'not dealt yet'}.\nMoves: {said}. Pot: {pot}."
+    card = view.card or "not dealt yet"
+    return f"You are the {seats[view.role]} player. Your card is {card}.\nMoves: {said}. Pot: {pot}."
 
 
 GAME = KuhnPoker()

@@ -63,11 +63,11 @@ class View(NamedTuple):
 class SimpleNegotiation(Game[Table, View]):
     """Two traders with private values swap wood, stone and gold.
 
-    Each trader starts with 1 to 4 units of each good, which both see, and values a unit of each at 1 to 5, which only the
-    owner knows. They move in turn, four times each: `offer 2 wood -> 1 gold` proposes to give 2 wood and get 1 gold and
-    replaces any offer that waits; `accept` and `deny` answer the other's waiting offer; `say` only talks. Words for the other
-    may follow any move after a bar: `deny | too little`. A trader's gain is the change of the value of its goods by its own
-    values; its return is its gain less the other's.
+    Each trader starts with 1 to 4 units of each good, which both see, and values a unit of each at 1 to 5, which only
+    the owner knows. They move in turn, four times each: `offer 2 wood -> 1 gold` proposes to give 2 wood and get 1 gold
+    and replaces any offer that waits; `accept` and `deny` answer the other's waiting offer; `say` only talks. Words for
+    the other may follow any move after a bar: `deny | too little`. A trader's gain is the change of the value of its
+    goods by its own values; its return is its gain less the other's.
     """
 
     info = Info(
@@ -123,8 +123,9 @@ class SimpleNegotiation(Game[Table, View]):
     def render(self, view: View) -> str:
         if not view.values:
             return "The goods are not dealt yet."
+        turn = min(len(view.moves) + 1, MAX_TURNS)
         lines = [
-            f"You are the {self.info.roles[view.role]} player. Turn {min(len(view.moves) + 1, MAX_TURNS)} of {MAX_TURNS}.",
+            f"You are the {self.info.roles[view.role]} player. Turn {turn} of {MAX_TURNS}.",
             f"Your values: {_spelled(view.values)}. Your gain: {view.gain}.",
             f"You have: {_spelled(view.stocks[view.role])}. Other has: {_spelled(view.stocks[1 - view.role])}.",
         ]
@@ -140,7 +141,7 @@ class SimpleNegotiation(Game[Table, View]):
         return move if isinstance(move, Problem) else _written(move)
 
     def sample(self, view: View, legal: tuple[Action, ...] | None, rng: random.Random) -> Action:
-        """Answers a waiting offer at random, otherwise offers one to two units of one good for one to two of another."""
+        """Answers a waiting offer at random, or offers one to two units of one good for one to two of another."""
         if view.open_offer is not None and rng.random() < 0.5:
             return rng.choice(("accept", "deny"))
         mine, others = view.stocks[view.role], view.stocks[1 - view.role]
@@ -240,7 +241,7 @@ def _read_offer(said: str) -> Offer | Problem:
 def _read_amounts(said: str) -> Amounts | None:
     """Units per good, or None where anything but amounts is said or a good is named twice."""
     found = _AMOUNT.findall(said)
-    rest = _SEPARATORS.sub("", _AMOUNT.sub("", said))
+    rest = _SEPARATORS.sub("", _AMOUNT.sub(" ", said))
     names = [good for _, good in found]
     if rest or not found or len(set(names)) < len(names):
         return None
