@@ -1,0 +1,159 @@
+"""Batched generation with a transformers causal language model and its KV cache.
+
+Equal prompts are read once. Rows that have finished leave the batch. Nothing here knows adapters, text or requests' owners.
+B rows, T tokens of prompt, V tokens of vocabulary.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+
+from mirrormatch.agents.core.records import Sampling
+from mirrormatch.agents.core.sampling import Rules, draw, uniforms
+
+COMPACT_BELOW = 0.75  # a batch is made smaller when fewer of its rows are still writing
+
+
+class Request(NamedTuple):
+    """One prompt to continue."""
+
+    prompt_ids: tuple[int, ...]
+    sampling: Sampling
+    seed: int
+
+
+@dataclass(slots=True)
+class Written:
+    """What one row has written so far."""
+
+    ids: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    finish: str | None = None
+
+
+@torch.inference_mode()
+def generate(
+    model: Any,
+    requests: Sequence[Request],
+    *,
+    end_ids: frozenset[int],
+    pad_id: int,
+    has_stop: Callable[[list[int], tuple[str, ...]], bool],
+) -> list[Written]:
+    """Continues every prompt until an end token, a stop string or its token budget.
+
+    Args:
+        model: a causal language model in eval mode.
+        requests: the prompts.
+        end_ids: tokens that end a row.
+        pad_id: any token; it is masked.
+        has_stop: whether the ids, as text, hold one of the stop strings.
+    """
+    written = [Written() for _ in requests]
+    logits_BV, cache, mask_BT = _prefill(model, requests, pad_id)
+    device = logits_BV.device
+    rows = list(range(len(requests)))  # batch row -> request
+    rules = _rules(requests, device)
+    seeds_B = np.array([r.seed for r in requests], dtype=np.uint64)
+    for step in range(max(r.sampling.max_tokens for r in requests)):
+        drawn = draw(logits_BV, rules, torch.from_numpy(uniforms(seeds_B, step)).to(device))
+        ids_B, logp_B = drawn.ids_B.tolist(), drawn.logp_B.tolist()
+        for row, token, logp in zip(rows, ids_B, logp_B, strict=True):
+            if written[row].finish is None:
+                _write(written[row], token, logp, requests[row].sampling, end_ids, has_stop)
+        writing = [k for k, row in enumerate(rows) if written[row].finish is None]
+        if not writing:
+            break
+        next_B = drawn.ids_B
+        if len(writing) < COMPACT_BELOW * len(rows):
+            kept_B = torch.tensor(writing, device=device)
+            cache.batch_select_indices(kept_B)
+            mask_BT, next_B, rules = mask_BT[kept_B], next_B[kept_B], rules.rows(kept_B)
+            seeds_B, rows = seeds_B[writing], [rows[k] for k in writing]
+        mask_BT = torch.cat([mask_BT, mask_BT.new_ones(len(rows), 1)], dim=1)
+        logits_BV = _next_logits(model, next_B, mask_BT, cache)
+    return written
+
+
+@torch.inference_mode()
+def continuation_logprobs(
+    model: Any, pairs: Sequence[tuple[tuple[int, ...], tuple[int, ...]]], *, pad_id: int
+) -> list[tuple[float, ...]]:
+    """The log-probabilities, at temperature 1, of each continuation after its prompt, one per continuation id."""
+    length = max(len(p) + len(c) for p, c in pairs)
+    device = next(model.parameters()).device
+    ids_BT = torch.full((len(pairs), length), pad_id, dtype=torch.long)
+    for k, (prompt, continuation) in enumerate(pairs):
+        ids_BT[k, : len(prompt) + len(continuation)] = torch.tensor([*prompt, *continuation])
+    ids_BT = ids_BT.to(device)
+    most = max(len(c) for _, c in pairs)
+    place_BC = torch.tensor([[min(len(p) + k, length - 1) for k in range(most)] for p, _ in pairs], device=device)
+    hidden_BTD = model.get_decoder()(input_ids=ids_BT, use_cache=False).last_hidden_state
+    before_BCD = hidden_BTD.gather(1, (place_BC - 1)[..., None].expand(-1, -1, hidden_BTD.shape[-1]))
+    logp_BCV = torch.log_softmax(model.get_output_embeddings()(before_BCD).float(), dim=-1)
+    logp_BC = logp_BCV.gather(-1, ids_BT.gather(1, place_BC)[..., None])[..., 0].tolist()
+    return [tuple(row[: len(c)]) for row, (_, c) in zip(logp_BC, pairs, strict=True)]
+
+
+def _prefill(model: Any, requests: Sequence[Request], pad_id: int) -> tuple[Tensor, Any, Tensor]:
+    """Reads every different prompt once: next-token logits, cache and mask, with one row per request."""
+    order = {ids: k for k, ids in enumerate(dict.fromkeys(r.prompt_ids for r in requests))}
+    length = max(map(len, order))
+    device = next(model.parameters()).device
+    ids_BT = torch.tensor([[pad_id] * (length - len(ids)) + list(ids) for ids in order], device=device)
+    mask_BT = torch.tensor([[0] * (length - len(ids)) + [1] * len(ids) for ids in order], device=device)
+    cache = DynamicCache(config=model.config)
+    out = model(
+        input_ids=ids_BT,
+        attention_mask=mask_BT,
+        position_ids=(mask_BT.cumsum(-1) - 1).clamp(min=0),
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    )
+    row_B = torch.tensor([order[r.prompt_ids] for r in requests], device=device)
+    cache.batch_select_indices(row_B)
+    return out.logits[row_B, -1], cache, mask_BT[row_B]
+
+
+def _next_logits(model: Any, ids_B: Tensor, mask_BT: Tensor, cache: Any) -> Tensor:
+    out = model(
+        input_ids=ids_B[:, None],
+        attention_mask=mask_BT,
+        position_ids=(mask_BT.sum(-1) - 1)[:, None],
+        past_key_values=cache,
+        use_cache=True,
+    )
+    logits: Tensor = out.logits[:, -1]
+    return logits
+
+
+def _rules(requests: Sequence[Request], device: torch.device) -> Rules:
+    sampled = [r.sampling for r in requests]
+    return Rules(
+        torch.tensor([s.temperature for s in sampled], dtype=torch.float32, device=device),
+        torch.tensor([s.top_k for s in sampled], device=device),
+        torch.tensor([s.top_p for s in sampled], dtype=torch.float32, device=device),
+        any(s.top_k > 0 or s.top_p < 1 for s in sampled),
+    )
+
+
+def _write(
+    row: Written,
+    token: int,
+    logp: float,
+    sampling: Sampling,
+    end_ids: frozenset[int],
+    has_stop: Callable[[list[int], tuple[str, ...]], bool],
+) -> None:
+    row.ids.append(token)
+    row.logprobs.append(logp)
+    if token in end_ids or (sampling.stop and has_stop(row.ids, sampling.stop)):
+        row.finish = "stop"
+    elif len(row.ids) >= sampling.max_tokens:
+        row.finish = "length"
