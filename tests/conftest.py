@@ -1,0 +1,54 @@
+"""What holds for the whole suite: no network, one thread, repeatable examples."""
+
+import os
+
+# Read by the libraries when they are imported, so these stand before every other import.
+os.environ.update(
+    HF_HUB_OFFLINE="1",
+    HF_HUB_DISABLE_TELEMETRY="1",
+    TRL_EXPERIMENTAL_SILENCE="1",
+    TOKENIZERS_PARALLELISM="false",
+    OMP_NUM_THREADS="1",  # tiny tensors: more threads only wait for each other
+)
+
+import ipaddress
+import socket
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import settings
+
+LOOKUPS = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
+CONNECTIONS = ("socket.connect", "socket.sendto", "socket.sendmsg")
+
+
+class NetworkBlocked(RuntimeError):
+    """A test reached for another machine. No OSError, which libraries take for bad weather and try again."""
+
+
+def no_network(event: str, args: tuple[Any, ...]) -> None:
+    """An audit hook: every connection in this process passes it, whichever library makes it."""
+    if event in LOOKUPS:
+        require_loopback(args[0])
+    elif event in CONNECTIONS and args[0].family != socket.AF_UNIX and args[1] is not None:
+        require_loopback(args[1][0])
+
+
+def require_loopback(host: str | bytes | None) -> None:
+    name = host.decode() if isinstance(host, bytes) else host or "localhost"
+    try:
+        allowed = name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        allowed = False
+    if not allowed:
+        raise NetworkBlocked(f"tests run without a network, but {name!r} was asked for")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write-golden", action="store_true", help="write the golden transcripts anew (see the test)")
+
+
+sys.addaudithook(no_network)
+settings.register_profile("suite", deadline=None, derandomize=True, database=None)
+settings.load_profile("suite")
