@@ -12,7 +12,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mirrormatch.agents.core.records import EPISODE_SCHEMA, Completion, Episode, Turn
+from mirrormatch.agents.core.records import Completion, Episode, Turn
 from mirrormatch.errors import UserError
 from mirrormatch.games.core.records import Action, Observation, Outcome, Problem, ProblemKind
 
@@ -103,7 +103,7 @@ def to_json(episode: Episode, tokens: bool = False) -> str:
             reply ended and its number of tokens remain.
     """
     line = EpisodeLine(
-        schema=EPISODE_SCHEMA,
+        schema=1,
         game=episode.game,
         version=episode.version,
         seed=episode.seed,
