@@ -181,14 +181,16 @@ def bootstrap(
 def sign_flip(sums_C: _Floats, *, seed: int, num_resamples: int = NUM_RESAMPLES) -> float:
     """Two-sided p of the hypothesis that each cluster's change is as likely with the other sign (Fisher 1935, ch. 3).
 
-    All sign patterns are tried when there are no more of them than resamples; otherwise random ones, the observed one
-    counted among them (Phipson, Smyth 2010), so that p is never 0.
+    All sign patterns are tried when there are no more of them than resamples (for changes of 0 or 1 that is McNemar's
+    exact test); otherwise random ones, the observed one counted among them (Phipson, Smyth 2010), so that p is never 0.
+    Clusters that didn't change have no sign and no say.
 
     Args:
         sums_C: the sum of each cluster's changes.
         seed: of this test alone.
         num_resamples: how many random patterns.
     """
+    sums_C = sums_C[sums_C != 0]
     observed = abs(float(sums_C.sum()))
     least = observed - _ROUNDING * max(1.0, float(np.abs(sums_C).sum()))
     num_clusters = len(sums_C)
