@@ -40,11 +40,20 @@ class Benchmark(Protocol):
         name: the name of its file.
         description: one line.
         tasks: what it reports, one accuracy each; no other benchmark has a task of that name.
+        extra: the optional extra that must be installed for it; None where the plain package is enough.
     """
 
-    name: str
-    description: str
-    tasks: tuple[str, ...]
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def tasks(self) -> tuple[str, ...]: ...
+
+    @property
+    def extra(self) -> str | None: ...
 
     def items(self, seed: int, n: int) -> list[Item]:
         """`n` items of every task, no question twice; fewer only where a task has no more of them."""
@@ -55,7 +64,7 @@ class Benchmark(Protocol):
         ...
 
 
-def majority(items: Sequence[Item]) -> float:
-    """The accuracy of giving one and the same answer to all these items, the best there is. Denominator: the items."""
-    ((_, most),) = Counter(item.answer.casefold() for item in items).most_common(1)
-    return most / len(items)
+def majority(answers: Sequence[str]) -> float:
+    """The accuracy of giving one and the same answer every time, the best there is. Denominator: all these answers."""
+    ((_, most),) = Counter(answer.casefold() for answer in answers).most_common(1)
+    return most / len(answers)
