@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -62,7 +63,7 @@ class Typed:
         return self._lines.pop(0)
 
 
-def played(game: Game[object, object], agents: Sequence[Agent], seed: int = 0) -> Episode:
+def played(game: Game[Any, Any], agents: Sequence[Agent], seed: int = 0) -> Episode:
     return asyncio.run(play(game, agents, seed))
 
 
