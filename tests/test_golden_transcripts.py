@@ -73,7 +73,7 @@ def write(path: Path, now: str) -> None:
     before = path.read_text() if path.exists() else ""
     if now != before:
         assert now.splitlines()[0] != before.partition("\n")[0], (
-            f"{path.stem} has changed: raise its info.version first"
+            f"{path.stem} has changed: raise info.version first"
         )
         path.write_text(now)
 
@@ -92,7 +92,7 @@ def test_every_golden_transcript_is_of_a_game() -> None:
 
 def test_a_changed_game_is_not_written_under_the_old_version(tmp_path: Path) -> None:
     (path := tmp_path / "game.txt").write_text("game, version 1\n\nold rules\n")
-    with pytest.raises(AssertionError, match=r"raise its info\.version first"):
+    with pytest.raises(AssertionError, match=r"raise info\.version first"):
         write(path, "game, version 1\n\nnew rules\n")
 
 
