@@ -77,11 +77,10 @@ class Boxed(Prompt):
 
 def _split(reply: str) -> tuple[str, str]:
     """Reasoning and the visible rest. Reasoning that was opened and never closed leaves nothing visible."""
-    before, close, after = reply.rpartition(_CLOSE)
-    if close:
-        return before.replace(_OPEN, "").replace(_CLOSE, "").strip(), after
-    visible, opened, unfinished = reply.partition(_OPEN)
-    return unfinished.strip(), "" if opened else visible
+    finished, _, after = reply.rpartition(_CLOSE)
+    visible, opened, unfinished = after.partition(_OPEN)
+    thinking = (finished + unfinished).replace(_OPEN, "").replace(_CLOSE, "").strip()
+    return thinking, "" if opened else visible
 
 
 def _boxes(text: str) -> Iterator[str]:
