@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mirrormatch import agents, prompts
+from mirrormatch.agents.core.engine import Engine
 from mirrormatch.agents.core.llm import LLMAgent
 from mirrormatch.agents.core.records import Agent, Sampling
 from mirrormatch.errors import UnknownName, UserError
@@ -73,7 +74,13 @@ def model_agent(
     spec = parse_spec(spec) if isinstance(spec, str) else spec
     if spec.kind in agents.registry.names():
         raise UserError(f"{spec.text!r} is not a language model: this needs one, like nano or hf:PATH_OR_ID")
-    kind, target = ("hf", str(NANO_PATH)) if spec.kind == NANO else (spec.kind, spec.target)
-    engine = agents.engines.get(kind)(target)
+    engine = engine_of(spec)
     adapter = engine.load(Path(spec.adapter)) if spec.adapter else None
     return LLMAgent(spec.text, engine, prompts.get(prompt, settings), sampling or Sampling(), adapter)
+
+
+def engine_of(spec: Spec) -> Engine:
+    """The engine of a model's spec, without its adapter."""
+    kind, target = ("hf", str(NANO_PATH)) if spec.kind == NANO else (spec.kind, spec.target)
+    engine: Engine = agents.engines.get(kind)(target)
+    return engine

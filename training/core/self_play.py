@@ -1,0 +1,106 @@
+"""Makes a step's experience: the current policy plays itself in every seat."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from mirrormatch import games, prompts
+from mirrormatch.agents.core import adapters
+from mirrormatch.agents.core.engine import Engine
+from mirrormatch.agents.core.episodes import to_json
+from mirrormatch.agents.core.llm import LLMAgent
+from mirrormatch.agents.core.loop import play
+from mirrormatch.agents.core.records import Episode, Sampling
+from mirrormatch.files import write_text
+from mirrormatch.seeds import derive
+from mirrormatch.training.core import metrics
+from mirrormatch.training.core.bridge import Learnable
+from mirrormatch.training.core.config import RunConfig
+from mirrormatch.training.core.estimator import Estimator, State
+from mirrormatch.training.core.rows import rows
+from mirrormatch.training.core.run_folder import RunFolder
+from mirrormatch.training.core.trajectories import trajectories
+
+
+class SelfPlay:
+    """Plays with the newest adapter and turns the episodes into rows.
+
+    Args:
+        config: the run's settings.
+        engine: what generates.
+        estimator: owns the baselines.
+        folder: the run's.
+        save_adapter: writes the trained adapter as it is now into a folder.
+        base: name and fingerprint of the base model, for the adapters' cards.
+    """
+
+    def __init__(
+        self,
+        config: RunConfig,
+        engine: Engine,
+        estimator: Estimator,
+        folder: RunFolder,
+        save_adapter: Callable[[Path], None],
+        base: tuple[str, str],
+    ) -> None:
+        self._config = config
+        self._engine = engine
+        self._estimator = estimator
+        self._folder = folder
+        self._save_adapter = save_adapter
+        self._base = base
+        self.measured: metrics.Metrics = {}  # of the newest step
+
+    def __call__(self, step: int) -> Learnable:
+        """The experience of step number `step`, counted from 0."""
+        began = time.perf_counter()
+        agent = self.agent(step)
+        episodes = asyncio.run(self._episodes(agent, step))
+        write_text(self._folder.episodes(step), "".join(f"{to_json(e)}\n" for e in episodes))
+        learnable, num_tokens = self._learnable(episodes)
+        play_s = time.perf_counter() - began
+        self.measured = {
+            **metrics.of_play(episodes, self._estimator.state()),
+            "time/play_s": play_s,
+            "tokens_per_s": num_tokens / play_s,
+        }
+        return learnable
+
+    def agent(self, step: int) -> LLMAgent:
+        """The policy after `step` steps, as it is now, in the shape in which it plays."""
+        folder = self._folder.adapter(step)
+        self._save_adapter(folder)
+        adapters.write_card(folder, *self._base)
+        if step and (step - 1) % self._config.keep_adapters:
+            self._folder.drop_adapter(step - 1)
+        return LLMAgent(
+            spec=f"{self._config.model}+{folder}",
+            engine=self._engine,
+            prompt=prompts.get(self._config.prompt, self._config.prompts),
+            sampling=Sampling(max_tokens=self._config.play.max_tokens, temperature=self._config.play.temperature),
+            adapter=self._engine.load(folder),
+            patience=self._config.play.patience,
+        )
+
+    def estimator_state(self) -> State:
+        """The baselines, to be saved."""
+        return self._estimator.state()
+
+    async def _episodes(self, agent: LLMAgent, step: int) -> Sequence[Episode]:
+        names = self._config.play.games
+        return await asyncio.gather(
+            *(
+                play(game, [agent] * len(game.info.roles), derive(self._config.seed, "train", step, k))
+                for k in range(self._config.play.episodes)
+                for game in [games.get(names[k % len(names)])]
+            )
+        )
+
+    def _learnable(self, episodes: Sequence[Episode]) -> tuple[Learnable, int]:
+        batch = [t for e in episodes for t in trajectories(e, self._config.play.reward)]
+        discount = self._config.estimator.turn_discount
+        advantages = self._estimator(batch)
+        made = [row for t, a in zip(batch, advantages, strict=True) for row in rows(t, a, discount)]
+        num_tokens = sum(len(m.completion.token_ids) for t in batch for m in t.moves)
+        return Learnable(made, len(batch)), num_tokens

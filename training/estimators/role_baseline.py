@@ -1,0 +1,33 @@
+"""Role-conditioned advantage estimation (RAE): SPIRAL, Liu et al. 2025, section 3.3, equations 4 and 5."""
+
+from collections.abc import Sequence
+
+from mirrormatch.training.core.estimator import MovingAverages, State
+from mirrormatch.training.core.trajectories import Trajectory
+
+
+class RoleBaseline:
+    """A = R - b(game, role), with b a moving average of that role's returns.
+
+    The seats of a game are unequal: without a baseline of its own, a role that loses on average is taught that whatever
+    it did was wrong. We differ from SPIRAL in the order: b is read before R enters it, so that A is not shrunk
+    by its own return.
+
+    Args:
+        decay: of the moving average, per trajectory; 0.95 in SPIRAL.
+    """
+
+    def __init__(self, decay: float) -> None:
+        self._baselines = MovingAverages(decay)
+
+    def __call__(self, batch: Sequence[Trajectory]) -> list[float]:
+        return [t.reward - self._baselines.read_then_update(f"{t.game}/{t.role}", t.reward) for t in batch]
+
+    def state(self) -> State:
+        return self._baselines.state()
+
+    def restore(self, state: State) -> None:
+        self._baselines.restore(state)
+
+
+ESTIMATOR = RoleBaseline
