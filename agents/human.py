@@ -4,11 +4,7 @@ It knows lines and nothing of colours: a richer screen is another `Terminal`. It
 state. Reading blocks the event loop, on purpose: there is one keyboard, so questions must not interleave.
 """
 
-import contextlib
-import signal
 import sys
-import threading
-from collections.abc import Iterator
 from typing import Any, Protocol
 
 from mirrormatch.agents.core.factory import without_argument
@@ -103,27 +99,11 @@ def read_line() -> str:
 
     Raises:
         EOFError: there is none.
-        KeyboardInterrupt: Ctrl-C, at once.
     """
-    with _interruptible():
-        line = sys.stdin.readline()
+    line = sys.stdin.readline()
     if not line:
         raise EOFError
     return line.rstrip("\r\n")
-
-
-@contextlib.contextmanager
-def _interruptible() -> Iterator[None]:
-    """Lets Ctrl-C raise while a line is awaited: asyncio's handler would only cancel the task after the line."""
-    handler = signal.getsignal(signal.SIGINT)
-    if not callable(handler) or threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
 
 
 def _say(text: str) -> None:
