@@ -1,0 +1,62 @@
+"""`mirrormatch eval games`: an agent against `random` and `optimal` in every game."""
+
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from mirrormatch.commands.core.match_table import show, warn
+from mirrormatch.commands.core.output import print_json
+from mirrormatch.commands.core.parser import SPEC_HELP, Parser, add_json, add_seed, at_least
+from mirrormatch.commands.match import NUM_EPISODES, played
+from mirrormatch.games.core.records import Info
+
+if TYPE_CHECKING:
+    from mirrormatch.evals.core.arena import MatchResult
+
+
+def configure(parser: Parser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument("spec", metavar="SPEC", help=SPEC_HELP)
+    parser.add_argument(
+        "--games", nargs="+", metavar="GAME", help="only these (default: all of 'mirrormatch list games')"
+    )
+    parser.add_argument(
+        "--episodes",
+        type=at_least(1),
+        default=NUM_EPISODES,
+        metavar="N",
+        help=f"against each opponent in each game (default {NUM_EPISODES})",
+    )
+    add_seed(parser)
+    add_json(parser)
+
+
+def run(options: Namespace) -> int:
+    """Plays and prints, each match as soon as it is over."""
+    from mirrormatch import games
+
+    chosen = [games.get(name) for name in options.games or games.names()]
+    results = list["MatchResult"]()
+    for game in chosen:
+        for opponent in _opponents(game.info):
+            result = played(game, [options.spec, *opponent], options.episodes, options.seed)
+            results.append(result)
+            warn(result)
+            if not options.json:
+                show(result)
+    if options.json:
+        print_json(_json(options.spec, results))
+    return 0
+
+
+def _opponents(info: Info) -> list[list[str]]:
+    """Who sits opposite, one match each: in a game for one, nobody."""
+    if len(info.roles) == 1:
+        return [[]]
+    return [["random"], ["optimal"]] if info.solver is not None else [["random"]]
+
+
+def _json(spec: str, results: list["MatchResult"]) -> str:
+    from mirrormatch.evals.core.arena import GamesScores
+
+    scores = GamesScores(spec=spec, matches=tuple(r.scores for r in results))
+    return scores.model_dump_json(by_alias=True, indent=2)
