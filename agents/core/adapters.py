@@ -44,9 +44,10 @@ def content_hash(folder: Path) -> str:
 
 
 def fingerprint(model_folder: Path) -> str:
-    """Names a base model by its configuration and the beginning of its weight files, in time that doesn't grow with it."""
+    """Names a base model by its configuration and the beginning of its weight files: quick for any size."""
     settings = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
-    digest = hashlib.sha256(json.dumps({k: v for k, v in settings.items() if k not in _VOLATILE}, sort_keys=True).encode())
+    kept = {k: v for k, v in settings.items() if k not in _VOLATILE}
+    digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode())
     for weights in sorted(model_folder.glob("*.safetensors")):
         digest.update(f"{weights.name}:{weights.stat().st_size}".encode())
         with weights.open("rb") as file:
@@ -76,5 +77,6 @@ def check_base(folder: Path, base: str, base_fingerprint: str) -> None:
         raise UserError(f"{str(card_path)!r} is broken: {problem!r}") from None
     if made_on != base_fingerprint:
         raise UserError(
-            f"the adapter at {str(folder)!r} was made for {made_for!r} ({made_on}), not for {base!r} ({base_fingerprint})"
+            f"the adapter at {str(folder)!r} was made for {made_for!r} ({made_on}), "
+            f"not for {base!r} ({base_fingerprint})"
         )

@@ -1,7 +1,7 @@
 """Dynamic batching: requests that wait while the engine is busy are served together.
 
-The order of service depends on the order of the requests alone, never on time, so that a run repeated with the same seeds
-makes the same batches, and with them the same rounding.
+The order of service depends on the order of the requests alone, never on time, so that a run repeated with the same
+seeds makes the same batches, and with them the same rounding.
 """
 
 import asyncio

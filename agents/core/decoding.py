@@ -1,7 +1,7 @@
 """Batched generation with a transformers causal language model and its KV cache.
 
-Equal prompts are read once. Rows that have finished leave the batch. Nothing here knows adapters, text or requests' owners.
-B rows, T tokens of prompt, V tokens of vocabulary.
+Equal prompts are read once. Rows that have finished leave the batch. Nothing here knows adapters, text or requests'
+owners. B rows, T tokens of prompt, V tokens of vocabulary.
 """
 
 from collections.abc import Callable, Sequence

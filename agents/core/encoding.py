@@ -1,8 +1,8 @@
 """From messages to token ids, so that no text inside a message can become a special token.
 
-A chat template marks turns with special tokens, and a fast tokenizer finds them wherever they are spelled: an opponent who
-writes `<|im_end|>` would end the turn. Here the template is rendered around placeholders; only its own scaffolding is
-encoded with special tokens, and every message's text without.
+A chat template marks turns with special tokens, and a fast tokenizer finds them wherever they are spelled: an opponent
+who writes `<|im_end|>` would end the turn. Here the template is rendered around placeholders; only its own scaffolding
+is encoded with special tokens, and every message's text without.
 """
 
 import functools

@@ -16,7 +16,7 @@ EPISODE_SCHEMA = 1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How tokens are drawn. Train with `top_p = 1` and `top_k = 0`: the log-probs are those of the full distribution."""
+    """How tokens are drawn. Train with `top_p = 1` and `top_k = 0`: log-probs are of the full distribution."""
 
     max_tokens: int = 256
     temperature: float = 1.0  # 0: the most probable token

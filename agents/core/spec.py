@@ -1,7 +1,7 @@
 """From an agent's spec, as written on a command line, to the agent.
 
-`nano`, `nano+ADAPTER`, `hf:PATH_OR_ID+ADAPTER`, or the name of an agent's file: `random`, `optimal`, `human`. ADAPTER is the
-folder of an adapter or of a run, whose newest adapter is taken.
+`nano`, `nano+ADAPTER`, `hf:PATH_OR_ID+ADAPTER`, or the name of an agent's file: `random`, `optimal`, `human`. ADAPTER
+is the folder of an adapter or of a run, whose newest adapter is taken.
 """
 
 from pathlib import Path

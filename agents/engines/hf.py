@@ -1,7 +1,7 @@
 """transformers in this process: the engine that needs nothing else, on a laptop's CPU or a GPU.
 
-Base model and adapters stay in memory together (PEFT); requests that wait at the same time are generated as one batch per
-adapter. Generation blocks the event loop: it is the work that everybody waits for.
+Base model and adapters stay in memory together (PEFT); requests that wait at the same time are generated as one batch
+per adapter. Generation blocks the event loop: it is the work that everybody waits for.
 """
 
 import functools
@@ -40,7 +40,7 @@ class TransformersEngine:
         self._encoder = ChatEncoder(tokenizer)
         self._pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(self._encoder.end_ids)
         self._context = int(self.model.config.max_position_embeddings)
-        self._peft: PeftModel | None = None
+        self._peft: Any = None  # a PeftModel once an adapter is there
         self._resident: dict[str, None] = {}  # adapter hashes, the most recently used last
         self._generation: Batcher[decoding.Request, Completion] = Batcher(self._generate, max_batch)
         self._scoring: Batcher[tuple[tuple[int, ...], tuple[int, ...]], tuple[float, ...]]
@@ -153,7 +153,8 @@ def load_base(path: str) -> tuple[Any, Any]:
     Raises:
         UserError: nothing loadable there.
     """
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # what a user can act on is said by our own errors
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
     try:
@@ -162,7 +163,7 @@ def load_base(path: str) -> tuple[Any, Any]:
     except (OSError, ValueError, KeyError) as problem:
         reason = str(problem).strip().splitlines()[0]
         raise UserError(f"no model can be loaded from {path!r}: {reason}") from None
-    return model.to(device).eval(), tokenizer
+    return model.to(device).eval(), tokenizer  # type: ignore[arg-type]  # PyTorch's signature is lost on the way
 
 
 def _with_budget(sampling: Sampling, max_tokens: int) -> Sampling:

@@ -1,8 +1,8 @@
 """Exact exploitability of a policy in a two-player zero-sum game, by walking the whole tree.
 
-A best response knows the policy and its own information states, nothing more: it maximises over its actions at each view with
-the reach probabilities of everything that looks alike to it (Zinkevich et al. 2007, section 3.4, computes the same value).
-Tests compare with OpenSpiel's.
+A best response knows the policy and its own information states, nothing more: it maximises over its actions at each
+view with the reach probabilities of everything that looks alike to it (Zinkevich et al. 2007, section 3.4, computes the
+same value). Tests compare with OpenSpiel's.
 """
 
 from collections import defaultdict
@@ -59,7 +59,7 @@ def best_response_value(game: Game[Any, Any], policy: Policy, responder: int) ->
 
 
 def decision_views(game: Game[Any, Any]) -> dict[Hashable, tuple[Any, int]]:
-    """Every information state in which a role decides, with one state that belongs to it and the role, in tree order."""
+    """Every information state in which a role decides, with one of its states and the role, in tree order."""
     found: dict[Hashable, tuple[Any, int]] = {}
     waiting = [game.start()]
     while waiting:

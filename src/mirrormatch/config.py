@@ -29,7 +29,8 @@ def load(path: Path, model: type[Settings], overrides: Sequence[str] = ()) -> Se
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
-        raise UserError(f"can't read the config {str(path)!r}: {getattr(problem, 'strerror', None) or problem}") from None
+        reason = getattr(problem, "strerror", None) or problem
+        raise UserError(f"can't read the config {str(path)!r}: {reason}") from None
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as problem:

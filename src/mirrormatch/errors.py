@@ -25,9 +25,8 @@ class UnknownName(UserError, LookupError):
     def __init__(self, kind: str, given: str, allowed: Iterable[str], hint: str = "") -> None:
         names = sorted(allowed)
         self.given = given
-        super().__init__(
-            f"unknown {kind} {given!r}{did_you_mean(given, names)}; there are: {', '.join(names)}{hint and f' ({hint})'}"
-        )
+        known = f"there are: {', '.join(names)}" + (f" ({hint})" if hint else "")
+        super().__init__(f"unknown {kind} {given!r}{did_you_mean(given, names)}; {known}")
 
 
 def did_you_mean(given: str, allowed: Iterable[str]) -> str:

@@ -14,4 +14,5 @@ from mirrormatch.training.core.estimator import Estimator
 
 __all__ = ["Estimator", "estimators"]
 
-estimators: Registry[Callable[[float], Estimator]] = Registry("estimator", "mirrormatch.training.estimators", "ESTIMATOR")
+estimators: Registry[Callable[[float], Estimator]]  # each is made with its decay
+estimators = Registry("estimator", "mirrormatch.training.estimators", "ESTIMATOR")

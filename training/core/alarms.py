@@ -1,7 +1,7 @@
 """Notices a collapsing run from its metrics: thinking that shrinks, replies that repeat, play that freezes or breaks.
 
-The figures that self-play has been seen to die by: reasoning falling from thousands of characters to none, "!!!!!" without
-end, one answer whatever the question.
+The figures that self-play has been seen to die by: reasoning falling from thousands of characters to none, "!!!!!"
+without end, one answer whatever the question.
 """
 
 from collections.abc import Mapping

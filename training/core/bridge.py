@@ -2,7 +2,8 @@
 
 `GRPOTrainer` does the loss, the optimizer, accelerate and the checkpoints. It is given finished batches through the one
 method that has kept its name since TRL 0.24, `_prepare_inputs`; games, groups and rewards never reach it. What the loss
-reads is what `_collated` makes. A contract test compares the gradient with a plain loss and fails loudly when TRL moves.
+reads is what `_collated` makes. A contract test compares the gradient with a plain loss and fails loudly when TRL
+moves.
 
 B rows, T completion tokens.
 """
@@ -17,11 +18,12 @@ os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # TRL's trainers report 
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 
 import torch
-from datasets import Dataset
+from datasets import Dataset  # type: ignore[import-untyped]
 from peft import LoraConfig, PeftModel
 from torch import Tensor
 from transformers import PrinterCallback, TrainerCallback
-from trl import GRPOConfig, GRPOTrainer
+from trl.trainer.grpo_config import GRPOConfig
+from trl.trainer.grpo_trainer import GRPOTrainer
 
 from mirrormatch.training.core.config import RunConfig
 from mirrormatch.training.core.rows import Row, num_own_tokens
@@ -41,7 +43,7 @@ class Learnable(NamedTuple):
     num_trajectories: int
 
 
-class SelfPlayTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL isn't typed
+class SelfPlayTrainer(GRPOTrainer):
     """Learns from rows that `experience` makes, one batch per optimizer step.
 
     Args:
@@ -64,6 +66,7 @@ class SelfPlayTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL isn't typed
     ) -> None:
         self._experience = experience
         self._config = config
+        self._parts: list[dict[str, Tensor]] = []  # of the step in hand
         lora = LoraConfig(
             r=config.lora.rank,
             lora_alpha=config.lora.alpha,
@@ -121,11 +124,10 @@ class SelfPlayTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL isn't typed
     def _prepare_inputs(self, generation_batch: Any) -> dict[str, Tensor]:
         num_parts = self._config.learn.micro_batches
         part = self._step % num_parts
-        if part == 0 or self._buffered_inputs is None:
+        if part == 0:
             learnable = self._experience(self.state.global_step)
-            self._buffered_inputs = self._collated(learnable, num_parts)
-        inputs: dict[str, Tensor] = self._buffered_inputs[part]
-        return inputs
+            self._parts = self._collated(learnable, num_parts)
+        return self._parts[part]
 
     def _collated(self, learnable: Learnable, num_parts: int) -> list[dict[str, Tensor]]:
         """The rows as TRL's loss reads them, in parts of similar lengths."""
@@ -167,7 +169,7 @@ class SelfPlayTrainer(GRPOTrainer):  # type: ignore[misc]  # TRL isn't typed
 
     def _compute_loss(self, model: Any, inputs: dict[str, Tensor]) -> Tensor:
         """TRL's, with two figures more: how far the trainer's log-probs are from the sampler's."""
-        loss: Tensor = super()._compute_loss(model, inputs)
+        loss: Tensor = super()._compute_loss(model, inputs)  # type: ignore[no-untyped-call]
         own_BT = (inputs["completion_mask"] * inputs["tool_mask"]).bool()
         gap_N = (self._seen_logps - inputs["old_per_token_logps"])[own_BT]
         if gap_N.numel():
@@ -250,11 +252,11 @@ def _weights(model: PeftModel, adapter: str) -> dict[str, Tensor]:
 
 @torch.no_grad()
 def _copied(model: PeftModel, source: str, target: str, keep: float) -> None:
-    """target = keep * target + (1 - keep) * source, weight by weight."""
+    """Sets target = keep * target + (1 - keep) * source, weight by weight."""
     sources = _weights(model, source)
     for name, weight in _weights(model, target).items():
         weight.mul_(keep).add_(sources[name].to(weight.dtype), alpha=1 - keep)
 
 
-def _no_reward(completions: Sequence[Any], **_: Any) -> list[float]:
+def _no_reward(completions: list[str], **_: Any) -> list[float | None]:
     raise AssertionError("TRL asked for a reward: rewards come from play")

@@ -67,7 +67,7 @@ class LearnSettings(_Section):
         Field(description="'base': the model without adapter; 'magnet': a slowly moving copy of the policy"),
     ] = "base"
     magnet_decay: Annotated[
-        float, Field(ge=0, lt=1, description="share of itself that the magnet keeps per step; 0.98 follows in ~50 steps")
+        float, Field(ge=0, lt=1, description="share of itself that the magnet keeps per step; 0.98: ~50 steps")
     ] = 0.98
     max_grad_norm: Annotated[float, Field(gt=0, description="longer gradients are shortened to it")] = 1.0
     micro_batches: Annotated[
@@ -92,11 +92,11 @@ class MeasureSettings(_Section):
 class AlarmSettings(_Section):
     """When a run is collapsing. Alarms are printed and logged; `stop` ends the run by name."""
 
-    stop: Annotated[bool, Field(description="end the run at an alarm that lasts; the adapter before it is kept")] = False
+    stop: Annotated[bool, Field(description="end the run at an alarm that lasts")] = False
     shrink: Annotated[float, Field(gt=0, lt=1, description="reply length, as a share of the first steps' mean")] = 0.3
     illegal: Annotated[float, Field(gt=0, le=1, description="share of replies that are no move")] = 0.5
-    repeated: Annotated[float, Field(gt=0, le=1, description="share of the tokens of a reply that repeat the one before")] = 0.5
-    entropy: Annotated[float, Field(ge=0, description="mean token entropy in nats under which play is frozen")] = 0.01
+    repeated: Annotated[float, Field(gt=0, le=1, description="share of tokens that repeat the one before")] = 0.5
+    entropy: Annotated[float, Field(ge=0, description="mean token entropy, nats, below which play is frozen")] = 0.01
 
 
 class RunConfig(_Section):
@@ -105,7 +105,7 @@ class RunConfig(_Section):
     model: Annotated[str, Field(description="an agent's spec without adapter: 'nano', 'hf:PATH_OR_ID'")]
     seed: Annotated[int, Field(ge=0, description="every other seed derives from it")] = 0
     threads: Annotated[
-        int, Field(ge=0, description="torch threads; 1 is fastest for tiny models on few cores, 0 leaves torch's choice")
+        int, Field(ge=0, description="torch threads; 1 or 2 for tiny models on few cores, 0 leaves torch's choice")
     ] = 0
     prompt: Annotated[str, Field(description="a file in prompts")] = "boxed"
     checkpoint_every: Annotated[int, Field(ge=1, description="steps; 1 loses at most the step in flight")] = 1

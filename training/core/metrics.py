@@ -3,6 +3,7 @@
 Metrics are plain names and numbers: one JSON line per step, and TensorBoard beside it.
 """
 
+import itertools
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -58,7 +59,7 @@ def _of_replies(turns: Sequence[Turn]) -> Metrics:
 
 def _repeated(ids: Sequence[int]) -> float:
     """The share of tokens that equal the one before."""
-    return sum(a == b for a, b in zip(ids, ids[1:], strict=False)) / max(1, len(ids) - 1)
+    return sum(a == b for a, b in itertools.pairwise(ids)) / max(1, len(ids) - 1)
 
 
 def of_trl(logs: Mapping[str, float]) -> Metrics:

@@ -1,7 +1,7 @@
 """From trajectories to training rows: tokens exactly as they were sampled, never encoded again.
 
-Turns whose prompt extends the earlier ids exactly become one row with a mask: the same gradient for a fraction of the tokens.
-Others become rows of their own.
+Turns whose prompt extends the earlier ids exactly become one row with a mask: the same gradient for a fraction of the
+tokens. Others become rows of their own.
 """
 
 from collections.abc import Sequence

@@ -1,13 +1,13 @@
 """Where a run keeps its things, and how it finds its way back after a kill at any moment.
 
-    config.json                     the settings, as they were checked
-    adapters/step-000040/           the policy after 40 steps, PEFT's format
-    episodes/step-000040.jsonl      what step 40 played
-    metrics.jsonl                   one line per finished step
-    tensorboard/
-    checkpoints/checkpoint-40/      all that step 41 needs; whole once it holds complete.json
-    measures/before.json after.json
-    report.html
+config.json                     the settings, as they were checked
+adapters/step-000040/           the policy after 40 steps, PEFT's format
+episodes/step-000040.jsonl      what step 40 played
+metrics.jsonl                   one line per finished step
+tensorboard/
+checkpoints/checkpoint-40/      all that step 41 needs; whole once it holds complete.json
+measures/before.json after.json
+report.html
 """
 
 import json
@@ -67,7 +67,9 @@ class RunFolder:
         """
         if self.config_path.exists():
             if not resume:
-                raise UserError(f"{str(self.path)!r} already holds a run: --resume goes on with it, --out DIR starts another")
+                raise UserError(
+                    f"{str(self.path)!r} already holds a run: --resume goes on with it, --out DIR starts another"
+                )
             self._check_same(config)
             return self._rewound()
         write_json(self.config_path, config.model_dump(mode="json"))
@@ -92,7 +94,9 @@ class RunFolder:
     def _rewound(self) -> Checkpoint | None:
         """The newest whole checkpoint; everything later is removed."""
         newest: Checkpoint | None = None
-        for path in sorted(self.checkpoints.glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]), reverse=True):
+        for path in sorted(
+            self.checkpoints.glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]), reverse=True
+        ):
             if newest is None and (path / COMPLETE).is_file():
                 state = json.loads((path / COMPLETE).read_text(encoding="utf-8"))
                 newest = Checkpoint(path, state.pop("step"), state)

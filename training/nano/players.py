@@ -1,7 +1,7 @@
 """Players of mixed strength who think aloud in few words: what the nano model learns the games from.
 
-They see a view, like every agent. Some of their moves are sound and some are not, on purpose: the model that imitates them must
-be beatable, so that self-play has something to improve.
+They see a view, like every agent. Some of their moves are sound and some are not, on purpose: the model that imitates
+them must be beatable, so that self-play has something to improve.
 """
 
 import random

@@ -1,8 +1,8 @@
 """Makes the bundled nano model from nothing: `python -m mirrormatch.training.nano.pretrain OUT` (or `make nano`).
 
-A Qwen3-architecture causal language model of about one million parameters in ordinary Hugging Face format. Hidden matrices
-are trained with Muon, the rest with AdamW (Jordan 2024, Muon), under a warm-up-stable-decay schedule; only the model's own
-tokens are learned.
+A Qwen3-architecture causal language model of about one million parameters in ordinary Hugging Face format. Hidden
+matrices are trained with Muon, the rest with AdamW (Jordan 2024, Muon), under a warm-up-stable-decay schedule; only the
+model's own tokens are learned.
 """
 
 import argparse
@@ -104,7 +104,8 @@ def pretrain(out: Path, num_steps: int, seed: int) -> None:
     torch.manual_seed(seed)
     tokenizer = train_tokenizer(corpus.texts(seed, TOKENIZER_TEXTS), VOCAB_SIZE)
     save_tokenizer(tokenizer, out)
-    pad_id, end_id = (tokenizer.convert_tokens_to_ids(t) for t in (PAD, END))
+    vocabulary = tokenizer.get_vocab()
+    pad_id, end_id = vocabulary[PAD], vocabulary[END]
     model = new_model(pad_id, end_id)
     stream = batches(ChatEncoder(tokenizer), pad_id, end_id, seed)
     both = optimizers(model)
@@ -115,7 +116,7 @@ def pretrain(out: Path, num_steps: int, seed: int) -> None:
         task = progress.add_task("learning", total=num_steps, note="")
         for step, batch in zip(range(num_steps), stream, strict=False):
             loss = loss_of(model, batch)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             for optimizer, schedule in zip(both, scheduled, strict=True):
                 optimizer.step()
@@ -125,7 +126,9 @@ def pretrain(out: Path, num_steps: int, seed: int) -> None:
             smooth += 0.02 * (loss.item() - smooth)
             progress.update(task, advance=1, note=f"loss {smooth:.3f}")
             if (step + 1) % 200 == 0:
-                print(f"step {step + 1} loss {smooth:.4f} tokens {num_tokens} {time.monotonic() - began:.0f}s", flush=True)
+                print(
+                    f"step {step + 1} loss {smooth:.4f} tokens {num_tokens} {time.monotonic() - began:.0f}s", flush=True
+                )
     save_model(model, tokenizer, out)
 
 
@@ -133,7 +136,7 @@ def save_model(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, out:
     """Writes the weights in bf16, which halves the bundle; the engine computes in fp32 on a CPU."""
     model.generation_config.pad_token_id = tokenizer.pad_token_id
     model.generation_config.eos_token_id = tokenizer.eos_token_id
-    model.to(torch.bfloat16).save_pretrained(out)
+    model.bfloat16().save_pretrained(out)
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """The nano model's tokenizer: byte-level BPE whose tokens may span words, and a ChatML template.
 
 Pieces are split at digits, line breaks and punctuation but not at spaces, so that the rules of a game, which every
-prompt repeats, cost a few tokens (superword BPE: Liu et al. 2025, SuperBPE). Digits stay single: arithmetic is done on them.
+prompt repeats, cost a few tokens (superword BPE: Liu et al. 2025, SuperBPE). Digits stay single: arithmetic is done on
+them.
 """
 
 from collections.abc import Iterable
@@ -37,8 +38,12 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenize
         show_progress=False,
     )
     tokenizer.train_from_iterator(texts, trainer)
-    fast = PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer, pad_token=PAD, eos_token=END, padding_side="left", clean_up_tokenization_spaces=False
+    fast = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        eos_token=END,
+        padding_side="left",
+        clean_up_tokenization_spaces=False,
     )
     fast.chat_template = CHAT_TEMPLATE
     return fast
