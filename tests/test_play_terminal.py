@@ -27,7 +27,7 @@ signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.login_tty(int(sys.argv[1]))
 os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
 """
-ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b(?:\[[0-?]*)?\Z")  # whole ones, and the beginning of one at the end
 CTRL_C, CTRL_D = "\x03", "\x04"
 REMATCH = "[y/N] "
 KUHN = ("play", "kuhn_poker", "--opponent", "random", "--seed", "3")
@@ -67,8 +67,9 @@ class Terminal:
     def type(self, prompt: str, keys: str) -> None:
         """Waits until the prompt is the last thing shown, then types; more must come for it."""
         self._wait_until(lambda: self.text.endswith(prompt), prompt)
+        num_seen = len(self.text)
         os.write(self._ours, keys.encode())
-        self._wait_until(lambda: not self.text.endswith(prompt), f"an answer to {keys!r}")
+        self._wait_until(lambda: len(self.text) > num_seen, f"an answer to {keys!r}")
 
     def answer(self, prompt: str, line: str) -> None:
         self.type(prompt, f"{line}\n")
