@@ -122,3 +122,13 @@ def test_listing_names_imports_no_game() -> None:
     code = "from mirrormatch import games; import sys; games.names(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "mirrormatch.games.kuhn_poker" not in loaded
+
+
+def test_a_registry_keeps_its_name_when_its_folder_is_imported() -> None:
+    import mirrormatch.evals as evals
+    import mirrormatch.training as training
+
+    evals.benchmarks.get("arithmetic")
+    training.estimators.get("role_baseline")
+    assert "arithmetic" in evals.benchmarks.names()
+    assert "role_baseline" in training.estimators.names()

@@ -1,13 +1,12 @@
 """The agents: `get` one by its spec, list their `names`. Each file directly in the folder `agents/` is one agent.
 
-A spec is a name, or a model and an adapter: `random`, `nano+runs/kuhn/adapters/last`, `hf:PATH`.
+A spec is a name, or a model and an adapter: `random`, `nano+runs/demo`, `hf:PATH`.
 """
 
 from pathlib import Path
 
 __path__ = [str(Path(__file__).with_suffix(""))]  # this module is the front door of the folder beside it
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +20,6 @@ __all__ = [
 NANO = "nano"  # the bundled model, which no file in the folder stands for
 
 registry: Registry[Callable[[str], Agent]] = Registry("agent", "mirrormatch.agents", "AGENT")
-importlib.import_module(f"{__name__}.engines")  # now: its first import puts the folder in the next line's place
 engines: Registry[Any] = Registry("engine", "mirrormatch.agents.engines", "ENGINE")
 
 

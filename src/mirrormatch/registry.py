@@ -27,6 +27,8 @@ class Registry(Generic[T]):
 
     def __init__(self, kind: str, package: str, attribute: str) -> None:
         self.kind = kind
+        # Imported before a registry is bound to a name: importing a sub-package later would rebind an equal name to it.
+        self._folder = importlib.import_module(package).__path__
         self._package = package
         self._attribute = attribute
 
@@ -59,8 +61,7 @@ class Registry(Generic[T]):
         return self._attribute_of(module, str(path))
 
     def _modules(self) -> list[str]:
-        folder = importlib.import_module(self._package).__path__
-        return [m.name for m in pkgutil.iter_modules(folder) if not m.ispkg and not m.name.startswith("_")]
+        return [m.name for m in pkgutil.iter_modules(self._folder) if not m.ispkg and not m.name.startswith("_")]
 
     def _entry_points(self) -> dict[str, EntryPoint]:
         return {e.name: e for e in entry_points(group=f"mirrormatch.{self.kind}s")}
