@@ -4,7 +4,7 @@ import functools
 from typing import NamedTuple
 
 from mirrormatch.games.core.game import Game
-from mirrormatch.games.core.records import CHANCE, OVER, Action, Info
+from mirrormatch.games.core.records import CHANCE, OVER, Action, Info, Observation
 
 CARDS = "JQK"  # lowest first
 ALPHA = 1 / 3  # the first player's free choice in [0, 1/3] within the equilibria: how often it bluffs with the jack
@@ -12,8 +12,18 @@ _OPEN = ("bet", "check")
 _FACING = ("call", "fold")
 # moves so far -> legal moves; everything that isn't listed is over
 _LEGAL = {(): _OPEN, ("check",): _OPEN, ("bet",): _FACING, ("check", "bet"): _FACING}
-_PASS: dict[tuple[Action, ...], Action] = {_OPEN: "check", _FACING: "fold"}
 _SPELLINGS = {"check": "check", "bet": "bet", "call": "call", "fold": "fold", "bet 1": "bet", "call 1": "call"}
+# legal moves -> every spelling; what a pass is depends on them
+_NOTATION: dict[tuple[Action, ...], dict[str, Action]] = {
+    (): _SPELLINGS,
+    _OPEN: {**_SPELLINGS, "pass": "check"},
+    _FACING: {**_SPELLINGS, "pass": "fold"},
+}
+# cards dealt so far -> the next one and its probability
+_DEALT: dict[str, tuple[tuple[Action, float], ...]] = {
+    "": tuple((card, 1 / 3) for card in CARDS),
+    **{dealt: tuple((card, 1 / 2) for card in CARDS if card != dealt) for dealt in CARDS},
+}
 
 
 class Deal(NamedTuple):
@@ -54,21 +64,13 @@ class KuhnPoker(Game[Deal, View]):
         return len(state.moves) % 2 if state.moves in _LEGAL else OVER
 
     def chance(self, state: Deal) -> tuple[tuple[Action, float], ...]:
-        left = [c for c in CARDS if c not in state.cards]
-        return tuple((c, 1 / len(left)) for c in left)
+        return _DEALT[state.cards]
 
     def legal(self, state: Deal) -> tuple[Action, ...]:
         return _LEGAL.get(state.moves, ()) if len(state.cards) == 2 else ()
 
     def apply(self, state: Deal, action: Action) -> Deal:
-        cards, moves = state
-        if len(cards) < 2:
-            if action not in tuple(CARDS) or action in cards:
-                raise ValueError(f"{action!r} is not a card left in the deck beside {cards!r}")
-            return Deal(cards + action, moves)
-        if action not in _LEGAL.get(moves, ()):
-            raise ValueError(f"{action!r} is not allowed after {moves!r}")
-        return Deal(cards, (*moves, action))
+        return _moved(state, action)
 
     def returns(self, state: Deal) -> tuple[float, ...]:
         if state.moves[-1] == "fold":
@@ -81,6 +83,9 @@ class KuhnPoker(Game[Deal, View]):
     def view(self, state: Deal, role: int) -> View:
         return View(role, state.cards[role : role + 1], state.moves)
 
+    def observe(self, state: Deal, role: int) -> Observation:
+        return _observed(state, role)
+
     def rules(self) -> str:
         return (
             "Kuhn poker with three cards, J < Q < K. Both players put 1 chip in the pot and get one card each. "
@@ -89,11 +94,14 @@ class KuhnPoker(Game[Deal, View]):
         )
 
     def render(self, view: View) -> str:
-        return _rendered(view)
+        seats = self.info.roles
+        said = "; ".join(f"{seats[k % 2]} {move}" for k, move in enumerate(view.moves)) or "none"
+        pot = 2 + sum(move in ("bet", "call") for move in view.moves)
+        card = view.card or "not dealt yet"
+        return f"You are the {seats[view.role]} player. Your card is {card}.\nMoves: {said}. Pot: {pot}."
 
     def notation(self, state: Deal) -> dict[str, Action]:
-        legal = self.legal(state)
-        return {**_SPELLINGS, "pass": _PASS[legal]} if legal else _SPELLINGS
+        return _NOTATION[self.legal(state)]
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
         """The equilibrium with bluffing frequency `ALPHA` (Kuhn 1950)."""
@@ -111,13 +119,21 @@ _AGGRESSION = {
 }
 
 
-@functools.cache  # a few dozen views
-def _rendered(view: View) -> str:
-    seats = ("first", "second")
-    said = "; ".join(f"{seats[k % 2]} {move}" for k, move in enumerate(view.moves)) or "none"
-    pot = 2 + sum(move in ("bet", "call") for move in view.moves)
-    card = view.card or "not dealt yet"
-    return f"You are the {seats[view.role]} player. Your card is {card}.\nMoves: {said}. Pot: {pot}."
+@functools.cache  # the game has 58 states
+def _moved(deal: Deal, action: Action) -> Deal:
+    cards, moves = deal
+    if len(cards) < 2:
+        if action not in CARDS or action in cards or len(action) != 1:
+            raise ValueError(f"{action!r} is not a card left in the deck beside {cards!r}")
+        return Deal(cards + action, moves)
+    if action not in _LEGAL.get(moves, ()):
+        raise ValueError(f"{action!r} is not allowed after {moves!r}")
+    return Deal(cards, (*moves, action))
+
+
+@functools.cache
+def _observed(deal: Deal, role: int) -> Observation:
+    return Game.observe(GAME, deal, role)
 
 
 GAME = KuhnPoker()

@@ -1,5 +1,7 @@
 """A trade between two players who value the goods differently."""
 
+import functools
+import operator
 import random
 import re
 from typing import NamedTuple, TypeAlias
@@ -19,6 +21,10 @@ Amounts: TypeAlias = tuple[int, ...]  # one per good, in the order of GOODS
 
 _NUM_STOCKS = 2 * len(GOODS)
 _NUM_DEALT = 2 * _NUM_STOCKS  # stocks of both, then values of both
+_NUMBERS = tuple(str(k) for k in range(1, max(MAX_STOCK, MAX_VALUE) + 1))
+_STOCKS = tuple((number, 1 / MAX_STOCK) for number in _NUMBERS[:MAX_STOCK])
+_VALUES = tuple((number, 1 / MAX_VALUE) for number in _NUMBERS[:MAX_VALUE])
+_NUM_CACHED = 1_024  # results of each function that rendering and reading call again and again
 _AMOUNT = re.compile(r"(\d{1,3}) (wood|stone|gold)s?")
 _SEPARATORS = re.compile(r"(?:\s*(?:,|\+|&|\band\b)\s*|\s+)")
 _ARROW = re.compile(r"->|→|=>|\bfor\b")
@@ -86,8 +92,7 @@ class SimpleNegotiation(Game[Table, View]):
         return len(state.moves) % 2 if len(state.moves) < MAX_TURNS else OVER
 
     def chance(self, state: Table) -> tuple[tuple[Action, float], ...]:
-        most = MAX_STOCK if len(state.dealt) < _NUM_STOCKS else MAX_VALUE
-        return tuple((str(k), 1 / most) for k in range(1, most + 1))
+        return _STOCKS if len(state.dealt) < _NUM_STOCKS else _VALUES
 
     def legal(self, state: Table) -> tuple[Action, ...] | None:
         return None if self.to_act(state) >= 0 else ()
@@ -173,11 +178,11 @@ class SimpleNegotiation(Game[Table, View]):
 
 def _deal(state: Table, action: Action) -> Table:
     most = MAX_STOCK if len(state.dealt) < _NUM_STOCKS else MAX_VALUE
-    if action not in {str(k) for k in range(1, most + 1)}:
+    if action not in _NUMBERS[:most]:
         raise ValueError(f"{action!r} is not a number from 1 to {most}")
     dealt = (*state.dealt, int(action))
     if len(dealt) < _NUM_DEALT:
-        return state._replace(dealt=dealt)
+        return Table(dealt, (), ((), ()), None)
     return Table(dealt, (), (dealt[:3], dealt[3:6]), None)
 
 
@@ -202,19 +207,20 @@ def _values(state: Table, role: int) -> Amounts:
 
 def _gain(state: Table, role: int) -> int:
     start = state.dealt[role * len(GOODS) : (role + 1) * len(GOODS)]
-    values = _values(state, role)
-    return _worth(state.stocks[role], values) - _worth(start, values)
+    change = map(operator.sub, state.stocks[role], start)
+    return sum(map(operator.mul, change, _values(state, role)))
 
 
 def _worth(amounts: Amounts, values: Amounts) -> int:
-    return sum(a * v for a, v in zip(amounts, values, strict=True))
+    return sum(map(operator.mul, amounts, values))
 
 
+@functools.lru_cache(_NUM_CACHED)  # apply reads what parse has written
 def _read(text: str, mine: Amounts, others: Amounts, open_offer: Offer | None) -> Move | Problem:
     """The move in `binding | words`. The binding part is a whole command, never a word inside a sentence."""
     binding, _, words = text.partition("|")
     said = normal(binding.replace("->", "→"))
-    words = chat(words)
+    words = chat(words) if words else ""
     kind = _WORDS.get(said, "")
     if kind in ("accept", "deny") and open_offer is None:
         return Problem(ProblemKind.ILLEGAL, f"there is no offer to {kind}")
@@ -228,6 +234,7 @@ def _read(text: str, mine: Amounts, others: Amounts, open_offer: Offer | None) -
     return Problem(ProblemKind.NONE, "no offer, accept, deny or say at its start")
 
 
+@functools.lru_cache(_NUM_CACHED)
 def _read_offer(said: str) -> Offer | Problem:
     sides = _ARROW.split(said)
     if len(sides) > 2:
@@ -268,15 +275,18 @@ def _written(move: Move) -> Action:
     return f"{binding} | {move.words}" if move.words else binding
 
 
+@functools.lru_cache(_NUM_CACHED)
 def _shown(move: Move) -> str:
     binding = _written(move._replace(words=""))
     return f"{binding} {quoted(move.words)}" if move.words else binding
 
 
+@functools.lru_cache(_NUM_CACHED)
 def _listed(amounts: Amounts) -> str:
     return " ".join(f"{n} {good}" for n, good in zip(amounts, GOODS, strict=True) if n)
 
 
+@functools.lru_cache(_NUM_CACHED)
 def _spelled(amounts: Amounts) -> str:
     return ", ".join(f"{good} {n}" for good, n in zip(GOODS, amounts, strict=True))
 

@@ -4,7 +4,7 @@ import functools
 from typing import NamedTuple
 
 from mirrormatch.games.core.game import Game
-from mirrormatch.games.core.records import OVER, Action, Info
+from mirrormatch.games.core.records import OVER, Action, Info, Observation
 
 EMPTY = "."
 MARKS = "XO"
@@ -58,17 +58,16 @@ class TicTacToe(Game[Board, View]):
         return _legal(state.cells)
 
     def apply(self, state: Board, action: Action) -> Board:
-        if action not in _legal(state.cells):
-            raise ValueError(f"{action!r} is not an empty square of {state.cells!r}")
-        k = int(action) - 1
-        cells, to_move = state
-        return Board(cells[:k] + MARKS[to_move] + cells[k + 1 :], 1 - to_move)
+        return _moved(state, action)
 
     def returns(self, state: Board) -> tuple[float, ...]:
         return {0: (1.0, -1.0), 1: (-1.0, 1.0), None: (0.0, 0.0)}[_winner(state.cells)]
 
     def view(self, state: Board, role: int) -> View:
         return View(state.cells, role, state.to_move)
+
+    def observe(self, state: Board, role: int) -> Observation:
+        return _observed(state, role)
 
     def rules(self) -> str:
         return (
@@ -77,7 +76,9 @@ class TicTacToe(Game[Board, View]):
         )
 
     def render(self, view: View) -> str:
-        return _rendered(view)
+        shown = [SQUARES[k] if c == EMPTY else c for k, c in enumerate(view.cells)]
+        rows = "\n".join(" ".join(shown[k : k + 3]) for k in (0, 3, 6))
+        return f"You are {MARKS[view.role]}.\n{rows}"
 
     def notation(self, state: Board) -> dict[str, Action]:
         return _SPELLINGS
@@ -102,11 +103,16 @@ def _legal(cells: str) -> tuple[Action, ...]:
     return tuple(SQUARES[k] for k in range(9) if cells[k] == EMPTY)
 
 
-@functools.cache  # at most 2 x 5,478 views
-def _rendered(view: View) -> str:
-    shown = [SQUARES[k] if c == EMPTY else c for k, c in enumerate(view.cells)]
-    rows = "\n".join(" ".join(shown[k : k + 3]) for k in (0, 3, 6))
-    return f"You are {MARKS[view.role]}.\n{rows}"
+@functools.cache  # the game has 16,167 pairs of a state and a move
+def _moved(board: Board, action: Action) -> Board:
+    if action not in _legal(board.cells):
+        raise ValueError(f"{action!r} is not an empty square of {board.cells!r}")
+    return Board(_put(board.cells, action, board.to_move), 1 - board.to_move)
+
+
+@functools.cache  # and 5,478 states
+def _observed(board: Board, role: int) -> Observation:
+    return Game.observe(GAME, board, role)
 
 
 @functools.cache

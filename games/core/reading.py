@@ -27,7 +27,7 @@ def read_move(text: str, legal: tuple[Action, ...], notation: dict[str, Action])
         legal: the moves allowed now.
         notation: spelling -> move, for every move of the game, legal now or not; spellings in lower case.
     """
-    said = normal(text)
+    said = text if text in notation else normal(text)
     move = notation.get(said)
     if move is not None:
         if move in legal:
