@@ -10,10 +10,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from jinja2 import TemplateError
+
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.core.prompt import Message
 
 _MARK = re.compile("\ue000(\\d+)\ue001")  # private-use characters: no tokenizer or template gives them a meaning
+_LONE_SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters: no tokenizer takes them
 _CACHED_TEXTS = 4096  # rules and observations repeat in every episode
 
 
@@ -80,7 +83,8 @@ class ChatEncoder:
         yield text[start:]
 
     def _encoded(self, text: str) -> tuple[int, ...]:
-        return tuple(self._tokenizer.encode(text, add_special_tokens=False)) if text else ()
+        whole = _LONE_SURROGATES.sub("\ufffd", text)
+        return tuple(self._tokenizer.encode(whole, add_special_tokens=False)) if whole else ()
 
     def _after_end(self, scaffold: str) -> tuple[int, ...]:
         """The scaffolding after a reply that brought its own end-of-turn token: the template's is left out."""
@@ -90,10 +94,14 @@ class ChatEncoder:
     def _rendered(self, roles: tuple[str, ...]) -> tuple[str, ...]:
         """Scaffolding and message numbers in turn, scaffolding first and last."""
         marked = [{"role": role, "content": f"\ue000{k}\ue001"} for k, role in enumerate(roles)]
-        text = self._tokenizer.apply_chat_template(marked, tokenize=False, add_generation_prompt=True)
+        name, said = self._tokenizer.name_or_path, ", ".join(roles)
+        try:
+            text = self._tokenizer.apply_chat_template(marked, tokenize=False, add_generation_prompt=True)
+        except TemplateError as problem:
+            raise UserError(f"the chat template of {name!r} refuses messages of the roles {said}: {problem}") from None
         pieces = tuple(_MARK.split(text))
         if [int(k) for k in pieces[1::2]] != list(range(len(roles))):
-            raise UserError(f"the chat template of {self._tokenizer.name_or_path!r} drops messages of roles {roles}")
+            raise UserError(f"the chat template of {name!r} drops or moves messages of the roles {said}")
         return pieces
 
 
@@ -102,4 +110,6 @@ def _end_ids(tokenizer: Any) -> frozenset[int]:
     vocabulary = tokenizer.get_added_vocab()
     named = (vocabulary[t] for t in ("<|im_end|>", "<|eot_id|>", "<end_of_turn>") if t in vocabulary)
     eos = () if tokenizer.eos_token_id is None else (tokenizer.eos_token_id,)
-    return frozenset({*eos, *named})
+    if not (found := frozenset({*eos, *named})):
+        raise UserError(f"the tokenizer of {tokenizer.name_or_path!r} has no token that ends a turn")
+    return found
