@@ -71,9 +71,10 @@ class SimpleNegotiation(Game[Table, View]):
 
     Each trader starts with 1 to 4 units of each good, which both see, and values a unit of each at 1 to 5, which only
     the owner knows. They move in turn, four times each: `offer 2 wood -> 1 gold` proposes to give 2 wood and get 1 gold
-    and replaces any offer that waits; `accept` and `deny` answer the other's waiting offer; `say` only talks. Words for
-    the other may follow any move after a bar: `deny | too little`. A trader's gain is the change of the value of its
-    goods by its own values; its return is its gain less the other's.
+    and replaces any offer that waits; `accept` and `deny` answer the other's waiting offer; `say` only talks, and lets
+    a waiting offer lapse. Words for the other may follow any move after a bar: `deny | too little`. A trader's gain is
+    the change of the value of its goods by its own values; its return is its gain less the other's. A trader that fails to
+    move gets -10, or what it lies behind if that is more.
     """
 
     info = Info(
@@ -112,6 +113,10 @@ class SimpleNegotiation(Game[Table, View]):
         lead = float(_gain(state, 0) - _gain(state, 1))
         return (lead, 0.0 - lead)
 
+    def forfeit(self, state: Table, role: int) -> float:
+        """`FORFEIT`, or how far the role lies behind if that is more: giving up must not save anything."""
+        return min(FORFEIT, float(_gain(state, role) - _gain(state, 1 - role)))
+
     def view(self, state: Table, role: int) -> View:
         if len(state.dealt) < _NUM_DEALT:
             return View(role, (), 0, (), state.stocks, None)
@@ -122,6 +127,7 @@ class SimpleNegotiation(Game[Table, View]):
             "Negotiation. Two players trade wood, stone and gold for 8 turns. Each has private values for the goods. "
             "You win if the value of your goods grows more than the other's. "
             "Moves: 'offer 2 wood -> 1 gold' gives 2 wood for 1 gold; 'accept'; 'deny'; 'say'. "
+            "An offer not accepted at once lapses. "
             "Words for the other may follow a bar: 'deny | too little'."
         )
 

@@ -316,3 +316,13 @@ def test_one_sees_what_accepting_would_give_and_take() -> None:
 def test_while_goods_are_dealt_nothing_is_shown() -> None:
     state = GAME.apply(GAME.start(), "4")
     assert {GAME.observe(state, role).text for role in (0, 1)} == {"The goods are not dealt yet."}
+
+
+def test_giving_up_saves_nothing_to_a_trader_that_lies_behind() -> None:
+    game, state = GAME, GAME.start()
+    for dealt in "444444555111":  # the first values everything at 5, the second at 1
+        state = game.apply(state, dealt)
+    for move in ("offer 4 wood -> 1 gold", "accept"):
+        state = game.apply(state, move)
+    assert game.forfeited(state, 0) == (-18.0, 18.0)  # gained 1 * 5 - 4 * 5 = -15, the other 4 - 1 = 3
+    assert game.forfeited(state, 1) == (10.0, -10.0)

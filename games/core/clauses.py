@@ -274,14 +274,15 @@ def _hides_something(game: AnyGame, spots: Sequence[Spot]) -> bool:
 
 
 def _forfeits_are_losses(game: AnyGame, spots: Sequence[Spot]) -> Wrongs:
-    for role in roles(game):
-        returns = game.forfeited(role)
-        yield from _out_of_bounds(game, returns, f"forfeited({role})")
-        yield from _not_zero_sum(game, returns, f"forfeited({role})")
-        if returns[role] != game.info.forfeit:
-            yield f"forfeited({role}) gives it {returns[role]}, not info.forfeit = {game.info.forfeit}"
+    for spot in (s for s in different(spots) if s.role in roles(game)):
+        role = spot.role
+        returns = game.forfeited(spot.state, role)
+        yield from _out_of_bounds(game, returns, f"forfeited(state, {role})")
+        yield from _not_zero_sum(game, returns, f"forfeited(state, {role})")
+        if returns[role] > game.info.forfeit:
+            yield f"forfeited(state, {role}) gives it {returns[role]}, more than info.forfeit = {game.info.forfeit}"
         if any(r < returns[role] or (r == returns[role] and game.info.zero_sum) for r in _others(returns, role)):
-            yield f"forfeited({role}) gives {returns!r}: who fails to move must not profit from it"
+            yield f"forfeited(state, {role}) gives {returns!r}: who fails to move must not profit from it"
 
 
 def _others(returns: tuple[float, ...], role: int) -> tuple[float, ...]:

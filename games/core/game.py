@@ -84,11 +84,16 @@ class Game(ABC, Generic[State, View]):
         assert legal is not None, f"{self.info.name} has free text and must define sample()"
         return rng.choice(legal)
 
-    def forfeited(self, role: int) -> tuple[float, ...]:
-        """The returns when a role fails to make a move: it gets the worth of a loss, the others that of a win."""
+    def forfeit(self, state: State, role: int) -> float:
+        """What a role gets for failing to make a move here: the worth of a loss, never more than `info.forfeit`."""
+        return self.info.forfeit
+
+    def forfeited(self, state: State, role: int) -> tuple[float, ...]:
+        """The returns when a role fails to make a move: its forfeit, which the others share as a win."""
+        lost = self.forfeit(state, role)
         num_others = len(self.info.roles) - 1
-        share = -self.info.forfeit / num_others if num_others else 0.0
-        return tuple(self.info.forfeit if r == role else share for r in range(num_others + 1))
+        share = -lost / num_others if num_others else 0.0
+        return tuple(lost if r == role else share for r in range(num_others + 1))
 
 
 def outcomes(returns: tuple[float, ...]) -> tuple[Outcome, ...]:

@@ -62,7 +62,7 @@ class Info:
         random: chance has a hand in it.
         open_text: moves may carry free text.
         solver: what `solution` is: `"exact"` (an equilibrium or minimax), `"rules"` (sensible) or None.
-        forfeit: what a role gets for failing to make a move: the worth of a loss.
+        forfeit: what a role gets for failing to make a move, at best: the worth of a loss.
         source: where the rules come from.
     """
 

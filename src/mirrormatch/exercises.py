@@ -139,13 +139,16 @@ def _arithmetic_1(rng: random.Random) -> _Solved:
 
 
 def _arithmetic_2(rng: random.Random) -> _Solved:
-    """Three operands, results from 0 to 200."""
-    if rng.random() < 0.4:
-        a, b = rng.randint(3, 12), rng.randint(3, 12)
+    """Three operands: sums up to 200, or the product of two numbers of two digits and a sum."""
+    if rng.random() < 0.6:
+        a, b, c = rng.randint(12, 49), rng.randint(12, 29), rng.randint(2, 50)
         sign = rng.choice("+-")
-        c = rng.randint(2, 50 if sign == "+" else a * b)
+        tens, ones = b // 10 * 10, b % 10
+        product = f"{a}*{tens}={a * tens}. " + (
+            f"{a}*{ones}={a * ones}. {a * tens}+{a * ones}={a * b}. " if ones else ""
+        )
         thinking, result = _work(a * b, (sign, c))
-        return _Solved(f"What is {a} * {b} {sign} {c}?", f"{a}*{b}={a * b}. {thinking}", str(result))
+        return _Solved(f"What is {a} * {b} {sign} {c}?", product + thinking, str(result))
     a = rng.randint(20, 80)
     first, second = rng.choice("+-"), rng.choice("+-")
     b = rng.randint(2, 60 if first == "+" else a)

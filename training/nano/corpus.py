@@ -18,7 +18,7 @@ from mirrormatch.seeds import derive
 from mirrormatch.training.nano.players import PLAYERS, ThinkingAgent
 
 # Shares of the conversations, by what they are about. A game's conversations hold several turns at once.
-SHARES = {"kuhn_poker": 0.10, "tictactoe": 0.16, "simple_negotiation": 0.18, "exercises": 0.56}
+SHARES = {"kuhn_poker": 0.11, "tictactoe": 0.20, "simple_negotiation": 0.28, "exercises": 0.41}
 FULL_HISTORY = 0.25  # the share of game roles whose turns are kept as one conversation
 LEVEL_SHARES = (0.5, 0.5)
 
