@@ -73,8 +73,8 @@ class SimpleNegotiation(Game[Table, View]):
     the owner knows. They move in turn, four times each: `offer 2 wood -> 1 gold` proposes to give 2 wood and get 1 gold
     and replaces any offer that waits; `accept` and `deny` answer the other's waiting offer; `say` only talks, and lets
     a waiting offer lapse. Words for the other may follow any move after a bar: `deny | too little`. A trader's gain is
-    the change of the value of its goods by its own values; its return is its gain less the other's. A trader that fails to
-    move gets -10, or what it lies behind if that is more.
+    the change of the value of its goods by its own values; its return is its gain less the other's. A trader that
+    fails to move gets -10, or what it lies behind if that is more.
     """
 
     info = Info(
