@@ -14,6 +14,7 @@ os.environ.update(
 import ipaddress
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -47,6 +48,14 @@ def require_loopback(host: str | bytes | None) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write-golden", action="store_true", help="write the golden transcripts anew (see the test)")
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny random model, made when a test first asks for it."""
+    from tests.tiny_model import save_model
+
+    return save_model(tmp_path_factory.mktemp("tiny"))
 
 
 sys.addaudithook(no_network)

@@ -139,7 +139,7 @@ def test_a_tokenizer_without_a_template_is_refused() -> None:
 
 
 def test_a_tokenizer_without_an_end_of_turn_is_refused() -> None:
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()))
+    tokenizer: Any = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()))  # type: ignore[no-untyped-call]
     tokenizer.chat_template = NO_SPECIAL
     with pytest.raises(UserError, match="no token that ends a turn"):
         ChatEncoder(tokenizer)

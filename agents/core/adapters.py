@@ -11,7 +11,7 @@ from mirrormatch.errors import UserError
 
 WEIGHTS, CONFIG, CARD = "adapter_model.safetensors", "adapter_config.json", "mirrormatch.json"
 HASH_CHARS = 16
-_READ_BYTES = 1 << 20  # of each weight file that enters a fingerprint: the header and the first tensors
+_NUM_READS, _READ_BYTES = 3, 1 << 20  # per weight file, evenly spread: fine-tuning may leave the first tensors alone
 _VOLATILE = ("_name_or_path", "dtype", "torch_dtype", "transformers_version")
 
 
@@ -34,8 +34,8 @@ def find_adapter(path: Path) -> Path:
 def content_hash(folder: Path) -> str:
     """The hash that names an adapter: of its weights and of the settings that change what they do."""
     try:
-        settings = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as problem:
+        settings = dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as problem:
         raise UserError(f"the adapter at {str(folder)!r} has no readable {CONFIG}: {problem}") from None
     kept = {k: settings.get(k) for k in ("peft_type", "r", "lora_alpha", "use_rslora", "use_dora", "alpha_pattern")}
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode())
@@ -44,14 +44,17 @@ def content_hash(folder: Path) -> str:
 
 
 def fingerprint(model_folder: Path) -> str:
-    """Names a base model by its configuration and the beginning of its weight files: quick for any size."""
+    """Names a base model by its configuration and parts of its weight files: quick for any size."""
     settings = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
     kept = {k: v for k, v in settings.items() if k not in _VOLATILE}
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode())
     for weights in sorted(model_folder.glob("*.safetensors")):
-        digest.update(f"{weights.name}:{weights.stat().st_size}".encode())
+        size = weights.stat().st_size
+        digest.update(f"{weights.name}:{size}".encode())
         with weights.open("rb") as file:
-            digest.update(file.read(_READ_BYTES))
+            for k in range(_NUM_READS):
+                file.seek(k * size // _NUM_READS)
+                digest.update(file.read(_READ_BYTES))
     return digest.hexdigest()[:HASH_CHARS]
 
 

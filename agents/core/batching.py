@@ -41,6 +41,7 @@ class Batcher(Generic[Request, Result]):
         self._waiting.append(_Waiting(key, request, future))
         if self._pump is None or self._pump.done():
             self._pump = loop.create_task(self._run())
+            self._pump.add_done_callback(_seen)
         return await future
 
     async def _run(self) -> None:
@@ -75,6 +76,12 @@ class Batcher(Generic[Request, Result]):
         taken = {id(w) for w in batch}
         self._waiting = [w for w in self._waiting if id(w) not in taken]
         return batch
+
+
+def _seen(pump: "asyncio.Task[None]") -> None:
+    """Takes note of how the pump ended: only an interrupt ends it early, and the event loop has passed that on."""
+    if not pump.cancelled():
+        pump.exception()
 
 
 class _Interrupted(Exception):

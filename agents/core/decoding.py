@@ -85,18 +85,15 @@ def continuation_logprobs(
     model: Any, pairs: Sequence[tuple[tuple[int, ...], tuple[int, ...]]], *, pad_id: int
 ) -> list[tuple[float, ...]]:
     """The log-probabilities, at temperature 1, of each continuation after its prompt, one per continuation id."""
-    length = max(len(p) + len(c) for p, c in pairs)
+    longest, most = (max(map(len, column)) for column in zip(*pairs, strict=True))
     device = next(model.parameters()).device
-    ids_BT = torch.full((len(pairs), length), pad_id, dtype=torch.long)
-    for k, (prompt, continuation) in enumerate(pairs):
-        ids_BT[k, : len(prompt) + len(continuation)] = torch.tensor([*prompt, *continuation])
-    ids_BT = ids_BT.to(device)
-    most = max(len(c) for _, c in pairs)
-    place_BC = torch.tensor([[min(len(p) + k, length - 1) for k in range(most)] for p, _ in pairs], device=device)
-    hidden_BTD = model.get_decoder()(input_ids=ids_BT, use_cache=False).last_hidden_state
-    before_BCD = hidden_BTD.gather(1, (place_BC - 1)[..., None].expand(-1, -1, hidden_BTD.shape[-1]))
-    logp_BCV = torch.log_softmax(model.get_output_embeddings()(before_BCD).float(), dim=-1)
-    logp_BC = logp_BCV.gather(-1, ids_BT.gather(1, place_BC)[..., None])[..., 0].tolist()
+    padding = [(longest - len(p), most - len(c)) for p, c in pairs]  # left of the prompt, right of the continuation
+    ids = [[pad_id] * left + [*p, *c] + [pad_id] * right for (left, right), (p, c) in zip(padding, pairs, strict=True)]
+    mask = [[0] * left + [1] * (longest + most - left - right) + [0] * right for left, right in padding]
+    ids_BT, mask_BT = torch.tensor(ids, device=device), torch.tensor(mask, device=device)
+    logits_BCV = _logits(model, ids_BT, mask_BT, kept=most + 1)[:, :-1]
+    logp_BCV = torch.log_softmax(logits_BCV.float(), dim=-1)
+    logp_BC = logp_BCV.gather(-1, ids_BT[:, longest:, None])[..., 0].tolist()
     return [tuple(row[: len(c)]) for row, (_, c) in zip(logp_BC, pairs, strict=True)]
 
 
@@ -108,17 +105,23 @@ def _prefill(model: Any, requests: Sequence[Request], pad_id: int) -> tuple[Tens
     ids_BT = torch.tensor([[pad_id] * (length - len(ids)) + list(ids) for ids in order], device=device)
     mask_BT = torch.tensor([[0] * (length - len(ids)) + [1] * len(ids) for ids in order], device=device)
     cache = DynamicCache(config=model.config)
-    out = model(
+    logits_BV = _logits(model, ids_BT, mask_BT, kept=1, cache=cache)[:, -1]
+    row_B = torch.tensor([order[r.prompt_ids] for r in requests], device=device)
+    cache.batch_select_indices(row_B)
+    return logits_BV[row_B], cache, mask_BT[row_B]
+
+
+def _logits(model: Any, ids_BT: Tensor, mask_BT: Tensor, kept: int, cache: Any = None) -> Tensor:
+    """The last `kept` places' logits of rows that are padded on the left, on the right or both."""
+    logits: Tensor = model(
         input_ids=ids_BT,
         attention_mask=mask_BT,
         position_ids=(mask_BT.cumsum(-1) - 1).clamp(min=0),
         past_key_values=cache,
-        use_cache=True,
-        logits_to_keep=1,
-    )
-    row_B = torch.tensor([order[r.prompt_ids] for r in requests], device=device)
-    cache.batch_select_indices(row_B)
-    return out.logits[row_B, -1], cache, mask_BT[row_B]
+        use_cache=cache is not None,
+        logits_to_keep=kept,
+    ).logits
+    return logits
 
 
 def _next_logits(model: Any, ids_B: Tensor, mask_BT: Tensor, cache: Any) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_MANTISSA_BITS = 53
+_MANTISSA_BITS = 24  # float32's, in which tokens are drawn: more would let a uniform number round up to 1
 
 
 class Drawn(NamedTuple):
@@ -35,7 +35,7 @@ class Rules(NamedTuple):
 
 
 def uniforms(seeds_B: np.ndarray, step: int) -> np.ndarray:
-    """Uniform numbers in [0, 1), float64, by splitmix64 over (seed, step) (Steele, Lea, Flood 2014)."""
+    """Uniform numbers in [0, 1), exact in float32, by splitmix64 over (seed, step) (Steele, Lea, Flood 2014)."""
     with np.errstate(over="ignore"):
         z = seeds_B.astype(np.uint64) + _GOLDEN * np.uint64(step + 1)
         z = (z ^ (z >> np.uint64(30))) * _MIX_1
@@ -71,4 +71,5 @@ def _filtered(logp_BV: Tensor, rules: Rules) -> Tensor:
     before_BV = prob_BV.cumsum(-1) - prob_BV
     top_k_B = torch.where(rules.top_k_B > 0, rules.top_k_B, logp_BV.shape[-1])
     kept_BV = (rank_V[None] < top_k_B[:, None]) & (before_BV < rules.top_p_B[:, None])
+    kept_BV[:, 0] = True  # the most probable token is left whatever the settings
     return torch.zeros_like(prob_BV).scatter(-1, order_BV, torch.where(kept_BV, prob_BV, 0.0))

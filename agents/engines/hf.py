@@ -5,14 +5,17 @@ per adapter. Generation blocks the event loop: it is the work that everybody wai
 """
 
 import functools
+import warnings
 from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
-from peft import PeftModel
+from peft import PeftConfig, PeftModel
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
+from transformers.utils.hub import cached_file
 
 from mirrormatch.agents.core import adapters, decoding
 from mirrormatch.agents.core.batching import Batcher
@@ -24,6 +27,7 @@ from mirrormatch.prompts.core.prompt import Message
 MAX_BATCH = 256  # requests generated together
 MAX_SCORED = 128  # sequences scored together: their logits are held at once
 MAX_ADAPTERS = 8  # resident beside the base model; the one unused for longest makes room
+_REASON_CHARS = 300  # of what PEFT says about an adapter that doesn't fit: it lists every tensor
 
 
 class TransformersEngine:
@@ -42,15 +46,16 @@ class TransformersEngine:
         self._context = int(self.model.config.max_position_embeddings)
         self._peft: Any = None  # a PeftModel once an adapter is there
         self._resident: dict[str, None] = {}  # adapter hashes, the most recently used last
+        self._folders: dict[str, Path] = {}  # where each adapter was loaded from, to come back after it made room
         self._generation: Batcher[decoding.Request, Completion] = Batcher(self._generate, max_batch)
         self._scoring: Batcher[tuple[tuple[int, ...], tuple[int, ...]], tuple[float, ...]]
         self._scoring = Batcher(self._score, MAX_SCORED)
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """Names the base model; see `adapters.fingerprint`. Empty where the files can't be found."""
-        folder = Path(self.model.config._name_or_path)
-        return adapters.fingerprint(folder) if folder.is_dir() else ""
+        """Names the base model; see `adapters.fingerprint`."""
+        config_path = cached_file(self.base, "config.json", local_files_only=True)
+        return adapters.fingerprint(Path(str(config_path)).parent)
 
     @property
     def end_ids(self) -> frozenset[int]:
@@ -85,31 +90,53 @@ class TransformersEngine:
     def load(self, adapter_path: Path) -> str:
         folder = adapters.find_adapter(adapter_path)
         name = adapters.content_hash(folder)
-        if name in self._resident:
-            return name
-        adapters.check_base(folder, self.base, self.fingerprint)
-        while len(self._resident) >= MAX_ADAPTERS:
-            self._unload(next(iter(self._resident)))
-        self._attach(folder, name)
-        self._resident[name] = None
+        if name not in self._resident:
+            adapters.check_base(folder, self.base, self.fingerprint)
+            while len(self._resident) >= MAX_ADAPTERS:
+                self._detach(oldest := next(iter(self._resident)))
+                del self._resident[oldest]
+            self._attach(folder, name)
+            self._folders[name] = folder
+        self._used(name)
         return name
+
+    def _used(self, name: str) -> None:
+        self._resident.pop(name, None)
+        self._resident[name] = None
 
     def _attach(self, folder: Path, name: str) -> None:
         try:
-            if self._peft is None:
-                self._peft = PeftModel.from_pretrained(self.model, str(folder), adapter_name=name)
-            else:
-                self._peft.load_adapter(str(folder), adapter_name=name)
-        except (RuntimeError, ValueError, KeyError) as problem:
-            reason = str(problem).splitlines()[0]
-            raise UserError(f"the adapter at {str(folder)!r} does not fit {self.base!r}: {reason}") from None
-        self._peft.eval()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # PEFT's, about keys that don't match: those are counted here
+                misfit = self._misfit(folder, name)
+        except (RuntimeError, ValueError, KeyError, SafetensorError) as problem:
+            misfit = " ".join(str(problem).split())[:_REASON_CHARS]
+        if misfit:
+            self._detach(name)
+            raise UserError(f"the adapter at {str(folder)!r} does not fit {self.base!r}: {misfit}")
 
-    def _unload(self, name: str) -> None:
-        assert self._peft is not None
-        if len(self._resident) > 1:
+    def _misfit(self, folder: Path, name: str) -> str:
+        """Loads the adapter and says what of it has no place in the base model."""
+        if self._peft is None:
+            settings = PeftConfig.from_pretrained(str(folder))
+            settings.inference_mode = True
+            self._peft = PeftModel(self.model, settings, adapter_name=name)
+        loaded = self._peft.load_adapter(str(folder), adapter_name=name)
+        self._peft.eval()
+        num_missing, num_unknown = len(loaded.missing_keys), len(loaded.unexpected_keys)
+        return f"{num_missing} tensors are missing, {num_unknown} are unknown" if num_missing or num_unknown else ""
+
+    def _detach(self, name: str) -> None:
+        """Takes an adapter out of the model, whole or half loaded."""
+        if self._peft is None or name not in self._peft.peft_config:
+            return
+        if len(self._peft.peft_config) == 1:  # PEFT can't be without an adapter
+            self._peft.unload()
+            self._peft = None
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PEFT's, about the adapter that is active now: `_as` chooses each time
             self._peft.delete_adapter(name)
-        del self._resident[name]
 
     def _generate(self, adapter: Hashable, requests: Sequence[decoding.Request]) -> list[Completion]:
         with self._as(cast("str | None", adapter)):
@@ -137,13 +164,25 @@ class TransformersEngine:
         """A context in which the model answers with the adapter, or as the base model."""
         if adapter is None:
             return self._peft.disable_adapter() if self._peft is not None else torch.inference_mode()
-        assert adapter in self._resident and self._peft is not None, f"adapter {adapter} is not loaded"
-        self._resident[adapter] = self._resident.pop(adapter)
+        self._bring_back(adapter)
+        assert self._peft is not None
         self._peft.base_model.set_adapter(adapter, inference_mode=True)
         return torch.inference_mode()
 
+    def _bring_back(self, adapter: str) -> None:
+        """Loads an adapter again that had made room for others, and counts it as used."""
+        assert adapter in self._folders, f"adapter {adapter} was never loaded"
+        if adapter in self._resident:
+            self._used(adapter)
+        elif (found := self.load(self._folders[adapter])) != adapter:
+            folder = str(self._folders[adapter])
+            raise UserError(
+                f"the adapter at {folder!r} has changed: {adapter} was loaded from there, now it is {found}"
+            )
+
     def _has_stop(self, ids: list[int], stop: tuple[str, ...]) -> bool:
-        tail = self._encoder.decode(ids[-max(map(len, stop)) - 1 :])
+        num_bytes = max(len(s.encode()) for s in stop)  # a token is a byte or more
+        tail = self._encoder.decode(ids[-num_bytes - 1 :])
         return any(s in tail for s in stop)
 
 
@@ -160,10 +199,12 @@ def load_base(path: str) -> tuple[Any, Any]:
     try:
         tokenizer = AutoTokenizer.from_pretrained(path)
         model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
-    except (OSError, ValueError, KeyError) as problem:
+    except (OSError, ValueError, KeyError, SafetensorError) as problem:
         reason = str(problem).strip().splitlines()[0]
         raise UserError(f"no model can be loaded from {path!r}: {reason}") from None
-    return model.to(device).eval(), tokenizer  # type: ignore[arg-type]  # PyTorch's signature is lost on the way
+    # PEFT freezes the base when its first adapter comes, and torch rounds otherwise for weights that want a gradient:
+    # they are frozen from the start, so that the base answers alike before and after.
+    return model.to(device).eval().requires_grad_(False), tokenizer  # type: ignore[arg-type]  # PyTorch's signature is lost on the way
 
 
 def _with_budget(sampling: Sampling, max_tokens: int) -> Sampling:
