@@ -39,7 +39,7 @@ def parse_spec(text: str) -> Spec:
     if plus and not adapter:
         raise UserError(f"{text!r} ends in '+': the folder of an adapter or of a run belongs there")
     if kind not in (known := [NANO, *agents.engines.names(), *agents.registry.names()]):
-        raise UnknownName("agent", text, known, "mirrormatch list agents")
+        raise UnknownName("agent", kind, known, "mirrormatch list agents")
     is_model = kind == NANO or kind in agents.engines.names()
     if plus and not is_model:
         raise UserError(f"{text!r}: only a model takes an adapter, and {kind!r} is none")

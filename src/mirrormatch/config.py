@@ -71,8 +71,8 @@ def _first_problem(problem: ValidationError, model: type[BaseModel]) -> str:
     error = problem.errors()[0]
     where = ".".join(str(part) for part in error["loc"])
     if error["type"] != "extra_forbidden":
-        given = "" if error["type"] == "missing" else f", {error['input']!r} was given"
-        return f"{where}: {error['msg']}{given}"
+        given = "" if isinstance(error["input"], dict) else f", {error['input']!r} was given"
+        return f"{where and f'{where}: '}{error['msg'].removeprefix('Value error, ')}{given}"
     *sections, key = (str(part) for part in error["loc"])
     allowed = _keys(model, sections)
     return f"unknown key {where!r}{did_you_mean(key, allowed)}; there are: {', '.join(allowed)}"

@@ -1,0 +1,142 @@
+"""Agents as they are written on a command line."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.tiny_model import save_adapter
+
+from mirrormatch import agents
+from mirrormatch.agents.core import adapters
+from mirrormatch.agents.core.llm import LLMAgent
+from mirrormatch.agents.core.records import Sampling
+from mirrormatch.agents.core.spec import NANO_PATH, Spec, agent_from_spec, engine_of, model_agent, parse_spec
+from mirrormatch.agents.engines.hf import TransformersEngine
+from mirrormatch.errors import UnknownName, UserError
+from mirrormatch.prompts import PromptSettings
+
+
+@pytest.fixture(scope="module")
+def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return save_adapter(tmp_path_factory.mktemp("adapter"), seed=1)
+
+
+def run_folder(folder: Path, adapter: Path, *steps: int) -> Path:
+    """A run that kept the adapters of these steps; only the newest differs."""
+    for step in steps:
+        shutil.copytree(adapter, folder / "adapters" / f"step-{step:06d}")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("random", Spec("random", "random", "", None)),
+        ("nano", Spec("nano", "nano", "", None)),
+        ("nano+runs/kuhn", Spec("nano+runs/kuhn", "nano", "", "runs/kuhn")),
+        ("hf:org/model", Spec("hf:org/model", "hf", "org/model", None)),
+        ("hf:a/b+c/d", Spec("hf:a/b+c/d", "hf", "a/b", "c/d")),
+        ("scripted:I say: 4", Spec("scripted:I say: 4", "scripted", "I say: 4", None)),
+    ],
+)
+def test_a_spec_is_taken_apart(text: str, expected: Spec) -> None:
+    assert parse_spec(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "nearest"),
+    [("randm", "random"), ("Nano", "nano"), ("optimum", "optimal"), ("nanoo+runs/a_run_with_a_long_name", "nano")],
+)
+def test_an_unknown_agent_is_told_the_nearest(given: str, nearest: str) -> None:
+    with pytest.raises(UnknownName, match=rf"did you mean '{nearest}'\?.*\(mirrormatch list agents\)$"):
+        parse_spec(given)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("nano+", "'nano+' ends in '+': the folder of an adapter or of a run belongs there"),
+        ("random+runs/a", "'random+runs/a': only a model takes an adapter, and 'random' is none"),
+        ("hf", "'hf' names no model: write hf:PATH_OR_ID"),
+        ("hf:", "'hf:' names no model: write hf:PATH_OR_ID"),
+        ("nano:there", "'nano:there': 'nano' takes no path; for another model write hf:PATH_OR_ID"),
+    ],
+)
+def test_a_spec_that_means_nothing_is_refused_in_one_line(given: str, said: str) -> None:
+    with pytest.raises(UserError) as problem:
+        parse_spec(given)
+    assert str(problem.value) == said
+
+
+def test_an_agent_that_takes_no_argument_says_so() -> None:
+    with pytest.raises(UserError, match="agent 'random' takes no argument, '7' was given"):
+        agents.get("random:7")
+
+
+def test_an_agent_that_is_no_model_is_refused_where_one_is_needed() -> None:
+    with pytest.raises(UserError, match="'optimal' is not a language model"):
+        model_agent("optimal")
+
+
+def test_every_named_agent_but_the_model_is_made_from_its_name() -> None:
+    made = [agents.get(name).spec for name in agents.names() if name != "nano"]
+    assert made == [name for name in agents.names() if name != "nano"]
+
+
+def test_nano_is_the_bundled_model() -> None:
+    assert (NANO_PATH / "config.json").is_file()
+
+
+def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"no model can be loaded from '{tmp_path}/nothing'"):
+        agents.get(f"hf:{tmp_path}/nothing")
+
+
+def test_a_models_agent_has_its_spec_settings_and_sampling(tiny: Path) -> None:
+    settings, sampling = PromptSettings(thinking=False), Sampling(max_tokens=3)
+    agent = agent_from_spec(f"hf:{tiny}", settings, sampling)
+    assert isinstance(agent, LLMAgent)
+    assert (agent.spec, agent.prompt.settings, agent.sampling) == (f"hf:{tiny}", settings, sampling)
+
+
+def test_agents_of_one_model_share_an_engine(tiny: Path, adapter: Path) -> None:
+    assert model_agent(f"hf:{tiny}").engine is model_agent(f"hf:{tiny}+{adapter}").engine
+
+
+def test_a_model_without_an_adapter_is_the_base(tiny: Path) -> None:
+    assert model_agent(f"hf:{tiny}").adapter is None
+
+
+def test_an_adapter_is_named_by_its_content(tiny: Path, adapter: Path) -> None:
+    assert model_agent(f"hf:{tiny}+{adapter}").adapter == adapters.content_hash(adapter)
+
+
+def test_a_run_folder_means_its_newest_adapter(adapter: Path, tmp_path: Path) -> None:
+    run = run_folder(tmp_path, adapter, 0, 9, 100, 20)
+    assert adapters.find_adapter(run) == run / "adapters" / "step-000100"
+
+
+def test_an_adapter_folder_means_itself(adapter: Path) -> None:
+    assert adapters.find_adapter(adapter) == adapter
+
+
+def test_a_run_without_adapters_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "adapters" / "step-000001").mkdir(parents=True)
+    with pytest.raises(UserError, match=f"no adapter at '{tmp_path}'"):
+        adapters.find_adapter(tmp_path)
+
+
+def test_a_missing_adapter_is_named(tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"no adapter at '{tmp_path}/gone': there is no such folder"):
+        agents.get(f"hf:{tiny}+{tmp_path}/gone")
+
+
+def test_an_engine_without_adapters_says_so(adapter: Path) -> None:
+    with pytest.raises(UserError, match="a scripted engine has no adapters"):
+        agents.get(f"scripted:4+{adapter}")
+
+
+def test_the_engine_of_a_spec_is_that_of_its_model(tiny: Path) -> None:
+    engine = engine_of(parse_spec(f"hf:{tiny}+an/adapter"))
+    assert isinstance(engine, TransformersEngine)
+    assert engine.base == str(tiny)
