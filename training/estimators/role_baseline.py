@@ -1,4 +1,4 @@
-"""Role-conditioned advantage estimation (RAE): SPIRAL, Liu et al. 2025, section 3.3, equations 4 and 5."""
+"""Role-conditioned advantage estimation (RAE): SPIRAL, Liu et al. 2025, arXiv 2506.24119, the section of that name."""
 
 from collections.abc import Sequence
 
