@@ -38,7 +38,7 @@ def test_an_alarm_rings_at_the_first_bad_step(step: dict[str, float], name: str)
 @pytest.mark.parametrize(
     "step",
     [{"reply_tokens": 6.1}, {"illegal": 0.5}, {"repeated": 0.5}, {"entropy": 0.01}],
-    ids=lambda step: next(iter(step)),
+    ids=str,
 )
 def test_an_alarm_is_silent_at_its_limit(step: dict[str, float]) -> None:
     assert after([{}] * NUM_FIRST + [step])[0] == []
@@ -49,7 +49,7 @@ def test_what_is_normal_is_told_by_the_first_steps_alone() -> None:
     first = [{"reply_tokens": float(n)} for n in (10, 20, 30, 40, 50)]
     slowly = [{"reply_tokens": float(n)} for n in range(50, 8, -1)]
     assert after(first + slowly[:-1])[0] == []
-    assert after(first + [*slowly, {"reply_tokens": 8.9}])[0] == ["shrinking"]
+    assert after([*first, *slowly, {"reply_tokens": 8.9}])[0] == ["shrinking"]
 
 
 def test_an_alarm_stops_ringing_when_the_run_recovers() -> None:

@@ -32,7 +32,9 @@ class Trajectory(NamedTuple):
 
 
 def trajectories(episode: Episode, reward: str) -> list[Trajectory]:
-    """One trajectory for every role that replied at all; what enters training sums to the game's returns.
+    """One trajectory for every role that replied at all.
+
+    What enters training sums to the game's returns, but for a role whose opponent forfeited before its first turn.
 
     Args:
         episode: with the tokens still in it.
