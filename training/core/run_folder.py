@@ -12,6 +12,7 @@ report.html
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -65,6 +66,8 @@ class RunFolder:
         Raises:
             UserError: it holds a run that isn't to be resumed, or one with other settings.
         """
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"{str(self.path)!r} is a file: a run needs a folder, --out DIR names one")
         if self.config_path.exists():
             if not resume:
                 raise UserError(
@@ -79,12 +82,26 @@ class RunFolder:
         """Declares the trainer's checkpoint after `step` steps to be whole."""
         write_json(self.checkpoints / f"checkpoint-{step}" / COMPLETE, {"step": step, **state})
 
+    def write_adapter(self, step: int, write: Callable[[Path], None]) -> None:
+        """Lets `write` fill a folder that becomes the adapter after `step` steps once it is whole."""
+        folder = self.adapter(step)
+        beside = folder.with_name(f".{folder.name}.part")
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        write(beside)
+        shutil.rmtree(folder, ignore_errors=True)
+        beside.replace(folder)
+
     def drop_adapter(self, step: int) -> None:
         """Removes an adapter that nobody needs any more."""
         shutil.rmtree(self.adapter(step), ignore_errors=True)
 
     def _check_same(self, config: RunConfig) -> None:
-        then, now = json.loads(self.config_path.read_text(encoding="utf-8")), config.model_dump(mode="json")
+        try:
+            then = json.loads(self.config_path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as problem:
+            raise UserError(f"the run's settings in {str(self.config_path)!r} can't be read: {problem}") from None
+        now = config.model_dump(mode="json")
         for key, before, after in _differences(then, now):
             raise UserError(
                 f"the run in {str(self.path)!r} was started with {key} = {before!r}, not {after!r}: "
