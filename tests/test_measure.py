@@ -192,7 +192,7 @@ def printed(before: Measurement, after: Measurement, plain: bool = False) -> str
 def test_the_table_says_what_became_better(by_random: Measurement, by_optimal: Measurement) -> None:
     shown = printed(by_random, by_optimal)
     assert "exploitability            0.458    0.000  -0.458 [-0.458, -0.458]" in shown
-    assert [line.split()[-1] for line in shown.splitlines() if "exploitability" in line] == ["better"]
+    assert [line.split()[-1] for line in shown.splitlines() if "-0.458" in line] == ["better"]
     assert "worse" in printed(by_optimal, by_random)
 
 
@@ -209,14 +209,14 @@ def test_a_plain_table_has_no_lines(by_random: Measurement, by_optimal: Measurem
 
 def test_what_only_one_of_the_two_has_is_shown_beside_a_gap(by_random: Measurement) -> None:
     shown = rows(by_random, measured(Solver(known=6)))
-    (overall,) = [row for row in shown if row.label.text == "overall"]
+    (overall,) = [row for row in shown if row.label.text == "overall accuracy"]
     assert overall.before is None and overall.after is not None and overall.change is None
 
 
 def test_tasks_and_the_overall_accuracy_are_shown_and_kinds_are_not() -> None:
     found = measured(Solver(known=6))
     problems = [row.label.text for row in rows(found, found) if row.label.section == "problems"]
-    assert problems == ["arithmetic 1", "arithmetic 2", "overall", "no answer, overall"]
+    assert problems == ["arithmetic 1", "arithmetic 2", "overall accuracy", "no answer, overall"]
 
 
 # Words.

@@ -14,7 +14,7 @@ _LABELS: Final = {
     "mean_return": "mean return",
     "legal_mass": "mass on legal answers",
     "legal_mass_min": "least such mass",
-    "floor": "equilibrium's figure",
+    "floor": "exploitability floor",
     "no_answer": "no answer",
     "grading_failed": "grading failed",
 }
@@ -36,8 +36,13 @@ def label(name: str) -> Label:
     called = _LABELS.get(figure, figure.replace("_", " "))
     if figure in _PROBLEM_FIGURES:
         plain = subject.replace("_", " ")
-        return Label(PROBLEMS, plain if figure == "accuracy" else f"{called}, {plain}")
+        return Label(PROBLEMS, _accuracy(plain) if figure == "accuracy" else f"{called}, {plain}")
     return Label(subject, f"{called} vs {opponent}" if opponent else called)
+
+
+def _accuracy(task: str) -> str:
+    """In its section, a task's accuracy needs no other name than the task's."""
+    return "overall accuracy" if task == "overall" else task
 
 
 def is_share(score: Score) -> bool:

@@ -1,4 +1,4 @@
-"""`mirrormatch report`: a run's curves, tables and sample episodes as one self-contained HTML page."""
+"""`mirrormatch report`: what a run did and learned, as one HTML file that needs nothing else."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -8,9 +8,14 @@ from mirrormatch.commands.core.parser import Parser
 
 def configure(parser: Parser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("run", metavar="RUN", type=Path, help="a run folder")
+    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run, finished or not")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="where to write (default RUN/report.html)")
 
 
 def run(options: Namespace) -> int:
-    """Writes report.html into the run folder and prints its path."""
-    raise NotImplementedError
+    """Writes the report and prints where."""
+    from mirrormatch.commands.core.run_report import write_report
+    from mirrormatch.training.core.run_folder import RunFolder
+
+    print(write_report(RunFolder(options.run), options.out))
+    return 0
