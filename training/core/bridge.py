@@ -216,8 +216,10 @@ def _arguments(config: RunConfig, folder: Path) -> GRPOConfig:
         lr_scheduler_type="constant",
         loss_type=_TRL_LOSS,
         beta=learn.kl,
+        use_bias_correction_kl=True,  # the KL term times the ratio, which makes its gradient unbiased (DeepSeek-V3.2)
         epsilon=learn.clip,
         temperature=config.play.temperature,
+        disable_dropout=True,  # the base model's: it didn't play with any
         max_grad_norm=learn.max_grad_norm,
         max_completion_length=config.play.max_tokens,
         per_device_train_batch_size=2,  # of the unused data set; the rows of a step are ours
