@@ -56,3 +56,12 @@ def information_states(game: Game[Any, Any]) -> list[Spot]:
                 spots.append(Spot(view, game.observe(state, role), state, role, legal, last.get(role)))
             waiting += [(game.apply(state, a), {**last, role: (positions[view], a)}) for a in legal]
     return spots
+
+
+def is_searchable(game: Game[Any, Any]) -> bool:
+    """Whether the game's information states can be listed."""
+    try:
+        information_states(game)
+    except UserError:
+        return False
+    return True

@@ -30,7 +30,7 @@ _TICKS: Final = 100  # of progress, for each part
 _SHOWN: Final = ("legal", "win", "mean_return", "exploitability", "legal_mass", "floor", "accuracy", "no_answer")
 _STYLES: Final = {"": "", "better": "green", "worse": "red", "differs": "yellow"}
 CAPTION: Final = (
-    "Differences of shares are in percentage points. Better, worse, differs: the 95\u00a0% interval of the paired "
+    "Differences of shares are in percentage points. Better, worse, differs: the 95% interval of the paired "
     "difference leaves out 0, as one in twenty does by chance. n: deals, thoughts or problems."
 )
 

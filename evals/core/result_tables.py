@@ -8,7 +8,7 @@ from mirrormatch.evals.core.exploitability import PolicyReport, StatePolicy
 from mirrormatch.evals.core.markup import Html, element
 from mirrormatch.evals.core.measure import CAPTION, Measurement, Row, rows
 from mirrormatch.evals.core.statistics import Score
-from mirrormatch.evals.core.wording import is_share, label, verdict, written, written_change, written_interval
+from mirrormatch.evals.core.wording import is_share, label, percent, verdict, written, written_change, written_interval
 
 MARKS: Final = {"": "", "better": "▲ better", "worse": "▼ worse", "differs": "◆ differs"}
 _NUM_HEADLINES: Final = 4
@@ -190,5 +190,5 @@ def _bar(heading: str, probability: float | None) -> Html:
     if probability is None:
         return element("td", "-", class_="number", data_label=heading)
     bar = element("span", class_="bar", style=f"--p:{100 * probability:.1f}%", aria_hidden="true")
-    share = element("span", f"{100 * probability:.0f} % ", class_="share")
+    share = element("span", f"{percent(probability)} ", class_="share")
     return element("td", share, bar, class_="number", data_label=heading)

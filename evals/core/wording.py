@@ -65,6 +65,11 @@ def written_change(change: Score) -> str:
     return f"{_number(change, change.value, plus=True)} {written_interval(change, plus=True)}"
 
 
+def percent(probability: float) -> str:
+    """A probability alone, where nobody needs its digits: `61 %`."""
+    return f"{100 * probability:.0f} %"
+
+
 def verdict(change: Score) -> str:
     """What a difference says: `better`, `worse`, or `differs` where no direction is good.
 

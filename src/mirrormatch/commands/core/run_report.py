@@ -86,6 +86,8 @@ def read_config(folder: "RunFolder") -> "RunConfig":
         ) from None
     except ValueError as problem:
         raise UserError(f"{str(path)!r} is broken: {problem}") from None
+    if isinstance(values, dict) and "model_type" in values:
+        raise UserError(f"{str(folder.path)!r} holds a model and no run: for the model itself write hf:{folder.path}")
     return parsed(values, RunConfig, str(path))
 
 
