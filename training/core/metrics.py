@@ -67,6 +67,11 @@ def of_trl(logs: Mapping[str, float]) -> Metrics:
     return {ours: float(logs[theirs]) for theirs, ours in _FROM_TRL.items() if theirs in logs}
 
 
+def rounded(metrics: Metrics) -> Metrics:
+    """As they are written."""
+    return {name: round(value, 6) for name, value in metrics.items()}
+
+
 class MetricsLog:
     """Appends each step's metrics to a JSON-lines file and to TensorBoard.
 
@@ -84,7 +89,7 @@ class MetricsLog:
 
     def append(self, step: int, metrics: Metrics) -> None:
         """Writes one step's line."""
-        line = json.dumps({"step": step, **{k: round(v, 6) for k, v in metrics.items()}})
+        line = json.dumps({"step": step, **rounded(metrics)})
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
         for name, value in metrics.items():

@@ -50,6 +50,7 @@ class SelfPlay:
         self._folder = folder
         self._save_adapter = save_adapter
         self._base = base
+        self._saved: int | None = None  # the step after which an adapter was written last
         self.measured: metrics.Metrics = {}  # of the newest step
 
     def __call__(self, step: int) -> Learnable:
@@ -69,11 +70,7 @@ class SelfPlay:
 
     def agent(self, step: int) -> LLMAgent:
         """The policy after `step` steps, as it is now, in the shape in which it plays."""
-        folder = self._folder.adapter(step)
-        self._save_adapter(folder)
-        adapters.write_card(folder, *self._base)
-        if step and (step - 1) % self._config.keep_adapters:
-            self._folder.drop_adapter(step - 1)
+        folder = self.save(step)
         return LLMAgent(
             spec=f"{self._config.model}+{folder}",
             engine=self._engine,
@@ -82,6 +79,19 @@ class SelfPlay:
             adapter=self._engine.load(folder),
             patience=self._config.play.patience,
         )
+
+    def save(self, step: int) -> Path:
+        """Writes the policy after `step` steps, as it is now, and returns its folder. A second call costs nothing."""
+        if step != self._saved:
+            self._folder.write_adapter(step, self._write_adapter)
+            if step and (step - 1) % self._config.keep_adapters:
+                self._folder.drop_adapter(step - 1)
+            self._saved = step
+        return self._folder.adapter(step)
+
+    def _write_adapter(self, folder: Path) -> None:
+        self._save_adapter(folder)
+        adapters.write_card(folder, *self._base)
 
     def estimator_state(self) -> State:
         """The baselines, to be saved."""

@@ -76,8 +76,11 @@ def train(
     Raises:
         UserError: a model or an estimator that can't be used.
     """
-    if start is not None and start.step >= config.learn.steps:
-        return Ended(start.step, folder.adapter(start.step), None)
+    alarms = Alarms(config.alarms)
+    for earlier in metrics.read(folder.metrics_path):
+        alarms.check(earlier)
+    if start is not None and (start.step >= config.learn.steps or alarms.lasting()):
+        return Ended(start.step, folder.adapter(start.step), alarms.lasting())
     if config.threads:
         torch.set_num_threads(config.threads)
     engine = _engine(config)
@@ -87,7 +90,7 @@ def train(
     model, tokenizer = load_base(engine.base)  # a copy of its own: TRL changes the model that it trains
     base = (config.model, engine.fingerprint)
     play = SelfPlay(config, engine, estimator, folder, lambda path: trainer.save_adapter(path), base)
-    steps = _Steps(config, folder, play, watcher, probe, start.step if start else 0)
+    steps = _Steps(folder, play, watcher, probe, alarms, start.step if start else 0)
     trainer = SelfPlayTrainer(play, config, model, tokenizer, folder.checkpoints, callbacks=[steps])
     steps.trainer = trainer
     if start is not None and (saved := start.path / _MAGNET_FILE).is_file():
@@ -97,8 +100,7 @@ def train(
     finally:
         steps.log.close()
     step = trainer.state.global_step
-    play.agent(step)  # writes the last adapter
-    return Ended(step, folder.adapter(step), steps.stopped_by)
+    return Ended(step, play.save(step), alarms.lasting())
 
 
 def _engine(config: RunConfig) -> TransformersEngine:
@@ -116,22 +118,20 @@ class _Steps(TrainerCallback):
 
     def __init__(
         self,
-        config: RunConfig,
         folder: RunFolder,
         play: SelfPlay,
         watcher: Watcher,
         probe: Probe | None,
+        alarms: Alarms,
         first_step: int,
     ) -> None:
         self.trainer: SelfPlayTrainer
-        self.stopped_by: str | None = None
         self.log = metrics.MetricsLog(folder.metrics_path, folder.tensorboard, first_step)
-        self._config = config
         self._folder = folder
         self._play = play
         self._watcher = watcher
         self._probe = probe
-        self._alarms = Alarms(config.alarms)
+        self._alarms = alarms
         self._began = 0.0
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -148,18 +148,18 @@ class _Steps(TrainerCallback):
         step = int(state.global_step)
         measured = {**self._play.measured, **metrics.of_trl(logs)}
         measured["time/play_share"] = measured["time/play_s"] / (measured["time/play_s"] + measured["time/learn_s"])
-        alarms = self._alarms.check(measured)
+        alarms = self._alarms.check(metrics.rounded(measured))  # what a resumed run will read
         measured |= {f"alarm/{name}": 1.0 for name in alarms}
         if self._probe is not None and step % self._probe.every == 0:
             measured |= self._probe.measure(self._play.agent(step))
         self.log.append(step, measured)
         self._watcher.step(step, measured, alarms)
-        self.stopped_by = self._alarms.lasting()
-        if self.stopped_by:
-            control.should_training_stop = True
+        if self._alarms.lasting():
+            control.should_training_stop = control.should_save = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         step = int(state.global_step)
         if magnet := self.trainer.magnet_state():
             safetensors.torch.save_file(magnet, self._folder.checkpoints / f"checkpoint-{step}" / _MAGNET_FILE)
+        self._play.save(step)
         self._folder.mark_complete(step, {"estimator": self._play.estimator_state()})
