@@ -79,7 +79,12 @@ COMMANDS = (
     Command("eval transfer", "SPEC", "measure reasoning outside the games", "mirrormatch eval transfer nano"),
     Command("compare", "BEFORE AFTER", "paired differences of runs or agents", f"mirrormatch compare nano {_RUN}"),
     Command("report", "RUN", "write a run's report as one HTML page", f"mirrormatch report {_RUN}"),
-    Command("watch", "EPISODES", "replay recorded episodes", f"mirrormatch watch {_RUN}/episodes/step-000099.jsonl --episode 1"),
+    Command(
+        "watch",
+        "EPISODES",
+        "replay recorded episodes",
+        f"mirrormatch watch {_RUN}/episodes/step-000099.jsonl --episode 1",
+    ),
     Command("list", "KIND", "list what there is to choose from", "mirrormatch list games"),
     Command("check game", "NAME", "test what a game promises", "mirrormatch check game kuhn_poker"),
 )
