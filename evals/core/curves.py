@@ -57,7 +57,8 @@ def _returns(metrics: Metrics) -> Iterator[Chart]:
         lines = list[Line]()
         for colour, role in enumerate(roles):
             called = role_name(game, int(role)) if role.isdecimal() else role
-            lines.append(Line("", _points(metrics, f"baseline/{game}/{role}"), colour, "thin"))
+            baseline = _points(metrics, f"baseline/{game}/{role}") or _points(metrics, "baseline/all")
+            lines.append(Line("", baseline, colour, "thin"))
             lines.append(Line(called, smoothed(_points(metrics, f"return/{game}/{role}"), WINDOW), colour))
         note = (
             f"Bold: the mean return over {WINDOW} steps. Thin: the baseline after each. One policy sits in every seat, "
