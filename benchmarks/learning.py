@@ -1,8 +1,8 @@
 """What self-play taught, over the seeds of one setting: `python benchmarks/learning.py runs/seed-*`.
 
-Reads finished run folders and prints, as Markdown, each seed's figures before and after, and the mean change with its 95 %
-interval over the seeds (Student's t). The return against `random` in Kuhn poker is computed exactly from the measured
-policy; nothing is played.
+Reads finished run folders and prints, as Markdown, each seed's figures before and after, and the mean change with its
+95 % interval over the seeds (Student's t). The return against `random` in Kuhn poker is computed exactly from the
+measured policy; nothing is played.
 """
 
 import argparse
@@ -84,7 +84,8 @@ def against_random(measurement: Measurement) -> float:
 def on_the_way(run: Path) -> str:
     """Exploitability as it was measured during training."""
     lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-    return " ".join(f"{m['exploitability/kuhn_poker']:.2f}" for m in map(json.loads, lines) if "exploitability/kuhn_poker" in m)
+    found = (json.loads(line).get("exploitability/kuhn_poker") for line in lines)
+    return " ".join(f"{value:.2f}" for value in found if value is not None)
 
 
 def seed_of(run: Path) -> int:

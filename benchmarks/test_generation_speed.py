@@ -1,6 +1,7 @@
 """Tokens per second of the transformers engine against one big `model.generate` on the same prompts, in one run.
 
-Both sample until each row ends; padding that `generate` writes after a row's end doesn't count. Medians of alternating rounds.
+Both sample until each row ends; padding that `generate` writes after a row's end doesn't count. Medians of alternating
+rounds.
 """
 
 import asyncio

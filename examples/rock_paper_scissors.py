@@ -20,7 +20,8 @@ class RockPaperScissors(Game[tuple[str, ...], View]):
 
     info = Info(
         name="rock_paper_scissors", version=1, roles=("first", "second"), min_return=-1.0, max_return=1.0,
-        zero_sum=True, max_turns=2, hidden=True, random=False, open_text=False, solver=None, forfeit=-1.0, source="folklore",
+        zero_sum=True, max_turns=2, hidden=True, random=False, open_text=False, solver=None, forfeit=-1.0,
+        source="folklore",
     )  # fmt: skip
 
     def start(self) -> tuple[str, ...]:

@@ -187,7 +187,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         smaller.setattr(pretrain, "TOKENIZER_TEXTS", 100)
         smaller.setattr(pretrain, "BATCH_ROWS", 4)
         smaller.setattr(pretrain, "CHUNK_BATCHES", 2)
-        pretrain.pretrain(out := tmp_path_factory.mktemp("nano"), num_steps=3, seed=0)
+        pretrain.pretrain(out := tmp_path_factory.mktemp("nano"), num_steps=3, num_finishing=2, seed=0)
     return out
 
 

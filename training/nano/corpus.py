@@ -6,7 +6,7 @@ Everything passes through the same loop, prompt and chat template as any other m
 import asyncio
 import itertools
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple, TypeAlias
 
 from mirrormatch import exercises, games, prompts
@@ -19,6 +19,8 @@ from mirrormatch.training.nano.players import PLAYERS, ThinkingAgent
 
 # Shares of the conversations, by what they are about. A game's conversations hold several turns at once.
 SHARES = {"kuhn_poker": 0.11, "tictactoe": 0.20, "simple_negotiation": 0.28, "exercises": 0.41}
+# Towards the end more of the negotiation, whose notation is the hardest: its offers must be affordable.
+FINISHING_SHARES = {"kuhn_poker": 0.12, "tictactoe": 0.20, "simple_negotiation": 0.53, "exercises": 0.15}
 FULL_HISTORY = 0.25  # the share of game roles whose turns are kept as one conversation
 LEVEL_SHARES = (0.5, 0.5)
 
@@ -44,20 +46,20 @@ class Row(NamedTuple):
     own: list[int]
 
 
-def conversations(seed: int) -> Iterator[Conversation]:
-    """An endless, reproducible stream of conversations."""
+def conversations(seed: int, shares: Mapping[str, float] = SHARES) -> Iterator[Conversation]:
+    """An endless, reproducible stream of conversations, on each subject as often as `shares` say."""
     state, full = (prompts.get("boxed", PromptSettings(history=h)) for h in ("state", "full"))
     rng = random.Random(derive(seed, "corpus"))
     sources = {name: _game_conversations(name, state, full, derive(seed, name)) for name in PLAYERS}
     sources["exercises"] = _exercise_conversations(state, derive(seed, "exercises"))
-    kinds, shares = list(SHARES), list(SHARES.values())
+    kinds, weights = list(shares), list(shares.values())
     while True:
-        yield next(sources[rng.choices(kinds, shares)[0]])
+        yield next(sources[rng.choices(kinds, weights)[0]])
 
 
-def rows(encoder: ChatEncoder, end_id: int, seed: int) -> Iterator[Row]:
+def rows(encoder: ChatEncoder, end_id: int, seed: int, shares: Mapping[str, float] = SHARES) -> Iterator[Row]:
     """The stream in tokens."""
-    for conversation in conversations(seed):
+    for conversation in conversations(seed, shares):
         yield encoded(conversation, encoder, end_id)
 
 

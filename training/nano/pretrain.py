@@ -7,9 +7,7 @@ model's own tokens are learned.
 
 import argparse
 import itertools
-import math
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,7 +25,9 @@ TOKENIZER_TEXTS = 20_000  # conversations; more change no merge that matters
 BATCH_ROWS = 32  # bigger batches learn slower per CPU-minute
 CHUNK_BATCHES = 16  # rows are sorted by length within so many batches, which halves the padding
 MUON_RATE, ADAM_RATE = 4e-3, 4e-3
+FINISHING_RATE = 0.3  # of the full learning rates
 WARMUP, DECAY = 0.02, 0.35  # shares of the steps
+SMOOTHING = 0.02  # of the loss that is shown
 
 
 class Batch(NamedTuple):
@@ -64,9 +64,11 @@ def rate_at(step: int, num_steps: int) -> float:
     return min(1.0, (step + 1) / warm, (num_steps - step) / fall)
 
 
-def batches(encoder: ChatEncoder, pad_id: int, end_id: int, seed: int) -> Iterator[Batch]:
+def batches(
+    encoder: ChatEncoder, pad_id: int, end_id: int, seed: int, shares: Mapping[str, float] = corpus.SHARES
+) -> Iterator[Batch]:
     """An endless stream of batches of similar lengths."""
-    rows = corpus.rows(encoder, end_id, seed)
+    rows = corpus.rows(encoder, end_id, seed, shares)
     order = torch.Generator().manual_seed(seed)
     while True:
         chunk = sorted(itertools.islice(rows, BATCH_ROWS * CHUNK_BATCHES), key=lambda row: len(row.ids))
@@ -99,20 +101,42 @@ def optimizers(model: Qwen3ForCausalLM) -> tuple[torch.optim.Optimizer, torch.op
     return muon, adam
 
 
-def pretrain(out: Path, num_steps: int, seed: int) -> None:
-    """Trains the tokenizer and the model and writes both to `out`, weights in bf16 safetensors."""
+def pretrain(out: Path, num_steps: int, num_finishing: int, seed: int) -> None:
+    """Makes the tokenizer and the model and writes both to `out`, weights in bf16 safetensors."""
     torch.manual_seed(seed)
     tokenizer = train_tokenizer(corpus.texts(seed, TOKENIZER_TEXTS), VOCAB_SIZE)
     save_tokenizer(tokenizer, out)
     vocabulary = tokenizer.get_vocab()
-    pad_id, end_id = vocabulary[PAD], vocabulary[END]
-    model = new_model(pad_id, end_id)
-    stream = batches(ChatEncoder(tokenizer), pad_id, end_id, seed)
+    model = new_model(vocabulary[PAD], vocabulary[END])
+    learn(model, tokenizer, corpus.SHARES, num_steps, 1.0, seed)
+    save_model(model, tokenizer, out)
+    finish(out, out, num_finishing, seed + 1)
+
+
+def finish(start: Path, out: Path, num_steps: int, seed: int) -> None:
+    """Goes on with the model in `start` under the finishing shares of the corpus, and writes it to `out`."""
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(start)
+    model = Qwen3ForCausalLM.from_pretrained(start, dtype=torch.float32)
+    learn(model, tokenizer, corpus.FINISHING_SHARES, num_steps, FINISHING_RATE, seed)
+    save_tokenizer(tokenizer, out)
+    save_model(model, tokenizer, out)
+
+
+def learn(
+    model: Qwen3ForCausalLM,
+    tokenizer: PreTrainedTokenizerFast,
+    shares: Mapping[str, float],
+    num_steps: int,
+    peak: float,
+    seed: int,
+) -> None:
+    """Trains the model in place, under one schedule whose plateau is `peak` times the full learning rates."""
+    vocabulary = tokenizer.get_vocab()
+    stream = batches(ChatEncoder(tokenizer), vocabulary[PAD], vocabulary[END], seed, shares)
     both = optimizers(model)
-    scheduled = [torch.optim.lr_scheduler.LambdaLR(o, lambda s: rate_at(s, num_steps)) for o in both]
-    began, num_tokens, smooth = time.monotonic(), 0, math.log(VOCAB_SIZE)
-    columns = (*Progress.get_default_columns(), TextColumn("{task.fields[note]}"))
-    with Progress(*columns) as progress:
+    scheduled = [torch.optim.lr_scheduler.LambdaLR(o, lambda s: peak * rate_at(s, num_steps)) for o in both]
+    smooth = 0.0
+    with Progress(*Progress.get_default_columns(), TextColumn("{task.fields[note]}")) as progress:
         task = progress.add_task("learning", total=num_steps, note="")
         for step, batch in zip(range(num_steps), stream, strict=False):
             loss = loss_of(model, batch)
@@ -122,14 +146,8 @@ def pretrain(out: Path, num_steps: int, seed: int) -> None:
                 optimizer.step()
                 schedule.step()
                 optimizer.zero_grad()
-            num_tokens += batch.ids_BT.numel()
-            smooth += 0.02 * (loss.item() - smooth)
+            smooth += max(SMOOTHING, 1 / (step + 1)) * (loss.item() - smooth)
             progress.update(task, advance=1, note=f"loss {smooth:.3f}")
-            if (step + 1) % 200 == 0:
-                print(
-                    f"step {step + 1} loss {smooth:.4f} tokens {num_tokens} {time.monotonic() - began:.0f}s", flush=True
-                )
-    save_model(model, tokenizer, out)
 
 
 def save_model(model: Qwen3ForCausalLM, tokenizer: PreTrainedTokenizerFast, out: Path) -> None:
@@ -143,12 +161,17 @@ def main() -> None:
     """The command line of the recipe."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, help="the folder to write")
-    parser.add_argument("--steps", type=int, default=12_000)
+    parser.add_argument("--steps", type=int, default=5_000)
+    parser.add_argument("--finishing-steps", type=int, default=800)
+    parser.add_argument("--finish", type=Path, metavar="DIR", help="only the finishing steps, from the model in DIR")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="one is nearly as fast as two on a model this small")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    pretrain(given.out, given.steps, given.seed)
+    if given.finish is not None:
+        finish(given.finish, given.out, given.finishing_steps, given.seed + 1)
+    else:
+        pretrain(given.out, given.steps, given.finishing_steps, given.seed)
 
 
 if __name__ == "__main__":
