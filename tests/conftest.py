@@ -8,6 +8,7 @@ os.environ.update(
     HF_HUB_DISABLE_TELEMETRY="1",
     TRL_EXPERIMENTAL_SILENCE="1",
     TOKENIZERS_PARALLELISM="false",
+    CUDA_VISIBLE_DEVICES="",  # numbers are compared in single precision, also on a machine with a GPU
     OMP_NUM_THREADS="1",  # tiny tensors: more threads only wait for each other
 )
 

@@ -88,7 +88,7 @@ def test_nano_is_the_bundled_model() -> None:
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=f"no model can be loaded from '{tmp_path}/nothing'"):
+    with pytest.raises(UserError, match=f"no model at '{tmp_path}/nothing': there is no such folder"):
         agents.get(f"hf:{tmp_path}/nothing")
 
 
