@@ -5,6 +5,7 @@ per adapter. Generation blocks the event loop: it is the work that everybody wai
 """
 
 import functools
+import os
 import warnings
 from collections.abc import Hashable, Sequence
 from pathlib import Path
@@ -26,6 +27,7 @@ from mirrormatch.prompts.core.prompt import Message
 
 MAX_BATCH = 256  # requests generated together
 MAX_SCORED = 128  # sequences scored together: their logits are held at once
+TINY_PARAMETERS = 20_000_000  # below this one thread is fastest on a CPU: more threads only wait for each other
 MAX_ADAPTERS = 8  # resident beside the base model; the one unused for longest makes room
 _REASON_CHARS = 300  # of what PEFT says about an adapter that doesn't fit: it lists every tensor
 
@@ -192,8 +194,9 @@ def load_base(path: str) -> tuple[Any, Any]:
     Raises:
         UserError: nothing loadable there.
     """
+    # What a user can act on is said by our own errors.
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # what a user can act on is said by our own errors
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     if path.startswith(("/", ".", "~")) and not Path(path).expanduser().is_dir():
         raise UserError(f"no model at {path!r}: there is no such folder")
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -204,9 +207,12 @@ def load_base(path: str) -> tuple[Any, Any]:
     except (OSError, ValueError, KeyError, SafetensorError) as problem:
         reason = str(problem).strip().splitlines()[0]
         raise UserError(f"no model can be loaded from {path!r}: {reason}") from None
+    if device == "cpu" and "OMP_NUM_THREADS" not in os.environ and model.num_parameters() < TINY_PARAMETERS:
+        torch.set_num_threads(1)
     # PEFT freezes the base when its first adapter comes, and torch rounds otherwise for weights that want a gradient:
     # they are frozen from the start, so that the base answers alike before and after.
-    return model.to(device).eval().requires_grad_(False), tokenizer  # type: ignore[arg-type]  # PyTorch's signature is lost on the way
+    placed: Any = model.to(device)  # type: ignore[arg-type]  # PyTorch's signature is lost on the way
+    return placed.eval().requires_grad_(False), tokenizer
 
 
 def _with_budget(sampling: Sampling, max_tokens: int) -> Sampling:
