@@ -72,9 +72,7 @@ def write(path: Path, now: str) -> None:
     """Replaces the transcript, if it is of another version or none stands there."""
     before = path.read_text() if path.exists() else ""
     if now != before:
-        assert now.splitlines()[0] != before.partition("\n")[0], (
-            f"{path.stem} has changed: raise info.version first"
-        )
+        assert now.splitlines()[0] != before.partition("\n")[0], f"{path.stem} has changed: raise info.version first"
         path.write_text(now)
 
 

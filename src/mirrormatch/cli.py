@@ -108,8 +108,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _close_stdout()
         return BROKEN_PIPE
-    except KeyboardInterrupt:
-        _say("\nmirrormatch: interrupted" if sys.stderr.isatty() else "mirrormatch: interrupted")
+    except KeyboardInterrupt as interruption:
+        words = "; ".join(["mirrormatch: interrupted", *map(str, interruption.args)])
+        _say(f"\n{words}" if sys.stderr.isatty() else words)
         return INTERRUPTED
 
 

@@ -50,8 +50,7 @@ def run(options: Namespace) -> int:
     try:
         return _run(config, folder, options.resume)
     except KeyboardInterrupt:
-        note(f"interrupted; --resume goes on with {str(folder.path)!r}")
-        raise
+        raise KeyboardInterrupt(f"--resume goes on with {str(folder.path)!r}") from None
 
 
 def _run(config: "RunConfig", folder: "RunFolder", resume: bool) -> int:
