@@ -84,6 +84,9 @@ class MeasureSettings(_Section):
     thoughts: Annotated[int, Field(ge=2, description="sampled per information state")] = 64
     transfer: Annotated[tuple[str, ...], Field(description="benchmarks")] = ()
     items: Annotated[int, Field(ge=1, description="per transfer task")] = 100
+    max_tokens: Annotated[
+        int | None, Field(ge=1, description="budget of one reply; problems may need more than moves; none: play's")
+    ] = None
     every: Annotated[
         int, Field(ge=0, description="steps between measurements of exploitability on the way; 0: none")
     ] = 0
