@@ -121,6 +121,11 @@ class RunConfig(_Section):
     measure: MeasureSettings = MeasureSettings()
     alarms: AlarmSettings = AlarmSettings()
 
+    @property
+    def measured_tokens(self) -> int:
+        """The budget of one reply when the policy is measured."""
+        return self.measure.max_tokens or self.play.max_tokens
+
     @model_validator(mode="after")
     def _enough_episodes(self) -> "RunConfig":
         if self.play.episodes < len(self.play.games):

@@ -84,7 +84,7 @@ def _trained(path: Path) -> "Agent":
     from mirrormatch.training.core.run_folder import RunFolder
 
     config = read_config(RunFolder(path))
-    sampling = Sampling(max_tokens=config.play.max_tokens, temperature=config.play.temperature)
+    sampling = Sampling(max_tokens=config.measured_tokens, temperature=config.play.temperature)
     return model_agent(f"{config.model}+{path}", config.prompts, sampling, config.prompt)
 
 

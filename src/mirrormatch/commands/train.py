@@ -93,8 +93,7 @@ def _base_agent(config: "RunConfig", adapter: Path | None = None) -> "LLMAgent":
     from mirrormatch.agents.core.spec import model_agent
 
     spec = config.model if adapter is None else f"{config.model}+{adapter}"
-    max_tokens = config.measure.max_tokens or config.play.max_tokens
-    sampling = Sampling(max_tokens=max_tokens, temperature=config.play.temperature)
+    sampling = Sampling(max_tokens=config.measured_tokens, temperature=config.play.temperature)
     return model_agent(spec, config.prompts, sampling, config.prompt)
 
 
