@@ -59,7 +59,7 @@ def report_input(folder: "RunFolder") -> "ReportInput":
         title=f"Self-play in {', '.join(config.play.games)}: {folder.path.resolve().name}",
         facts=_facts(folder, config, steps, before, after),
         command="mirrormatch train SETTINGS.toml  # with the settings below",
-        config=_toml(config.model_dump(mode="json")),
+        config=_toml(config.model_dump(mode="json", exclude_none=True)),
         before=before,
         after=after,
         metrics=steps,
