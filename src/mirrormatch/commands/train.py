@@ -174,7 +174,8 @@ def _conclude(
 
         console().print(table(before, after))
     write_report(folder)
-    program = "mirrormatch" if shutil.which("mirrormatch") else os.path.relpath(sys.argv[0])
+    found = shutil.which("mirrormatch")
+    program = "mirrormatch" if found and Path(found).samefile(sys.argv[0]) else os.path.relpath(sys.argv[0])
     episodes = folder.episodes(ended.step - 1)
     game = config.play.games[0]
     lines = (
