@@ -175,7 +175,8 @@ def _conclude(
         console().print(table(before, after))
     write_report(folder)
     found = shutil.which("mirrormatch")
-    program = "mirrormatch" if found and Path(found).samefile(sys.argv[0]) else os.path.relpath(sys.argv[0])
+    is_found = found is not None and Path(found).resolve() == Path(sys.argv[0]).resolve()
+    program = "mirrormatch" if is_found else os.path.relpath(sys.argv[0])
     episodes = folder.episodes(ended.step - 1)
     game = config.play.games[0]
     lines = (
