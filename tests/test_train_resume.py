@@ -52,6 +52,7 @@ def command(argv: list[str], log_path: Path) -> None:
     log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a suite that runs in the background inherits "ignore"
     from mirrormatch.cli import main
 
     os._exit(main(argv))
