@@ -1,7 +1,7 @@
 """Best responses are worth what OpenSpiel's are."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
 import pyspiel
@@ -10,11 +10,27 @@ from open_spiel.python import policy as spiel_policy
 from open_spiel.python.algorithms import exploitability as spiel_exploitability
 
 from mirrormatch import games
-from mirrormatch.evals.core.best_response import best_response_value, decision_views, exploitability
+from mirrormatch.evals.core.best_response import best_response_value, exploitability
 from mirrormatch.evals.core.information_states import information_states
-from mirrormatch.games import Action
+from mirrormatch.games import CHANCE, OVER, Action, Game
 
 KUHN = games.get("kuhn_poker")
+
+
+def decision_views(game: Game[Any, Any]) -> dict[Hashable, tuple[Any, int]]:
+    """Every information state in which a role decides, with one of its states and the role, in tree order."""
+    found: dict[Hashable, tuple[Any, int]] = {}
+    waiting = [game.start()]
+    while waiting:
+        state = waiting.pop(0)
+        role = game.to_act(state)
+        if role >= 0:
+            found.setdefault(game.view(state, role), (state, role))
+        actions = [a for a, _ in game.chance(state)] if role == CHANCE else list(game.legal(state) or ())
+        waiting += [game.apply(state, a) for a in actions if role != OVER]
+    return found
+
+
 LETTERS = {"check": "p", "fold": "p", "bet": "b", "call": "b"}  # as OpenSpiel writes moves: pass and bet
 ROLES = (0, 1)
 

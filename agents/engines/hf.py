@@ -4,6 +4,7 @@ Base model and adapters stay in memory together (PEFT); requests that wait at th
 per adapter. Generation blocks the event loop: it is the work that everybody waits for.
 """
 
+import dataclasses
 import functools
 import os
 import warnings
@@ -81,7 +82,7 @@ class TransformersEngine:
         if room < 1:  # a prompt that fills the context leaves nothing to say: a truncated reply, not an error
             return Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=adapter)
         if sampling.max_tokens > room:
-            sampling = _with_budget(sampling, room)
+            sampling = dataclasses.replace(sampling, max_tokens=room)
         return await self._generation.submit(adapter, decoding.Request(tuple(prompt_ids), sampling, seed))
 
     async def logprobs(
@@ -213,16 +214,6 @@ def load_base(path: str) -> tuple[Any, Any]:
     # they are frozen from the start, so that the base answers alike before and after.
     placed: Any = model.to(device)  # type: ignore[arg-type]  # PyTorch's signature is lost on the way
     return placed.eval().requires_grad_(False), tokenizer
-
-
-def _with_budget(sampling: Sampling, max_tokens: int) -> Sampling:
-    return Sampling(
-        max_tokens=max_tokens,
-        temperature=sampling.temperature,
-        top_p=sampling.top_p,
-        top_k=sampling.top_k,
-        stop=sampling.stop,
-    )
 
 
 @functools.cache

@@ -58,20 +58,6 @@ def best_response_value(game: Game[Any, Any], policy: Policy, responder: int) ->
     return value(game.start())
 
 
-def decision_views(game: Game[Any, Any]) -> dict[Hashable, tuple[Any, int]]:
-    """Every information state in which a role decides, with one of its states and the role, in tree order."""
-    found: dict[Hashable, tuple[Any, int]] = {}
-    waiting = [game.start()]
-    while waiting:
-        state = waiting.pop(0)
-        role = game.to_act(state)
-        if role >= 0:
-            found.setdefault(game.view(state, role), (state, role))
-        actions = [a for a, _ in game.chance(state)] if role == CHANCE else list(game.legal(state) or ())
-        waiting += [game.apply(state, a) for a in actions if role != OVER]
-    return found
-
-
 def _members(game: Game[Any, Any], policy: Policy, responder: int) -> dict[Hashable, list[tuple[Any, float]]]:
     """The states of each of the responder's views, with the probability that chance and the policy lead there."""
     members: dict[Hashable, list[tuple[Any, float]]] = defaultdict(list)

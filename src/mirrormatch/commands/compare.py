@@ -78,14 +78,11 @@ def agent_of(text: str) -> "Agent":
 
 
 def _trained(path: Path) -> "Agent":
-    from mirrormatch.agents.core.records import Sampling
-    from mirrormatch.agents.core.spec import model_agent
+    from mirrormatch.commands.core.policy import policy
     from mirrormatch.commands.core.run_report import read_config
     from mirrormatch.training.core.run_folder import RunFolder
 
-    config = read_config(RunFolder(path))
-    sampling = Sampling(max_tokens=config.measured_tokens, temperature=config.play.temperature)
-    return model_agent(f"{config.model}+{path}", config.prompts, sampling, config.prompt)
+    return policy(read_config(RunFolder(path)), path)
 
 
 def _plan(options: Namespace) -> "Plan":

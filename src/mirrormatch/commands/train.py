@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mirrormatch.commands.core.output import console, note
 from mirrormatch.commands.core.parser import Parser
+from mirrormatch.commands.core.policy import policy
 from mirrormatch.errors import UserError
 
 if TYPE_CHECKING:
@@ -57,14 +58,14 @@ def _run(config: "RunConfig", folder: "RunFolder", resume: bool) -> int:
     from mirrormatch.commands.core.training_progress import TrainingProgress
     from mirrormatch.training.core.trainer import train
 
-    _base_agent(config)  # a model that can't be loaded is said before anything is written
+    policy(config)  # a model that can't be loaded is said before anything is written
     start = folder.open(config, resume)
-    before = _measured(config, folder, "before", _base_agent(config))
+    before = _measured(config, folder, "before", policy(config))
     with TrainingProgress(config.learn.steps, start.step if start else 0) as watcher:
         ended = train(config, folder, start, watcher, _probe(config))
     if ended.stopped_by:
         note(f"stopped after step {ended.step}: the alarm {ended.stopped_by!r} lasted (docs/metrics.md)")
-    after = _measured(config, folder, "after", _trained_agent(config, ended.adapter))
+    after = _measured(config, folder, "after", policy(config, ended.adapter))
     _conclude(config, folder, ended, before, after)
     return 0
 
@@ -86,19 +87,6 @@ def _check_names(config: "RunConfig") -> None:
     prompts.get(config.prompt)
     estimators.get(config.estimator.name)
     parse_spec(config.model)
-
-
-def _base_agent(config: "RunConfig", adapter: Path | None = None) -> "LLMAgent":
-    from mirrormatch.agents.core.records import Sampling
-    from mirrormatch.agents.core.spec import model_agent
-
-    spec = config.model if adapter is None else f"{config.model}+{adapter}"
-    sampling = Sampling(max_tokens=config.measured_tokens, temperature=config.play.temperature)
-    return model_agent(spec, config.prompts, sampling, config.prompt)
-
-
-def _trained_agent(config: "RunConfig", adapter: Path) -> "LLMAgent":
-    return _base_agent(config, adapter)
 
 
 def _plan(config: "RunConfig") -> "Plan":
