@@ -1,14 +1,16 @@
 """The contract holds for every game, and each way to break it is found."""
 
+import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
-from mirrormatch import games
+from mirrormatch import agents, games, play
+from mirrormatch.agents import Episode
 from mirrormatch.games import CHANCE, OVER, Action, Game, Info, Observation, Problem
 from mirrormatch.games.core.contract import Finding, check
 
@@ -28,7 +30,7 @@ class Known(NamedTuple):
 class Coin(Game[Any, Any]):
     """A coin is tossed; the teller sees it and says odd or even; the guesser guesses the side. Nothing is broken."""
 
-    info: ClassVar[Info] = Info(
+    info: Info = Info(
         name=Path(__file__).stem, version=1, roles=("teller", "guesser"), min_return=-1.0, max_return=1.0,
         zero_sum=True, max_turns=2, hidden=True, random=True, open_text=False, solver="rules", forfeit=-1.0,
         source="this test",
@@ -302,6 +304,26 @@ class RewardsSilence(Coin):
     info = replace(Coin.info, forfeit=1.0)
 
 
+class SharesUnequally(Coin):
+    info = replace(Coin.info, zero_sum=False, cooperative=True)
+
+
+class CooperatesAgainstEachOther(Coin):
+    info = replace(Coin.info, cooperative=True)
+
+    def returns(self, state: Any) -> tuple[float, ...]:
+        return (0.0, 0.0)
+
+
+class NobodyEverWins(Coin):
+    info = replace(Coin.info, win_at=5.0)
+
+
+class SaysTheSeatsAreEqual(Coin):
+    def mirrored(self, path: tuple[Action, ...]) -> tuple[Action, ...] | None:
+        return path
+
+
 class NoRoles(Coin):
     info = replace(Coin.info, roles=())
 
@@ -369,6 +391,10 @@ BROKEN: dict[type[Coin], set[str]] = {
     PaysNotANumber: {"returns within bounds"},
     PaysBoth: {"returns add up"},
     RewardsSilence: {"forfeits are losses"},
+    SharesUnequally: {"returns are shared"},
+    CooperatesAgainstEachOther: {"facts make sense", "forfeits are losses"},
+    NobodyEverWins: {"facts make sense"},
+    SaysTheSeatsAreEqual: {"seats are equal"},
     NoRoles: {"facts make sense", "play", "flags are used"},
     RolesAlike: {"facts make sense"},
     RemembersTheLastGame: {"games repeat"},
@@ -389,6 +415,24 @@ def rules_broken(findings: list[Finding]) -> set[str]:
 @pytest.mark.parametrize("name", games.names())
 def test_every_game_keeps_the_contract(name: str) -> None:
     assert check(games.get(name)) == []
+
+
+@pytest.mark.parametrize("name", [f"{n}:{given}" for n in games.names() for given in games.get(n).examples])
+def test_every_variant_keeps_the_contract(name: str) -> None:
+    assert check(games.get(name), num_games=50) == []
+
+
+@pytest.mark.parametrize("name", games.names())
+def test_equal_seeds_give_equal_games_however_many_run_at_once(name: str) -> None:
+    game = games.get(name)
+    players = [agents.get("random")] * len(game.info.roles)
+
+    async def at_once() -> list[Episode]:
+        return await asyncio.gather(*(play(game, players, k % 3) for k in range(9)))
+
+    together = asyncio.run(at_once())
+    alone = [asyncio.run(play(game, players, seed)) for seed in range(3)]
+    assert together == alone * 3
 
 
 def test_the_toy_game_keeps_the_contract() -> None:

@@ -41,11 +41,17 @@ def game_lines(game: Game[Any, Any], solved: bool) -> list[str]:
                 lines.append(f"----- dealt: {' '.join(dealt)}")
                 dealt.clear()
             action = chosen(game, state, role, solved, rng)
-            lines += [shown(game, state, r) for r in range(len(game.info.roles))]
+            lines += [shown(game, state, r) for r in seers(game, role)]
             lines.append(f"----- {game.info.roles[role]}: {action}")
         state = game.apply(state, action)
     lines += [shown(game, state, r) for r in range(len(game.info.roles))]
     return [*lines, f"----- returns: {' '.join(map(str, game.returns(state)))}"]
+
+
+def seers(game: Game[Any, Any], role: int) -> list[int]:
+    """Whose eyes the transcript looks through before a move: everybody's, among more than two only the mover's."""
+    num_roles = len(game.info.roles)
+    return list(range(num_roles)) if num_roles <= 2 else [role]
 
 
 def shown(game: Game[Any, Any], state: Any, role: int) -> str:

@@ -58,7 +58,7 @@ async def play(game: Game[Any, Any], agents: Sequence[Agent], seed: int = 0) -> 
         deal=tuple(deal),
         turns=tuple(turns),
         returns=returns,
-        outcome=outcomes(returns),
+        outcome=outcomes(game.info, returns),
         forfeited_by=forfeited_by,
     )
 
@@ -79,6 +79,7 @@ async def _decide(
             past=past,
             problem=problem,
             seed=derive(seed, "role", role, len(past), num_replies),
+            state=None if game.info.hidden else state,
         )
         turn = _judged(game, state, role, decision, await agent.act(decision))
         turns.append(turn)

@@ -96,7 +96,7 @@ class Episode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What an agent is given when it is to act: its view, never the state.
+    """What an agent is given when it is to act: its view, and the state only where nothing in it is hidden.
 
     Attributes:
         game: the rules.
@@ -105,6 +105,7 @@ class Decision:
         past: this role's own earlier turns, oldest first.
         problem: what was wrong with its last reply, when it is asked again.
         seed: for this decision alone.
+        state: the state itself in a game that hides nothing, for agents that search; None in every other game.
     """
 
     game: Game[Any, Any]
@@ -113,6 +114,7 @@ class Decision:
     past: tuple[Turn, ...] = ()
     problem: Problem | None = None
     seed: int = 0
+    state: Any = None
 
     def rng(self) -> random.Random:
         """A generator for this decision alone."""

@@ -118,7 +118,8 @@ async def run_match(
     """Plays a match.
 
     Two agents play every deal in each seating. More than two meet in pairs, all on the same deals. Twice the same
-    spec is a mirror match: it has one seating and one entry in the scores. In a game for one, each agent plays alone.
+    spec is a mirror match: it has one seating and one entry in the scores. In a game for one, each agent plays alone,
+    and an agent that is given twice plays once.
 
     Args:
         game: the rules.
@@ -130,6 +131,8 @@ async def run_match(
     Raises:
         UserError: too few agents, or one spec twice among more than two.
     """
+    if len(game.info.roles) == 1:
+        agents = list({a.spec: a for a in agents}.values())
     mirror = _is_mirror(game, agents)
     if mirror:
         agents = agents[:1]
@@ -153,7 +156,7 @@ def _is_mirror(game: Game[Any, Any], agents: Sequence[Agent]) -> bool:
     if not agents or (len(agents) == 1 and num_roles > 1):
         raise UserError(f"a match in {game.info.name} needs at least two agents, {len(agents)} given")
     twice = [spec for spec, times in Counter(a.spec for a in agents).items() if times > 1]
-    if twice and (len(agents) > 2 or num_roles == 1):
+    if twice and len(agents) > 2:
         raise UserError(f"agent {twice[0]!r} is given more than once; only two of a kind make a mirror match")
     return bool(twice)
 

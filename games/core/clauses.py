@@ -218,6 +218,22 @@ def _returns_add_up(game: AnyGame, spot: Spot) -> Wrongs:
         yield from _not_zero_sum(game, game.returns(spot.state), "returns()")
 
 
+def _returns_are_shared(game: AnyGame, spot: Spot) -> Wrongs:
+    if spot.role == OVER and game.info.cooperative and len(set(game.returns(spot.state))) > 1:
+        yield f"returns() gives {game.returns(spot.state)!r}, but info.cooperative is True: all roles get the same"
+
+
+def _seats_are_equal(game: AnyGame, spot: Spot) -> Wrongs:
+    mirrored = game.mirrored(spot.path) if spot.role == OVER else None
+    if mirrored is None:
+        return
+    if game.mirrored(mirrored) != spot.path:
+        yield f"mirrored() twice must give the game back: {list(mirrored)} does not"
+    other = replayed(game, mirrored)
+    if game.to_act(other) != OVER or game.returns(other) != game.returns(spot.state)[::-1]:
+        yield f"the same game with the seats exchanged, {list(mirrored)}, must end in the returns the other way round"
+
+
 def _out_of_bounds(game: AnyGame, returns: tuple[float, ...], source: str) -> Wrongs:
     low, high = game.info.min_return, game.info.max_return
     if len(returns) != len(game.info.roles):
@@ -236,7 +252,7 @@ def _not_zero_sum(game: AnyGame, returns: tuple[float, ...], source: str) -> Wro
 
 def _name_is_the_file(game: AnyGame, spots: Sequence[Spot]) -> Wrongs:
     file = Path(type(game).start.__code__.co_filename)
-    if game.info.name != file.stem:
+    if "/" not in game.info.name and game.info.name.partition(":")[0] != file.stem:
         yield f"info.name is {game.info.name!r}, but the file is {file.name!r}: a game is found by its file's name"
 
 
@@ -246,6 +262,10 @@ def _facts_make_sense(game: AnyGame, spots: Sequence[Spot]) -> Wrongs:
         yield f"info.roles must be different names, at least one: {info.roles!r}"
     if not (math.isfinite(info.min_return) and math.isfinite(info.max_return) and info.min_return < info.max_return):
         yield f"info.min_return = {info.min_return} must be below info.max_return = {info.max_return}, both finite"
+    if info.win_at is not None and not info.min_return <= info.win_at <= info.max_return:
+        yield f"info.win_at = {info.win_at} can never be told: it must lie between info.min_return and info.max_return"
+    if info.cooperative and info.zero_sum:
+        yield "info.cooperative and info.zero_sum are both True: a game is one or the other"
     if info.version < 1 or info.max_turns < 1:
         yield f"info.version = {info.version} and info.max_turns = {info.max_turns} must be at least 1"
     if not info.source.strip() or not (type(game).__doc__ or "").strip():
@@ -313,6 +333,8 @@ AT_A_STATE: dict[str, Callable[[AnyGame, Spot], Wrongs]] = {
     "solution adds up": _solution_adds_up,
     "returns within bounds": _returns_within_bounds,
     "returns add up": _returns_add_up,
+    "returns are shared": _returns_are_shared,
+    "seats are equal": _seats_are_equal,
 }
 OVER_ALL: dict[str, Callable[[AnyGame, Sequence[Spot]], Wrongs]] = {
     "name is the file": _name_is_the_file,

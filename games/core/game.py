@@ -6,19 +6,37 @@ rendered from its `view`, which holds only what that role may know: a rendering 
 
 import random
 from abc import ABC, abstractmethod
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from mirrormatch.games.core.reading import read_move
 from mirrormatch.games.core.records import Action, Info, Observation, Outcome, Problem
+from mirrormatch.games.core.settings import Settings
 
 State = TypeVar("State")
 View = TypeVar("View")
 
 
 class Game(ABC, Generic[State, View]):
-    """Rules, text and notation of one game. The docstring of a subclass is the game's documentation page."""
+    """Rules, text and notation of one game. The docstring of a subclass is the game's documentation page.
 
-    info: ClassVar[Info]
+    Attributes:
+        info: what is always true of the game.
+        settings: what may be turned about it. A game that has any takes them as the one argument of its constructor.
+        examples: settings that stand for all, as written after the game's name; the contract is checked with each.
+    """
+
+    info: Info
+    settings: Settings = Settings()
+    examples: ClassVar[tuple[str, ...]] = ()
+
+    def varied(self, given: str) -> "Game[Any, Any]":
+        """The same game with other settings, as written on a command line: `"players=4"`.
+
+        Raises:
+            UserError: no such setting, or not that value.
+        """
+        changed = self.settings.read(given, self.info.name)
+        return type(self)(changed)  # type: ignore[call-arg]  # only games with settings get here
 
     @abstractmethod
     def start(self) -> State:
@@ -88,16 +106,30 @@ class Game(ABC, Generic[State, View]):
         """What a role gets for failing to make a move here: the worth of a loss, never more than `info.forfeit`."""
         return self.info.forfeit
 
+    def mirrored(self, path: tuple[Action, ...]) -> tuple[Action, ...] | None:
+        """The same finished game with the two seats exchanged, from every action in order, chance's too.
+
+        Only for games whose seats are equal, where it must lead to the same returns the other way round.
+        """
+        return None
+
     def forfeited(self, state: State, role: int) -> tuple[float, ...]:
-        """The returns when a role fails to make a move: its forfeit, which the others share as a win."""
+        """The returns when a role fails to make a move: its forfeit, which the others share as a win.
+
+        In a cooperative game all of them get it.
+        """
         lost = self.forfeit(state, role)
+        if self.info.cooperative:
+            return (lost,) * len(self.info.roles)
         num_others = len(self.info.roles) - 1
         share = -lost / num_others if num_others else 0.0
         return tuple(lost if r == role else share for r in range(num_others + 1))
 
 
-def outcomes(returns: tuple[float, ...]) -> tuple[Outcome, ...]:
-    """Win, draw or loss for each role: the best return alone wins, sharing it is a draw."""
+def outcomes(info: Info, returns: tuple[float, ...]) -> tuple[Outcome, ...]:
+    """Win, draw or loss for each role: as `info.win_at` says, else the best return wins and sharing it is a draw."""
+    if info.win_at is not None:
+        return tuple("win" if r >= info.win_at else "loss" for r in returns)
     best = max(returns)
     top: Outcome = "win" if returns.count(best) == 1 else "draw"
     return tuple(top if r == best else "loss" for r in returns)

@@ -12,6 +12,7 @@ OVER = -2  # to_act: nobody, the game is over
 
 Action: TypeAlias = str
 Outcome: TypeAlias = Literal["win", "draw", "loss"]
+Kind: TypeAlias = Literal["zero-sum", "cooperative", "mixed", "single-player"]
 
 
 class ProblemKind(StrEnum):
@@ -51,7 +52,7 @@ class Info:
     """What is always true of a game, declared here and verified by the contract.
 
     Attributes:
-        name: the name of its file.
+        name: the name of its file; of a variant, with its settings: `"liars_dice:players=4"`.
         version: raised by every change of rules or rendering, together with the golden transcript.
         roles: what the seats are called, in order.
         min_return: no role ever ends below it.
@@ -64,6 +65,9 @@ class Info:
         solver: what `solution` is: `"exact"` (an equilibrium or minimax), `"rules"` (sensible) or None.
         forfeit: what a role gets for failing to make a move, at best: the worth of a loss.
         source: where the rules come from.
+        cooperative: all roles always get the same return.
+        win_at: the return from which on a role has won, every other being a loss; None where the best return wins and
+            sharing it is a draw. Games for one, for a team or for two teams need it.
     """
 
     name: str
@@ -79,3 +83,14 @@ class Info:
     solver: Literal["exact", "rules"] | None
     forfeit: float
     source: str
+    cooperative: bool = False
+    win_at: float | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """How the roles' interests lie."""
+        if len(self.roles) == 1:
+            return "single-player"
+        if self.zero_sum:
+            return "zero-sum"
+        return "cooperative" if self.cooperative else "mixed"

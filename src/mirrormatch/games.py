@@ -1,20 +1,57 @@
-"""The games: `get` one, list their `names`. Each file directly in the folder `games/` is one game."""
+"""The games: `get` one, list their `names`. Each file directly in the folder `games/` is one game.
+
+A name may carry settings, `liars_dice:players=4`, or come from another library, `openspiel/chess`.
+"""
 
 from pathlib import Path
 
 __path__ = [str(Path(__file__).with_suffix(""))]  # this module is the front door of the folder beside it
 
+import functools
 from typing import Any
 
+from mirrormatch.games.core.bridge import Bridge
 from mirrormatch.games.core.game import Game, outcomes
+from mirrormatch.games.core.playouts import playouts
 from mirrormatch.games.core.records import CHANCE, OVER, Action, Info, Observation, Problem, ProblemKind
+from mirrormatch.games.core.settings import Settings, setting
 from mirrormatch.registry import Registry
 
 __all__ = [
-    "CHANCE", "OVER", "Action", "Game", "Info", "Observation", "Problem", "ProblemKind", "get", "names", "outcomes",
-    "registry",
+    "CHANCE", "OVER", "Action", "Game", "Info", "Observation", "Problem", "ProblemKind", "Settings", "as_textarena",
+    "bridges", "get", "names", "outcomes", "playouts", "registry", "setting",
 ]  # fmt: skip
 
 registry: Registry[Game[Any, Any]] = Registry("game", "mirrormatch.games", "GAME")
-get = registry.get
+bridges: Registry[Bridge] = Registry("bridge", "mirrormatch.games.bridges", "BRIDGE")
 names = registry.names
+
+
+@functools.lru_cache(maxsize=256)
+def get(name: str) -> Game[Any, Any]:
+    """The game of that name.
+
+    Args:
+        name: `"kuhn_poker"`, `"liars_dice:players=4"` or `"openspiel/chess"`.
+
+    Raises:
+        UnknownName: no such game (a `LookupError` that names the nearest).
+        UserError: a setting that the game doesn't have, or another library's game that can't be played.
+    """
+    library, slash, theirs = name.partition("/")
+    if slash:
+        return bridges.get(library).get(theirs)
+    own_name, colon, given = name.partition(":")
+    game = registry.get(own_name)
+    return game.varied(given) if colon else game
+
+
+def as_textarena(game: Game[Any, Any] | str) -> Any:
+    """A game as a `textarena.Env`, for code that is written for TextArena.
+
+    Raises:
+        UserError: textarena isn't installed, or no such game.
+    """
+    from mirrormatch.games.bridges.core.environment import GameEnv
+
+    return GameEnv(get(game) if isinstance(game, str) else game)

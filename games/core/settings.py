@@ -1,0 +1,84 @@
+"""What may be turned about a game: `liars_dice:players=4,dice=2`.
+
+Settings are a frozen dataclass whose fields are made by `setting`; each lists the values that it takes, so that a wrong
+one is told in one line. No game is known here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import Field, dataclass, field, fields, replace
+from typing import Any, Self, TypeAlias
+
+from mirrormatch.errors import UserError, did_you_mean
+
+Value: TypeAlias = int | str | float
+
+_MAX_LISTED = 12  # values in an error message, before a range is told by its ends
+
+
+def setting(default: Value, about: str, allowed: Sequence[Value]) -> Any:
+    """A field of a `Settings` class.
+
+    Args:
+        default: the value where nobody says otherwise; its type is the setting's.
+        about: what it changes, in a few words.
+        allowed: every value that it takes, a `range` for instance.
+    """
+    assert default in allowed, f"{default!r} is not in {allowed!r}"
+    return field(default=default, metadata={"about": about, "allowed": allowed})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The settings of one game; games without any use this class as it is."""
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            assert value in f.metadata["allowed"], f"{f.name} = {value!r} is not one of {f.metadata['allowed']!r}"
+
+    def named(self, game: str) -> str:
+        """The game's name with every setting that isn't the default: `"liars_dice:players=4"`."""
+        given = [f"{f.name}={getattr(self, f.name)}" for f in fields(self) if getattr(self, f.name) != f.default]
+        return f"{game}:{','.join(given)}" if given else game
+
+    def read(self, text: str, game: str) -> Self:
+        """These settings with what the text changes: `"players=4,dice=2"`.
+
+        Raises:
+            UserError: no such setting, or not that value.
+        """
+        known = {f.name: f for f in fields(self)}
+        if not known:
+            raise UserError(f"game {game!r} has no settings, {text!r} was given")
+        changed: dict[str, Value] = {}
+        for part in text.split(","):
+            name, equals, value = (word.strip() for word in part.partition("="))
+            if name not in known:
+                there = ", ".join(f"{f.name} ({allowed(f)})" for f in known.values())
+                raise UserError(f"game {game!r} has no setting {name!r}{did_you_mean(name, known)}; there are: {there}")
+            if not equals or name in changed:
+                raise UserError(f"game {game!r} takes each setting once, as {name}=VALUE, not {part.strip()!r}")
+            changed[name] = _read(known[name], value, game)
+        return replace(self, **changed)
+
+    def described(self) -> dict[str, str]:
+        """Each setting's values, default and meaning in words."""
+        return {f.name: f"{allowed(f)}; default {f.default}: {f.metadata['about']}" for f in fields(self)}
+
+
+def allowed(f: "Field[Any]") -> str:
+    """The values that a setting takes, in words: `"2 to 4"`."""
+    values = f.metadata["allowed"]
+    if isinstance(values, range) and values.step == 1 and len(values) > 1:
+        return f"{values[0]} to {values[-1]}"
+    shown = [str(v) for v in values[:_MAX_LISTED]]
+    return " | ".join(shown) + (f" | ... ({len(values)} values)" if len(values) > _MAX_LISTED else "")
+
+
+def _read(f: "Field[Any]", text: str, game: str) -> Value:
+    for value in f.metadata["allowed"]:
+        if text == str(value):
+            found: Value = value
+            return found
+    near = did_you_mean(text, map(str, f.metadata["allowed"]))
+    raise UserError(f"{f.name}={text!r} is not possible in {game!r}{near}; it takes {allowed(f)}")
