@@ -7,7 +7,7 @@ export OMP_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help setup demo demo-short test lint nano bench clean
+.PHONY: help setup demo demo-short test lint docs nano bench clean
 
 help:
 	@echo "make demo    fine-tune the bundled model by self-play and show what it learned (minutes, no GPU)"
@@ -44,6 +44,10 @@ lint: setup
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
+
+# Golden transcripts of games that are new or of a new version, and the page of every game.
+docs: setup
+	$(BIN)/python -m pytest -q --write-golden tests/test_golden_transcripts.py tests/test_game_pages.py
 
 bench: setup
 	$(BIN)/pip install --quiet -e '.[bench]'

@@ -187,6 +187,11 @@ def test_in_a_game_for_one_each_plays_alone() -> None:
     assert (low.episodes, high.episodes) == (5, 5)
 
 
+def test_in_a_game_for_one_an_agent_that_is_given_twice_plays_once() -> None:
+    result = match(Alone(), [Fixed("low", "1"), Fixed("low", "1")], 5)
+    assert not result.mirror and [a.episodes for a in result.scores.agents] == [5]
+
+
 def test_in_a_game_for_three_both_sit_in_every_seat_equally_often() -> None:
     result = match(Three(), [Fixed("low", "1"), Fixed("high", "2")], 6)
     seats = Counter((role, who) for p in result.played for role, who in enumerate(p.seating))

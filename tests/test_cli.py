@@ -370,6 +370,34 @@ def test_games_are_listed_with_what_they_are(cli: Cli) -> None:
     assert kuhn["solver"] == "exact" and "Kuhn 1950" in kuhn["source"]
 
 
+@pytest.mark.parametrize(
+    ("filters", "there", "not_there"),
+    [
+        (["--kind", "zero-sum"], "kuhn_poker", None),
+        (["--kind", "single-player"], None, "kuhn_poker"),
+        (["--players", "2"], "kuhn_poker", None),
+        (["--players", "9"], None, "kuhn_poker"),
+        (["--hidden", "no"], "tictactoe", "kuhn_poker"),
+        (["--hidden", "yes", "--chance", "yes"], "kuhn_poker", "tictactoe"),
+        (["--open-text", "yes"], "simple_negotiation", "kuhn_poker"),
+        (["--solver", "rules"], "simple_negotiation", "tictactoe"),
+    ],
+)
+def test_the_list_of_games_is_narrowed(cli: Cli, filters: list[str], there: str | None, not_there: str | None) -> None:
+    listed = [i["name"] for i in cli.json("list", "games", *filters)["items"]]
+    assert there is None or there in listed
+    assert not_there not in listed
+
+
+def test_only_games_are_narrowed(cli: Cli) -> None:
+    assert "only games can be narrowed down, not agents" in cli.refusal("list", "agents", "--players", "2")
+
+
+def test_a_filter_that_is_misspelt_names_the_nearest(cli: Cli) -> None:
+    assert "did you mean 'zero-sum'?" in cli.refusal("list", "games", "--kind", "zerosum")
+    assert "did you mean '--hidden'?" in cli.refusal("list", "games", "--hiden", "yes")
+
+
 def test_agents_are_listed_with_the_bundled_model_and_the_engines(cli: Cli) -> None:
     listed = [i["name"] for i in cli.json("list", "agents")["items"]]
     assert {"human", "nano", "optimal", "random", "hf:MODEL[+ADAPTER]"} <= set(listed)

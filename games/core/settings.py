@@ -61,9 +61,12 @@ class Settings:
             changed[name] = _read(known[name], value, game)
         return replace(self, **changed)
 
-    def described(self) -> dict[str, str]:
+    def described(self) -> dict[str, dict[str, str]]:
         """Each setting's values, default and meaning in words."""
-        return {f.name: f"{allowed(f)}; default {f.default}: {f.metadata['about']}" for f in fields(self)}
+        return {
+            f.name: {"allowed": allowed(f), "default": str(f.default), "about": f.metadata["about"]}
+            for f in fields(self)
+        }
 
 
 def allowed(f: "Field[Any]") -> str:

@@ -8,45 +8,38 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from mirrormatch.commands.core.output import console, print_json, table
+from mirrormatch.commands.core import game_list
+from mirrormatch.commands.core.output import console, note, print_json, table
 from mirrormatch.commands.core.parser import Parser, add_json, one_of
+from mirrormatch.errors import UserError
 from mirrormatch.registry import Registry
 
 Item: TypeAlias = dict[str, Any]  # as printed: the keys are the columns
+GAMES = "games"
 
 
 def configure(parser: Parser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("kind", metavar="KIND", type=one_of("kind", list(KINDS)), help=" | ".join(KINDS))
     add_json(parser)
+    game_list.add_filters(parser)
 
 
 def run(options: Namespace) -> int:
     """Prints the table."""
-    items = KINDS[options.kind]()
+    if options.kind != GAMES and game_list.is_filtered(options):
+        raise UserError(f"only games can be narrowed down, not {options.kind} (mirrormatch list --help)")
+    items = game_list.items(options) if options.kind == GAMES else KINDS[options.kind]()
     if options.json:
         print_json(json.dumps({"schema": 1, "items": items}, indent=2))
     else:
-        _show(items)
+        _show([game_list.row(item) for item in items] if options.kind == GAMES else items)
+        if options.kind == GAMES and options.library is None:
+            from mirrormatch import games
+
+            more = ", ".join(f"mirrormatch list games --library {name}" for name in games.bridges.names())
+            note(f"games of other libraries: {more}")
     return 0
-
-
-def _games() -> list[Item]:
-    from mirrormatch import games
-
-    return [_game(games.get(name).info) for name in games.names()]
-
-
-def _game(info: Any) -> Item:
-    return {
-        "name": info.name,
-        "players": len(info.roles),
-        "hidden": info.hidden,
-        "chance": info.random,
-        "open_text": info.open_text,
-        "solver": info.solver,
-        "source": info.source,
-    }
 
 
 def _agents() -> list[Item]:
@@ -66,8 +59,9 @@ def _of_package(kind: str, package: str) -> Callable[[], list[Item]]:
 
 
 KINDS: dict[str, Callable[[], list[Item]]] = {
-    "games": _games,
+    GAMES: list,
     "agents": _agents,
+    "bridges": _of_package("bridge", "mirrormatch.games.bridges"),
     "prompts": _of_package("prompt", "mirrormatch.prompts"),
     "engines": _of_package("engine", "mirrormatch.agents.engines"),
     "estimators": _of_package("estimator", "mirrormatch.training.estimators"),

@@ -32,6 +32,10 @@ class Parser(argparse.ArgumentParser):
         self._flags += [name for name in names if name.startswith("--")]
         return super().add_argument(*names, **settings)
 
+    def note_flags(self, *flags: str) -> None:
+        """Makes flags known that were added to a group."""
+        self._flags += flags
+
     def parse(self, words: Sequence[str]) -> argparse.Namespace:
         """The options.
 

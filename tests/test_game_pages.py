@@ -1,0 +1,28 @@
+"""Every game has its page in `docs/games`, made from its docstring and its golden transcript.
+
+    make docs
+"""
+
+from pathlib import Path
+
+import pytest
+
+from mirrormatch import games
+from mirrormatch.games.core.pages import page
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "docs" / "games"
+NAMES = sorted(path.stem for path in (ROOT / "games").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_says_what_the_game_says(name: str, request: pytest.FixtureRequest) -> None:
+    path = FOLDER / f"{name}.md"
+    now = page(games.get(name), (ROOT / "tests" / "golden" / f"{name}.txt").read_text())
+    if request.config.getoption("write_golden"):
+        path.write_text(now)
+    assert path.exists() and now == path.read_text(), f"{path.name} is out of date: make docs"
+
+
+def test_every_page_is_of_a_game() -> None:
+    assert sorted(path.stem for path in FOLDER.iterdir()) == NAMES
