@@ -12,10 +12,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from mirrormatch import __version__, agents, games
+from mirrormatch import __version__, agents
 from mirrormatch.agents.core.episodes import read
 from mirrormatch.agents.core.records import Decision, Reply
 from mirrormatch.cli import COMMANDS, main, overview
+from mirrormatch.commands.core.parser import CLASSICS
 from mirrormatch.commands.core.screen import MAX_REPLY_CHARS
 
 INSTANT_S = 0.3
@@ -311,8 +312,8 @@ def test_a_person_can_sit_in_a_match_and_results_stay_clean(cli: Cli) -> None:
 def test_eval_games_meets_random_and_optimal_in_every_game(cli: Cli) -> None:
     shown = cli.json("eval", "games", "random", "--episodes", "4")
     assert shown["schema"] == 1 and shown["spec"] == "random"
-    assert [m["game"] for m in shown["matches"]] == [n for n in games.names() for _ in range(2)]
-    assert [len(m["agents"]) for m in shown["matches"]] == [1, 2] * len(games.names())
+    assert [m["game"] for m in shown["matches"]] == [n for n in CLASSICS for _ in range(2)]
+    assert [len(m["agents"]) for m in shown["matches"]] == [1, 2] * len(CLASSICS)
 
 
 # watch

@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from mirrormatch import agents, games
+from mirrormatch import agents
 from mirrormatch.agents.core.records import Reply, Sampling
 from mirrormatch.agents.random import RandomAgent
 from mirrormatch.cli import main
+from mirrormatch.commands.core.parser import CLASSICS
 from mirrormatch.evals.core.measure import Plan, measure
 from mirrormatch.prompts import PromptSettings
 from mirrormatch.training.core.config import RunConfig
@@ -140,7 +141,7 @@ def test_differences_are_printed_as_scores(cli: Cli) -> None:
     assert all(score.keys() == SCORE for score in shown["differences"])
     changes = {score["name"]: score["value"] for score in shown["differences"]}
     assert changes["exploitability/kuhn_poker"] == pytest.approx(-11 / 24)
-    assert {f"win/{name}/random" for name in games.names()} <= changes.keys()
+    assert {f"win/{name}/random" for name in CLASSICS} <= changes.keys()
 
 
 def test_a_comparison_is_a_table(cli: Cli) -> None:

@@ -4,7 +4,7 @@ Each deal is played once in every seating, under one seed, so that luck cancels 
 and nothing knows a model: agents are asked for replies, and what they got wrong is counted per reply.
 """
 
-import asyncio
+import functools
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -14,13 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mirrormatch.agents.core.loop import play
 from mirrormatch.agents.core.records import Agent, Episode, Turn
+from mirrormatch.agents.core.scheduler import NUM_IN_FLIGHT, run_all
 from mirrormatch.errors import UserError
 from mirrormatch.evals.core.statistics import Better, Score, mean, share
 from mirrormatch.games.core.game import Game
 from mirrormatch.games.core.records import Action, Outcome, ProblemKind
 from mirrormatch.seeds import derive
 
-NUM_CONCURRENT = 256  # episodes in flight: enough to fill an engine's batches, few enough to hold their prompts
 NUM_EPISODES = 200  # of a pair, where nobody says otherwise: about +-7 points on a win rate
 
 Seating: TypeAlias = tuple[int, ...]  # the agent, by its position in the match, in each role
@@ -114,6 +114,7 @@ async def run_match(
     episodes: int = NUM_EPISODES,
     seed: int = 0,
     progress: Progress | None = None,
+    finished: Callable[[int, Episode], None] | None = None,
 ) -> MatchResult:
     """Plays a match.
 
@@ -127,6 +128,7 @@ async def run_match(
         episodes: for each pair (in a game for one: for each agent), rounded up so that every deal meets every seating.
         seed: of chance and of the agents' decisions.
         progress: called after every episode.
+        finished: given every episode as soon as it is over, with its place in the match: they end out of order.
 
     Raises:
         UserError: too few agents, or one spec twice among more than two.
@@ -138,7 +140,7 @@ async def run_match(
         agents = agents[:1]
     groups = _groups(len(agents), len(game.info.roles), mirror)
     schedule = [(deal, seating) for group in groups for deal in range(-(-episodes // len(group))) for seating in group]
-    played = await _play_all(game, agents, schedule, seed, progress)
+    played = await _play_all(game, agents, schedule, seed, progress, finished)
     turns_by_agent = [list(_turns_of(k, played)) for k in range(len(agents))]
     scores = MatchScores(
         game=game.info.name,
@@ -186,21 +188,24 @@ async def _play_all(
     schedule: Sequence[tuple[int, Seating]],
     seed: int,
     progress: Progress | None,
+    finished: Callable[[int, Episode], None] | None,
 ) -> tuple[Played, ...]:
     somebody_types = any(a.patience is None for a in agents)  # then one game after the other
-    slots = asyncio.Semaphore(1 if somebody_types else NUM_CONCURRENT)
     num_done = 0
 
     async def one(deal: int, seating: Seating) -> Played:
+        return Played(deal, seating, await play(game, [agents[k] for k in seating], derive(seed, "deal", deal)))
+
+    def done(position: int, played: Played) -> None:
         nonlocal num_done
-        async with slots:
-            episode = await play(game, [agents[k] for k in seating], derive(seed, "deal", deal))
         num_done += 1
+        if finished is not None:
+            finished(position, played.episode)
         if progress is not None:
             progress(num_done, len(schedule))
-        return Played(deal, seating, episode)
 
-    return tuple(await asyncio.gather(*(one(*entry) for entry in schedule)))
+    jobs = (functools.partial(one, *entry) for entry in schedule)
+    return tuple(await run_all(jobs, 1 if somebody_types else NUM_IN_FLIGHT, done))
 
 
 def _scores(spec: str, agent: int, played: Iterable[Played], turns: Sequence[Turn], seed: int) -> AgentScores:

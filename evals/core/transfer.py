@@ -4,13 +4,14 @@ All questions are asked at once, so that an engine can batch them. Every item ke
 are compared question by question. A reply without an answer is wrong, counted, and stays in the denominator.
 """
 
-import asyncio
+import functools
 from collections.abc import Callable, Sequence
 from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
 from mirrormatch.agents.core.records import Reply
+from mirrormatch.agents.core.scheduler import run_all
 from mirrormatch.errors import UserError
 from mirrormatch.evals.core.benchmark import Answered, Benchmark, Item, Verdict, majority
 from mirrormatch.evals.core.statistics import Better, Difference, Score, difference, exact, share
@@ -111,7 +112,7 @@ async def _answers(
         if progress is not None:
             progress(len(given), len(items))
 
-    await asyncio.gather(*map(ask, items))
+    await run_all((functools.partial(ask, item) for item in items), limit=len(items))
     return given
 
 

@@ -1,8 +1,9 @@
 """Makes a step's experience: the current policy plays itself in every seat."""
 
 import asyncio
+import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from mirrormatch import games, prompts
@@ -12,6 +13,7 @@ from mirrormatch.agents.core.episodes import to_json
 from mirrormatch.agents.core.llm import LLMAgent
 from mirrormatch.agents.core.loop import play
 from mirrormatch.agents.core.records import Episode, Sampling
+from mirrormatch.agents.core.scheduler import run_all
 from mirrormatch.files import write_text
 from mirrormatch.seeds import derive
 from mirrormatch.training.core import metrics
@@ -99,13 +101,12 @@ class SelfPlay:
 
     async def _episodes(self, agent: LLMAgent, step: int) -> Sequence[Episode]:
         names = self._config.play.games
-        return await asyncio.gather(
-            *(
-                play(game, [agent] * len(game.info.roles), derive(self._config.seed, "train", step, k))
-                for k in range(self._config.play.episodes)
-                for game in [games.get(names[k % len(names)])]
-            )
-        )
+
+        def played(k: int) -> Awaitable[Episode]:
+            game = games.get(names[k % len(names)])
+            return play(game, [agent] * len(game.info.roles), derive(self._config.seed, "train", step, k))
+
+        return await run_all(functools.partial(played, k) for k in range(self._config.play.episodes))
 
     def _learnable(self, episodes: Sequence[Episode]) -> tuple[Learnable, int]:
         batch = [t for e in episodes for t in trajectories(e, self._config.play.reward)]

@@ -6,7 +6,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirrormatch.commands.core.parser import Parser, add_json, add_plain, add_seed, at_least
+from mirrormatch.commands.core.parser import Parser, add_games, add_json, add_plain, add_seed, at_least, chosen_games
 from mirrormatch.commands.eval_transfer import own_benchmarks
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.text import printable
@@ -24,7 +24,7 @@ def configure(parser: Parser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("a", metavar="BEFORE", help="a run's folder, which means its newest adapter, or an agent")
     parser.add_argument("b", metavar="AFTER", help="likewise; differences are this one less the first")
-    parser.add_argument("--games", nargs="+", metavar="GAME", help="only these (default: all)")
+    add_games(parser)
     for name, default, what in (
         ("--episodes", NUM_EPISODES, "episodes in each game against each opponent"),
         ("--thoughts", NUM_THOUGHTS, "thoughts at each information state of Kuhn poker"),
@@ -91,7 +91,7 @@ def _plan(options: Namespace) -> "Plan":
     from mirrormatch.evals.core.information_states import is_searchable
     from mirrormatch.evals.core.measure import Plan
 
-    chosen = tuple(options.games or games.names())
+    chosen = tuple(chosen_games(options.games))
     return Plan(
         games=chosen,
         episodes=options.episodes,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from mirrormatch.commands.core.match_table import show, warn
 from mirrormatch.commands.core.output import print_json
-from mirrormatch.commands.core.parser import SPEC_HELP, Parser, add_json, add_seed, at_least
+from mirrormatch.commands.core.parser import SPEC_HELP, Parser, add_games, add_json, add_seed, at_least, chosen_games
 from mirrormatch.commands.match import NUM_EPISODES, played
 from mirrormatch.games.core.records import Info
 
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 def configure(parser: Parser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("spec", metavar="SPEC", help=SPEC_HELP)
-    parser.add_argument(
-        "--games", nargs="+", metavar="GAME", help="only these (default: all of 'mirrormatch list games')"
-    )
+    add_games(parser)
     parser.add_argument(
         "--episodes",
         type=at_least(1),
@@ -34,7 +32,7 @@ def run(options: Namespace) -> int:
     """Plays and prints, each match as soon as it is over."""
     from mirrormatch import games
 
-    chosen = [games.get(name) for name in options.games or games.names()]
+    chosen = [games.get(name) for name in chosen_games(options.games)]
     results = list["MatchResult"]()
     for game in chosen:
         for opponent in _opponents(game.info):

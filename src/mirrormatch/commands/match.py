@@ -2,10 +2,12 @@
 
 import asyncio
 from argparse import Namespace
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from mirrormatch.agents.core.records import Episode
 from mirrormatch.commands.core.match_table import following, show, warn
 from mirrormatch.commands.core.output import print_json
 from mirrormatch.commands.core.parser import SPEC_HELP, Parser, add_json, add_seed, at_least
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from mirrormatch.evals.core.arena import MatchResult
 
 NUM_EPISODES = 200  # +-7 points on a win rate
+
+Finished: TypeAlias = Callable[[int, Episode], None]
 
 
 def configure(parser: Parser) -> None:
@@ -38,9 +42,8 @@ def run(options: Namespace) -> int:
     """Plays and prints."""
     from mirrormatch import games
 
-    result = played(games.get(options.game), options.specs, options.episodes, options.seed)
-    if options.save is not None:
-        _save(options.save, result)
+    with _saving(options.save) as finished:
+        result = played(games.get(options.game), options.specs, options.episodes, options.seed, finished)
     warn(result)
     if options.json:
         print_json(result.scores.model_dump_json(by_alias=True, indent=2))
@@ -49,7 +52,9 @@ def run(options: Namespace) -> int:
     return 0
 
 
-def played(game: Game[Any, Any], specs: list[str], episodes: int, seed: int) -> "MatchResult":
+def played(
+    game: Game[Any, Any], specs: list[str], episodes: int, seed: int, finished: Finished | None = None
+) -> "MatchResult":
     """The finished match, with a progress bar on the way.
 
     Raises:
@@ -63,13 +68,31 @@ def played(game: Game[Any, Any], specs: list[str], episodes: int, seed: int) -> 
     title = f"{game.info.name}: {', '.join(specs)}"
     try:
         with nullcontext(None) if somebody_types else following(title) as progress:
-            return asyncio.run(run_match(game, [players[s] for s in specs], episodes, seed, progress))
+            return asyncio.run(run_match(game, [players[s] for s in specs], episodes, seed, progress, finished))
     except EOFError:
         raise UserError("the person at the keyboard left, so there is no result") from None
 
 
-def _save(path: Path, result: "MatchResult") -> None:
+@contextmanager
+def _saving(path: Path | None) -> Iterator[Finished | None]:
+    """Writes episodes to a file in the order of the match, and at an interrupt whatever else was finished."""
+    if path is None:
+        yield None
+        return
     from mirrormatch.agents.core.episodes import append
 
-    for entry in result.played:
-        append(path, entry.episode)
+    waiting: dict[int, Episode] = {}
+    num_written = 0
+
+    def finished(position: int, episode: Episode) -> None:
+        nonlocal num_written
+        waiting[position] = episode
+        while num_written in waiting:
+            append(path, waiting.pop(num_written))
+            num_written += 1
+
+    try:
+        yield finished
+    finally:
+        for position in sorted(waiting):
+            append(path, waiting[position])

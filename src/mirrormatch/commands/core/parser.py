@@ -6,6 +6,8 @@ from typing import Any, NoReturn
 
 from mirrormatch.errors import UnknownName, UserError
 
+CLASSICS = ("kuhn_poker", "simple_negotiation", "tictactoe")  # one of each kind, and what SPIRAL trains on
+ALL = "all"
 SPEC_HELP = "random, optimal, human, nano[+ADAPTER], hf:MODEL[+ADAPTER] (mirrormatch list agents)"
 
 
@@ -55,6 +57,24 @@ class Parser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         return f"Example: {self._example}\n\n{super().format_help()}"
+
+
+def add_games(parser: Parser) -> None:
+    """The option that says in which games something is measured."""
+    parser.add_argument(
+        "--games",
+        nargs="+",
+        metavar="GAME",
+        default=list(CLASSICS),
+        help=f"in these (default: {' '.join(CLASSICS)}); {ALL!r} is every game of 'mirrormatch list games'",
+    )
+
+
+def chosen_games(names: Sequence[str]) -> list[str]:
+    """The games that `--games` means."""
+    from mirrormatch import games
+
+    return games.names() if list(names) == [ALL] else list(names)
 
 
 def add_json(parser: Parser) -> None:

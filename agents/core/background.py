@@ -1,0 +1,37 @@
+"""An event loop in a thread of its own, for clients that live longer than the loops that use them.
+
+A connection pool and vLLM's engine belong to the event loop that they started on, and a training run starts a loop for
+every step. They live here instead, and whoever waits may wait on any loop.
+"""
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class BackgroundLoop:
+    """Runs coroutines in a daemon thread, which ends with the process.
+
+    Args:
+        name: of the thread, for whoever debugs.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, name=name, daemon=True).start()
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """The work's result. Cancelling the wait cancels the work."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+
+    def call(self, work: Coroutine[Any, Any, T]) -> T:
+        """The work's result, for callers that aren't coroutines. An interrupt cancels the work."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
