@@ -1,0 +1,165 @@
+"""The 144 strictly ordinal two-by-two games, each with its number, and what theory says about them.
+
+Two players have two choices each and rank the four outcomes from 1 to 4. Of the 24 * 24 pairs of rankings 144 differ in
+more than the names of the choices; if the players could be exchanged too, 78 would be left. How a game is played or
+shown isn't known here.
+
+The numbers follow the topology of Robinson and Goforth (The topology of the 2x2 games, 2005). g111 is the Prisoner's
+Dilemma. The first digit is the layer, the second the first player's ranking, the third the second player's. Within a
+layer exchanging the payoffs 1 and 2, then 2 and 3, and so on in turn leads through six rankings and back. The layers
+differ in whose best outcome is where: in 1 each player's comes about when it alone takes its choice 1, in 3 both have
+theirs when both take choice 0; in 2 only the first player's is of the latter kind, in 4 only the second's. Where a
+source reads the last two digits the other way round, its g112 is g121 here (and its layers 2 and 4 are exchanged).
+"""
+
+from functools import cache
+from typing import NamedTuple, TypeAlias
+
+Payoffs: TypeAlias = tuple[float, float]  # the first player's, the second's
+Table: TypeAlias = tuple[tuple[Payoffs, Payoffs], tuple[Payoffs, Payoffs]]  # [first's choice][second's choice]
+Cell: TypeAlias = tuple[int, int]  # the first player's choice, the second's: 0 or 1
+Mixed: TypeAlias = tuple[float, float]  # with what probability each takes choice 0
+
+CELLS: tuple[Cell, ...] = ((0, 0), (0, 1), (1, 0), (1, 1))
+
+# A ranking: what a player gets at (own choice, other's choice) = 00, 01, 10, 11. The names are as in Bruns 2015, Names
+# for games.
+_ALONE = {  # in layer 1: the best is to take 1 while the other takes 0
+    "prisoners_dilemma": (3, 1, 4, 2), "chicken": (3, 2, 4, 1), "leader": (2, 3, 4, 1),
+    "hero": (1, 3, 4, 2), "compromise": (1, 2, 4, 3), "deadlock": (2, 1, 4, 3),
+}  # fmt: skip
+_TOGETHER = {  # in layer 3: the best is that both take 0
+    "concord": (4, 2, 3, 1), "stag_hunt": (4, 1, 3, 2), "assurance": (4, 1, 2, 3),
+    "coordination": (4, 2, 1, 3), "peace": (4, 3, 1, 2), "harmony": (4, 3, 2, 1),
+}  # fmt: skip
+_LAYERS = {1: (_ALONE, _ALONE), 2: (_TOGETHER, _ALONE), 3: (_TOGETHER, _TOGETHER), 4: (_ALONE, _TOGETHER)}
+# Other names: Leader is Robinson and Goforth's Battle of the Sexes; the other two are Snyder and Diesing's (1977), with
+# the bully and the bluffed one moving as the first player.
+ALIASES = {"battle_of_the_sexes": "leader", "bully": "g162", "called_bluff": "g112"}
+
+
+class OrdinalGame(NamedTuple):
+    """One of the 144.
+
+    Attributes:
+        number: `"g111"`: layer, the first player's ranking, the second's.
+        name: a symmetric game's own name, otherwise its number.
+        rankings: the names of the symmetric games in which the players rank the outcomes as here.
+        table: the payoffs, 4 the best.
+    """
+
+    number: str
+    name: str
+    rankings: tuple[str, str]
+    table: Table
+
+
+@cache
+def all_games() -> tuple[OrdinalGame, ...]:
+    """The 144 games in the order of their numbers."""
+    return tuple(
+        OrdinalGame(
+            number := f"g{layer}{r}{c}",
+            row if row == column else number,
+            (row, column),
+            _table(rows[row], columns[column]),
+        )
+        for layer, (rows, columns) in _LAYERS.items()
+        for r, row in enumerate(rows, 1)
+        for c, column in enumerate(columns, 1)
+    )
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Everything that a game may be called: names, other names, numbers."""
+    own = tuple(game.name for game in all_games() if game.name != game.number)
+    return (*own, *ALIASES, *(game.number for game in all_games()))
+
+
+@cache
+def find(name: str) -> OrdinalGame:
+    """The game of that name, other name or number."""
+    sought = ALIASES.get(name, name)
+    return next(game for game in all_games() if sought in (game.name, game.number))
+
+
+def is_symmetric(game: OrdinalGame) -> bool:
+    """Whether the two seats are equal."""
+    return game.rankings[0] == game.rankings[1]
+
+
+def family(game: OrdinalGame) -> str:
+    """What the best pure equilibrium brings, after Bruns (2015).
+
+    `"cyclic"`: there is none; `"dilemma"`: both would rather have another outcome (Robinson and Goforth's seven alibi
+    games); `"win-win"`: 4 for both; `"biased"`: 4 and 3; `"second-best"`: 3 for both; `"unfair"`: one gets only 2.
+    """
+    if not pure_equilibria(game.table):
+        return "cyclic"
+    a, b = _best_pure(game.table)
+    mine, others = game.table[a][b]
+    if any(game.table[i][j][0] > mine and game.table[i][j][1] > others for i, j in CELLS):
+        return "dilemma"
+    return {8: "win-win", 7: "biased", 6: "second-best" if mine == others else "unfair"}.get(
+        int(mine + others), "unfair"
+    )
+
+
+def dominant(table: Table) -> tuple[int | None, int | None]:
+    """Each player's strictly dominant choice, None where it has none."""
+    first = [all(table[i][j][0] > table[1 - i][j][0] for j in (0, 1)) for i in (0, 1)]
+    second = [all(table[i][j][1] > table[i][1 - j][1] for i in (0, 1)) for j in (0, 1)]
+    return (first.index(True) if any(first) else None, second.index(True) if any(second) else None)
+
+
+def pure_equilibria(table: Table) -> tuple[Cell, ...]:
+    """The outcomes that neither player alone can better, in the order of `CELLS`."""
+    return tuple(
+        (i, j) for i, j in CELLS if table[i][j][0] >= table[1 - i][j][0] and table[i][j][1] >= table[i][1 - j][1]
+    )
+
+
+def mixed_equilibrium(table: Table) -> Mixed | None:
+    """The equilibrium in which both really mix, each so that the other doesn't care; None where there is none."""
+    ((a, w), (b, x)), ((c, y), (d, z)) = table
+    slope_first, slope_second = w - x - y + z, a - b - c + d
+    if not slope_first or not slope_second:
+        return None
+    p, q = (z - y) / slope_first, (d - b) / slope_second
+    return (p, q) if 0 < p < 1 and 0 < q < 1 else None
+
+
+def equilibrium(table: Table) -> Mixed:
+    """One Nash equilibrium: the pure one with the greatest sum of payoffs, of equal ones the most even, then the first.
+
+    An equilibrium that is better for both than every other has the greatest sum. Where there is no pure one, the mixed.
+    """
+    if pure_equilibria(table):
+        i, j = _best_pure(table)
+        return (1.0 - i, 1.0 - j)
+    mixed = mixed_equilibrium(table)
+    assert mixed is not None, f"neither a pure nor a mixed equilibrium in {table!r}"
+    return mixed
+
+
+def worth(table: Table, played: Mixed) -> Payoffs:
+    """What both expect when they play so."""
+    p, q = played
+    weights = (p * q, p * (1 - q), (1 - p) * q, (1 - p) * (1 - q))
+    cells = [table[i][j] for i, j in CELLS]
+    return (
+        sum(w * cell[0] for w, cell in zip(weights, cells, strict=True)),
+        sum(w * cell[1] for w, cell in zip(weights, cells, strict=True)),
+    )
+
+
+def _best_pure(table: Table) -> Cell:
+    return max(pure_equilibria(table), key=lambda cell: (sum(table[cell[0]][cell[1]]), min(table[cell[0]][cell[1]])))
+
+
+def _table(row: tuple[int, ...], column: tuple[int, ...]) -> Table:
+    def at(i: int, j: int) -> Payoffs:
+        return (row[2 * i + j], column[2 * j + i])
+
+    return ((at(0, 0), at(0, 1)), (at(1, 0), at(1, 1)))
