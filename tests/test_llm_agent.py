@@ -9,11 +9,12 @@ import pytest
 from mirrormatch import games, prompts
 from mirrormatch.agents.core.llm import LLMAgent
 from mirrormatch.agents.core.loop import play
-from mirrormatch.agents.core.records import Completion, Episode, Sampling
+from mirrormatch.agents.core.records import Completion, Constraint, Episode, Sampling, Turn
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.engines.scripted import END, ScriptedEngine
 from mirrormatch.games import Problem, ProblemKind
 from mirrormatch.prompts import PromptSettings
+from mirrormatch.training.core.trajectories import trajectories
 
 TICTACTOE, NEGOTIATION = games.get("tictactoe"), games.get("simple_negotiation")
 SECRET = "the plan that nobody else may read"
@@ -52,6 +53,70 @@ def first_problem(*replies: str, **settings: Any) -> Problem:
     problem = episode.turns[0].problem
     assert problem is not None
     return problem
+
+
+# budgets, constraints, roles
+
+
+class Recorded(ScriptedEngine):
+    """Notes how it was asked to draw tokens."""
+
+    def __init__(self, *replies: str) -> None:
+        self.asked: list[tuple[str, Sampling]] = []
+        super().__init__(lambda prompt, seed: replies[(len(self.asked) - 1) % len(replies)])
+
+    async def generate(self, prompt_ids: Any, sampling: Sampling, **rest: Any) -> Completion:
+        self.asked.append(("".join(chr(i) for i in prompt_ids if i != END), sampling))
+        return await super().generate(prompt_ids, sampling, **rest)
+
+
+def first_turn(agent: LLMAgent) -> Turn:
+    return asyncio.run(play(TICTACTOE, [agent, Seat(thought(5)).agent])).turns[0]
+
+
+def test_reasoning_beyond_its_budget_is_ended_and_the_answer_asked_for() -> None:
+    engine = Recorded("<think>I think and think and think", "\\boxed{3}")
+    agent = LLMAgent("scripted", engine, prompts.get("boxed"), Sampling(max_tokens=60), thinking_tokens=12)
+    turn = first_turn(agent)
+    assert (turn.action, turn.thinking) == ("3", "I thi")
+    assert turn.completion is not None
+    assert turn.completion.num_forced == len("</think>") and turn.completion.text == "<think>I thi</think>\\boxed{3}"
+    assert len(turn.completion.token_ids) == len(turn.completion.logprobs) == 12 + 8 + 9 + 1
+    assert engine.asked[1][0].endswith("<think>I thi</think>") and engine.asked[1][1].max_tokens == 60 - 12 - 8
+
+
+def test_a_reply_without_reasoning_needs_no_second_request() -> None:
+    engine = Recorded("\\boxed{3}")
+    agent = LLMAgent("scripted", engine, prompts.get("boxed"), Sampling(max_tokens=60), thinking_tokens=30)
+    assert first_turn(agent).action == "3" and engine.asked[0][1].stop == ("</think>",)
+
+
+def test_a_reply_with_forced_tokens_is_refused_by_training() -> None:
+    agent = LLMAgent("x", Recorded("<think>long", "\\boxed{3}"), prompts.get("boxed"), Sampling(), thinking_tokens=8)
+    with pytest.raises(AssertionError, match="8 tokens of a reply were not the model's own"):
+        trajectories(asyncio.run(play(TICTACTOE, [agent, agent])), "return")
+
+
+def test_answers_are_constrained_to_the_legal_moves() -> None:
+    engine = Recorded("\\boxed{3}")
+    first_turn(LLMAgent("scripted", engine, prompts.get("boxed"), Sampling(), constrain=True))
+    assert engine.asked[0][1].constraint == Constraint("\\boxed{", tuple("123456789"), "}")
+
+
+def test_nothing_is_constrained_unless_asked_for_nor_where_text_is_free() -> None:
+    free, unasked = Recorded("say"), Recorded("\\boxed{3}")
+    first_turn(LLMAgent("scripted", unasked, prompts.get("boxed"), Sampling()))
+    agent = LLMAgent("scripted", free, prompts.get("boxed"), Sampling(), constrain=True)
+    asyncio.run(play(NEGOTIATION, [agent, agent]))
+    assert {sampling.constraint for _, sampling in (*free.asked, *unasked.asked)} == {None}
+
+
+def test_a_role_may_draw_its_tokens_in_its_own_way() -> None:
+    engine = Recorded("\\boxed{1}")
+    cold = Sampling(temperature=0)
+    agent = LLMAgent("scripted", engine, prompts.get("boxed"), Sampling(), by_role={1: cold}, patience=0)
+    asyncio.run(play(TICTACTOE, [agent, agent]))
+    assert [sampling for _, sampling in engine.asked] == [Sampling(), cold]
 
 
 # history

@@ -10,7 +10,15 @@ from mirrormatch import agents
 from mirrormatch.agents.core import adapters
 from mirrormatch.agents.core.llm import LLMAgent
 from mirrormatch.agents.core.records import Sampling
-from mirrormatch.agents.core.spec import NANO_PATH, Spec, agent_from_spec, engine_of, model_agent, parse_spec
+from mirrormatch.agents.core.spec import (
+    NANO_PATH,
+    Spec,
+    agent_from_spec,
+    engine_of,
+    model_agent,
+    parse_spec,
+    with_adapter,
+)
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.prompts import PromptSettings
@@ -36,6 +44,8 @@ def run_folder(folder: Path, adapter: Path, *steps: int) -> Path:
         ("nano+runs/kuhn", Spec("nano+runs/kuhn", "nano", "", "runs/kuhn")),
         ("hf:org/model", Spec("hf:org/model", "hf", "org/model", None)),
         ("hf:a/b+c/d", Spec("hf:a/b+c/d", "hf", "a/b", "c/d")),
+        ("nano,temperature=0", Spec("nano,temperature=0", "nano", "", None, (("temperature", "0"),))),
+        ("hf:a,b+c,x=1,y=z=2", Spec("hf:a,b+c,x=1,y=z=2", "hf", "a,b", "c", (("x", "1"), ("y", "z=2")))),
         ("scripted:I say: 4", Spec("scripted:I say: 4", "scripted", "I say: 4", None)),
     ],
 )
@@ -66,6 +76,38 @@ def test_a_spec_that_means_nothing_is_refused_in_one_line(given: str, said: str)
     with pytest.raises(UserError) as problem:
         parse_spec(given)
     assert str(problem.value) == said
+
+
+def test_an_adapter_is_put_before_the_settings() -> None:
+    assert with_adapter("nano,temperature=0", Path("runs/a")) == "nano+runs/a,temperature=0"
+    assert with_adapter("nano", Path("runs/a")) == "nano+runs/a"
+
+
+def test_a_models_settings_stand_in_its_spec(tiny: Path) -> None:
+    agent = model_agent(f"hf:{tiny},temperature=0.5,top_k=3,patience=0,thinking_tokens=9,constrain=yes")
+    assert agent.sampling == Sampling(temperature=0.5, top_k=3)
+    assert (agent.patience, agent.thinking_tokens, agent.constrain) == (0, 9, True)
+
+
+def test_what_is_no_setting_of_the_model_is_its_engines(tiny: Path) -> None:
+    assert engine_of(parse_spec(f"hf:{tiny},max_batch=7,temperature=0")) is engine_of(
+        parse_spec(f"hf:{tiny},max_batch=7")
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("random,temperature=0", "only a model takes settings, and 'random' is none"),
+        ("nano,temperature=cold", "temperature: Input should be a valid number"),
+        ("nano,max_bach=3", "unknown key 'max_bach', did you mean 'max_batch'"),
+        ("scripted:4,speed=2", "unknown key 'speed'"),
+    ],
+)
+def test_a_setting_that_is_none_is_told_in_one_line(given: str, said: str) -> None:
+    with pytest.raises(UserError) as problem:
+        agents.get(given)
+    assert said in str(problem.value)
 
 
 def test_an_agent_that_takes_no_argument_says_so() -> None:

@@ -2,14 +2,30 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
-from mirrormatch.agents.core.records import Completion, Sampling
+from pydantic import BaseModel, ConfigDict
+
+from mirrormatch.agents.core.records import ChatReply, Completion, Sampling
+from mirrormatch.config import parsed
 from mirrormatch.prompts.core.prompt import Message
+
+Settings: TypeAlias = tuple[tuple[str, str], ...]  # names and values, as written
+AnySettings = TypeVar("AnySettings", bound=BaseModel)
 
 
 class Engine(Protocol):
     """Generates from token ids. Requests that wait at the same time are batched."""
+
+    @property
+    def base(self) -> str | None:
+        """Where transformers load the same base model from, to train it: a folder or an id; None if from nowhere."""
+        ...
+
+    @property
+    def fingerprint(self) -> str:
+        """Names the base model by its content; see `adapters.fingerprint`."""
+        ...
 
     def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """The prompt's ids; nothing inside a message can become a special token."""
@@ -50,3 +66,29 @@ class Engine(Protocol):
             UserError: no adapter there, or one for another base model.
         """
         ...
+
+
+@runtime_checkable
+class ChatEngine(Protocol):
+    """Generates from messages: a server that keeps its tokens to itself. It plays and is evaluated, never trained."""
+
+    async def chat(
+        self, messages: Sequence[Message], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
+    ) -> ChatReply:
+        """One reply; the arguments are those of `Engine.generate`."""
+        ...
+
+
+class NoSettings(BaseModel):
+    """What an engine takes that has nothing to turn; those of other engines have fields with a doc line each."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def read_settings(engine: str, model: type[AnySettings], given: Settings) -> AnySettings:
+    """An engine's settings, from words as they stand in a spec: `vllm:PATH,dtype=bfloat16`.
+
+    Raises:
+        UserError: no such setting, or not that value.
+    """
+    return parsed(dict(given), model, f"{engine}: {', '.join(f'{k}={v}' for k, v in given)}")

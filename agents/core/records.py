@@ -5,7 +5,7 @@ Records are frozen; problems of a model are data in them. Nothing here knows a t
 
 import random
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 from mirrormatch.games.core.game import Game
 from mirrormatch.games.core.records import Action, Observation, Outcome, Problem
@@ -14,15 +14,33 @@ from mirrormatch.seeds import derive
 EPISODE_SCHEMA = 1
 
 
+class Constraint(NamedTuple):
+    """Which answers may be given, decoded so that no other can be.
+
+    Attributes:
+        opening: the text after which the answer stands; before it everything is free.
+        choices: the answers.
+        closing: the text that ends it.
+    """
+
+    opening: str
+    choices: tuple[str, ...]
+    closing: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How tokens are drawn. Train with `top_p = 1` and `top_k = 0`: log-probs are of the full distribution."""
+    """How tokens are drawn.
+
+    Train with `top_p = 1`, `top_k = 0` and no constraint: log-probs are of the full distribution.
+    """
 
     max_tokens: int = 256
     temperature: float = 1.0  # 0: the most probable token
     top_p: float = 1.0
     top_k: int = 0  # 0: off
     stop: tuple[str, ...] = ()
+    constraint: Constraint | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +53,7 @@ class Completion:
         text: decoded, without the end-of-turn token.
         finish: "stop" at an end-of-turn token or stop string, "length" at the token budget.
         adapter: content hash of the adapter that generated it; None for the base model.
+        num_forced: how many of the tokens were put there and not drawn (log-prob 0); such a reply can't be trained on.
     """
 
     token_ids: tuple[int, ...]
@@ -42,6 +61,22 @@ class Completion:
     text: str
     finish: Literal["stop", "length"]
     adapter: str | None
+    num_forced: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatReply:
+    """What a server answered that keeps its tokens to itself.
+
+    Attributes:
+        text: what the model said, without reasoning that the server keeps apart.
+        thinking: that reasoning, if there is any.
+        finish: see `Completion`.
+    """
+
+    text: str
+    thinking: str
+    finish: Literal["stop", "length"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,22 +1,31 @@
 """From an agent's spec, as written on a command line, to the agent.
 
 `nano`, `nano+ADAPTER`, `hf:PATH_OR_ID+ADAPTER`, or the name of an agent's file: `random`, `optimal`, `human`. ADAPTER
-is the folder of an adapter or of a run, whose newest adapter is taken.
+is the folder of an adapter or of a run, whose newest adapter is taken. A model may be followed by settings, its own or
+its engine's: `nano,temperature=0`, `vllm:PATH+ADAPTER,dtype=bfloat16,max_tokens=512`.
 """
 
+import re
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from mirrormatch import agents, prompts
-from mirrormatch.agents.core.engine import Engine
+from mirrormatch.agents.core.engine import Engine, Settings
 from mirrormatch.agents.core.llm import LLMAgent
 from mirrormatch.agents.core.records import Agent, Sampling
+from mirrormatch.config import parsed
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.prompts.core.prompt import PromptSettings
 
 NANO = "nano"
 NANO_PATH = Path(agents.__path__[0]) / "nano"  # bundled with the package
 DEFAULT_PROMPT = "boxed"
+
+
+_SETTINGS = re.compile(r",(?=[a-z_]+=)")  # a comma elsewhere belongs to a path
 
 
 class Spec(NamedTuple):
@@ -26,6 +35,26 @@ class Spec(NamedTuple):
     kind: str
     target: str
     adapter: str | None
+    settings: Settings = ()
+
+
+class ModelSettings(BaseModel):
+    """What a spec may turn about a model; whatever else stands there is its engine's."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_tokens: Annotated[int | None, Field(ge=1, description="budget of one reply")] = None
+    temperature: Annotated[float | None, Field(ge=0, description="0: always the most probable token")] = None
+    top_p: Annotated[float | None, Field(gt=0, le=1, description="of the most probable tokens together")] = None
+    top_k: Annotated[int | None, Field(ge=0, description="of the most probable tokens; 0: all")] = None
+    patience: Annotated[int, Field(ge=0, description="replies after one that is no move")] = 1
+    constrain: Annotated[bool, Field(description="decode the answer so that it is a legal move")] = False
+    thinking_tokens: Annotated[int | None, Field(ge=0, description="budget of the reasoning")] = None
+
+    def sampling(self, otherwise: Sampling) -> Sampling:
+        """How tokens are drawn, where it isn't otherwise."""
+        said = self.model_dump(include={"max_tokens", "temperature", "top_p", "top_k"}, exclude_none=True)
+        return replace(otherwise, **said)
 
 
 def parse_spec(text: str) -> Spec:
@@ -34,7 +63,8 @@ def parse_spec(text: str) -> Spec:
     Raises:
         UnknownName: its kind is neither an agent nor an engine.
     """
-    head, plus, adapter = text.partition("+")
+    named, *given = _SETTINGS.split(text)
+    head, plus, adapter = named.partition("+")
     kind, colon, target = head.partition(":")
     if plus and not adapter:
         raise UserError(f"{text!r} ends in '+': the folder of an adapter or of a run belongs there")
@@ -47,7 +77,16 @@ def parse_spec(text: str) -> Spec:
         raise UserError(f"{text!r} names no model: write {kind}:PATH_OR_ID")
     if kind == NANO and colon:
         raise UserError(f"{text!r}: {NANO!r} takes no path; for another model write hf:PATH_OR_ID")
-    return Spec(text, kind, target, adapter or None)
+    if given and not is_model:
+        raise UserError(f"{text!r}: only a model takes settings, and {kind!r} is none")
+    settings = tuple((name, value) for name, _, value in (part.partition("=") for part in given))
+    return Spec(text, kind, target, adapter or None, settings)
+
+
+def with_adapter(text: str, adapter: Path) -> str:
+    """The spec of a base model with an adapter on it."""
+    named, *given = _SETTINGS.split(text)
+    return ",".join([f"{named}+{adapter}", *given])
 
 
 def agent_from_spec(
@@ -76,11 +115,24 @@ def model_agent(
         raise UserError(f"{spec.text!r} is not a language model: this needs one, like nano or hf:PATH_OR_ID")
     engine = engine_of(spec)
     adapter = engine.load(Path(spec.adapter)) if spec.adapter else None
-    return LLMAgent(spec.text, engine, prompts.get(prompt, settings), sampling or Sampling(), adapter)
+    own = parsed({k: v for k, v in spec.settings if k in ModelSettings.model_fields}, ModelSettings, spec.text)
+    return LLMAgent(
+        spec.text,
+        engine,
+        prompts.get(prompt, settings),
+        own.sampling(sampling or Sampling()),
+        adapter,
+        patience=own.patience,
+        constrain=own.constrain,
+        thinking_tokens=own.thinking_tokens,
+    )
 
 
 def engine_of(spec: Spec) -> Engine:
-    """The engine of a model's spec, without its adapter."""
-    kind, target = ("hf", str(NANO_PATH)) if spec.kind == NANO else (spec.kind, spec.target)
-    engine: Engine = agents.engines.get(kind)(target)
+    """The engine of a model's spec, without its adapter. `nano` is the bundled model to every engine."""
+    kind, target = ("hf", NANO) if spec.kind == NANO else (spec.kind, spec.target)
+    if target == NANO and not Path(target).exists():
+        target = str(NANO_PATH)
+    settings = tuple((k, v) for k, v in spec.settings if k not in ModelSettings.model_fields)
+    engine: Engine = agents.engines.get(kind)(target, settings)
     return engine

@@ -10,10 +10,11 @@ import os
 import warnings
 from collections.abc import Hashable, Sequence
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 import torch
 from peft import PeftConfig, PeftModel
+from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
@@ -22,6 +23,7 @@ from transformers.utils.hub import cached_file
 from mirrormatch.agents.core import adapters, decoding
 from mirrormatch.agents.core.batching import Batcher
 from mirrormatch.agents.core.encoding import ChatEncoder
+from mirrormatch.agents.core.engine import Settings, read_settings
 from mirrormatch.agents.core.records import Completion, Sampling
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.core.prompt import Message
@@ -216,10 +218,18 @@ def load_base(path: str) -> tuple[Any, Any]:
     return placed.eval().requires_grad_(False), tokenizer
 
 
+class HfSettings(BaseModel):
+    """What may be turned about the engine: `hf:PATH,max_batch=64`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_batch: Annotated[int, Field(ge=1, description="requests generated together")] = MAX_BATCH
+
+
 @functools.cache
-def engine(path: str) -> TransformersEngine:
+def engine(path: str, settings: Settings = ()) -> TransformersEngine:
     """The engine of a base model: one per process, so that all its agents share batches."""
-    return TransformersEngine(path)
+    return TransformersEngine(path, read_settings("hf", HfSettings, settings).max_batch)
 
 
 ENGINE = engine

@@ -6,6 +6,7 @@ Tokens are characters, so that a reader can check every id by eye.
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from mirrormatch.agents.core.engine import NoSettings, Settings, read_settings
 from mirrormatch.agents.core.records import Completion, Sampling
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.core.prompt import Message
@@ -22,6 +23,8 @@ class ScriptedEngine:
 
     def __init__(self, reply: Callable[[str, int], str]) -> None:
         self._reply = reply
+        self.base: str | None = None
+        self.fingerprint = "scripted"
         self.end_ids = frozenset({END})
 
     def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
@@ -64,8 +67,9 @@ class ScriptedEngine:
         raise UserError("a scripted engine has no adapters")
 
 
-def engine(text: str) -> ScriptedEngine:
+def engine(text: str, settings: Settings = ()) -> ScriptedEngine:
     """`scripted:TEXT` always replies TEXT."""
+    read_settings("scripted", NoSettings, settings)
     return ScriptedEngine(lambda prompt, seed: text)
 
 

@@ -14,6 +14,7 @@ from mirrormatch.agents.core.llm import LLMAgent
 from mirrormatch.agents.core.loop import play
 from mirrormatch.agents.core.records import Episode, Sampling
 from mirrormatch.agents.core.scheduler import run_all
+from mirrormatch.agents.core.spec import with_adapter
 from mirrormatch.files import write_text
 from mirrormatch.seeds import derive
 from mirrormatch.training.core import metrics
@@ -74,7 +75,7 @@ class SelfPlay:
         """The policy after `step` steps, as it is now, in the shape in which it plays."""
         folder = self.save(step)
         return LLMAgent(
-            spec=f"{self._config.model}+{folder}",
+            spec=with_adapter(self._config.model, folder),
             engine=self._engine,
             prompt=prompts.get(self._config.prompt, self._config.prompts),
             sampling=Sampling(max_tokens=self._config.play.max_tokens, temperature=self._config.play.temperature),

@@ -12,9 +12,10 @@ import safetensors.torch
 import torch
 from transformers import TrainerCallback
 
+from mirrormatch.agents.core.engine import ChatEngine, Engine
 from mirrormatch.agents.core.llm import LLMAgent
 from mirrormatch.agents.core.spec import engine_of, parse_spec
-from mirrormatch.agents.engines.hf import TransformersEngine, load_base
+from mirrormatch.agents.engines.hf import load_base
 from mirrormatch.errors import UserError
 from mirrormatch.training import estimators
 from mirrormatch.training.core import metrics
@@ -83,11 +84,11 @@ def train(
         return Ended(start.step, folder.adapter(start.step), alarms.lasting())
     if config.threads:
         torch.set_num_threads(config.threads)
-    engine = _engine(config)
+    engine, path = _engine(config)
     estimator = estimators.get(config.estimator.name)(config.estimator.decay)
     if start is not None:
         estimator.restore(start.state["estimator"])
-    model, tokenizer = load_base(engine.base)  # a copy of its own: TRL changes the model that it trains
+    model, tokenizer = load_base(path)  # a copy of its own: TRL changes the model that it trains
     base = (config.model, engine.fingerprint)
     play = SelfPlay(config, engine, estimator, folder, lambda path: trainer.save_adapter(path), base)
     steps = _Steps(folder, play, watcher, probe, alarms, start.step if start else 0)
@@ -103,14 +104,15 @@ def train(
     return Ended(step, play.save(step), alarms.lasting())
 
 
-def _engine(config: RunConfig) -> TransformersEngine:
+def _engine(config: RunConfig) -> tuple[Engine, str]:
+    """What generates, and from where the weights are loaded that learn."""
     spec = parse_spec(config.model)
     if spec.adapter:
         raise UserError(f"model = {config.model!r}: training starts from a base model, without '+ADAPTER'")
     engine = engine_of(spec)
-    if not isinstance(engine, TransformersEngine):
-        raise UserError(f"model = {config.model!r} can't be trained: write nano or hf:PATH_OR_ID")
-    return engine
+    if engine.base is None or isinstance(engine, ChatEngine):
+        raise UserError(f"model = {config.model!r} can't be trained: it gives no tokens; write nano or hf:PATH_OR_ID")
+    return engine, engine.base
 
 
 class _Steps(TrainerCallback):

@@ -51,4 +51,5 @@ def trajectories(episode: Episode, reward: str) -> list[Trajectory]:
 
 def _move(turn: Turn) -> Move:
     assert turn.prompt_ids is not None and turn.completion is not None, f"role {turn.role} plays without tokens"
+    assert not turn.completion.num_forced, f"{turn.completion.num_forced} tokens of a reply were not the model's own"
     return Move(turn.prompt_ids, turn.completion)

@@ -155,6 +155,7 @@ def _conclude(
     config: "RunConfig", folder: "RunFolder", ended: "Ended", before: "Measurement | None", after: "Measurement | None"
 ) -> None:
     """The table, the report and what to do next."""
+    from mirrormatch.agents.core.spec import with_adapter
     from mirrormatch.commands.core.run_report import write_report
 
     if before is not None and after is not None:
@@ -171,7 +172,7 @@ def _conclude(
         f"Report:  {folder.report_path}",
         f"Adapter: {ended.adapter}",
         "Next:",
-        f"  {program} play {game} --opponent {config.model}+{folder.path}",
+        f"  {program} play {game} --opponent {with_adapter(config.model, folder.path)}",
         f"  {program} watch {episodes} --episode 1",
         f"  {program} train {REAL_CONFIG}",
     )

@@ -16,8 +16,8 @@ def policy(config: "RunConfig", adapter: Path | None = None) -> "LLMAgent":
         adapter: the folder of an adapter or of a run; none for the base model.
     """
     from mirrormatch.agents.core.records import Sampling
-    from mirrormatch.agents.core.spec import model_agent
+    from mirrormatch.agents.core.spec import model_agent, with_adapter
 
-    spec = config.model if adapter is None else f"{config.model}+{adapter}"
+    spec = config.model if adapter is None else with_adapter(config.model, adapter)
     sampling = Sampling(max_tokens=config.measured_tokens, temperature=config.play.temperature)
     return model_agent(spec, config.prompts, sampling, config.prompt)
