@@ -168,22 +168,16 @@ class MiniHanabi(Game[Table, View]):
 
     def render(self, view: View) -> str:
         s, role = self.settings, view.role
-        built = ", ".join([f"{c} {n}" for c, n in zip(COLOURS, view.built, strict=False)])
-        cards = self._cards
-        gone = ", ".join([cards[k] for k in view.discarded]) or "none"
-        partner = "\n".join([
-            f"  {k}: {cards[kind]}; knows: {_told(known, s.colours, s.ranks)}"
-            for k, (kind, known) in enumerate(zip(view.partner, view.known[1 - role], strict=True), 1)
-        ])  # fmt: skip
-        mine = "\n".join([f"  {k}: {_told(known, s.colours, s.ranks)}" for k, known in enumerate(view.known[role], 1)])
         past = "; ".join([_SPEAKERS[e.role == role] + e.action + e.seen for e in view.events]) or "none"
         score = sum(view.built) if view.lives else 0
         deck = str(view.deck) if view.deck else f"0, turns left: {view.last_turns}"
         return (
-            f"You are the {_SEATS[role]} player. Built: {built}. Score {score} of {self._perfect}.\n"
+            f"You are the {_SEATS[role]} player. Built: {_piles(view.built)}. Score {score} of {self._perfect}.\n"
             f"Hints: {view.hints} of {s.hints}. Lives: {view.lives}. Cards in the deck: {deck}.\n"
-            f"Discarded: {gone}.\nMoves: {past}.\nPartner's cards:\n{partner}\nYour cards, as far as you know:\n{mine}"
-        )  # fmt: skip
+            f"Discarded: {_heap(view.discarded, self._cards)}.\nMoves: {past}.\n"
+            f"Partner's cards:\n{_hand(view.known[1 - role], view.partner, self._cards, s.colours, s.ranks)}\n"
+            f"Your cards, as far as you know:\n{_hand(view.known[role], (), (), s.colours, s.ranks)}"
+        )
 
     def notation(self, state: Table) -> dict[str, Action]:
         return self._notation
@@ -201,7 +195,8 @@ class MiniHanabi(Game[Table, View]):
         known = _put(state.known, role, (*state.known[role], self._nothing_known))
         is_dealing = not state.events and len(hands[1]) < self.settings.hand
         to_draw = int(len(hands[0]) == self.settings.hand) if is_dealing else _NOBODY
-        return state._replace(left=left, hands=hands, known=known, to_draw=to_draw)
+        _, _, _, built, discarded, hints, lives, events, last_turns, _ = state
+        return Table(left, hands, known, built, discarded, hints, lives, events, last_turns, to_draw)
 
     def _laid_down(self, state: Table, role: int, action: Action, verb: str, number: int) -> Table:
         left, hands, known, built, discarded, hints, lives, events, last_turns, _ = state
@@ -294,6 +289,26 @@ def _hint(
 
 
 @functools.lru_cache(_NUM_CACHED)
+def _piles(built: tuple[int, ...]) -> str:
+    return ", ".join(f"{c} {n}" for c, n in zip(COLOURS, built, strict=False))
+
+
+@functools.lru_cache(_NUM_CACHED)
+def _heap(discarded: tuple[Kind, ...], cards: tuple[str, ...]) -> str:
+    return ", ".join(cards[kind] for kind in discarded) or "none"
+
+
+@functools.lru_cache(_NUM_CACHED)
+def _hand(
+    known: tuple[Known, ...], kinds: tuple[Kind, ...], cards: tuple[str, ...], num_colours: int, ranks: int
+) -> str:
+    """A hand, one card a line: the partner's with what it knows, one's own (no kinds given) as far as one knows."""
+    told = [_told(k, num_colours, ranks) for k in known]
+    if kinds:
+        told = [f"{cards[kind]}; knows: {text}" for kind, text in zip(kinds, told, strict=True)]
+    return "\n".join(f"  {k}: {text}" for k, text in enumerate(told, 1))
+
+
 def _told(known: Known, num_colours: int, ranks: int) -> str:
     """What the owner knows of a card: `red or green, any rank`."""
     colours = [COLOURS[k] for k in range(num_colours) if known[0] >> k & 1]
