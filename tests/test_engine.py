@@ -499,7 +499,9 @@ class Recorded:
         self._really = decoding.generate
         monkeypatch.setattr(decoding, "generate", self)
 
-    def __call__(self, model: Any, requests: Sequence[decoding.Request], **settings: Any) -> list[decoding.Written]:
+    def __call__(
+        self, model: Any, requests: Sequence[decoding.Request], **settings: Any
+    ) -> tuple[list[decoding.Written], decoding.Read]:
         self.batches.append([r.prompt_ids for r in requests])
         if self._problem is not None:
             problem, self._problem = self._problem, None

@@ -1,10 +1,11 @@
 """Batched generation with a transformers causal language model and its KV cache.
 
-Equal prompts are read once. Rows that have finished leave the batch. Nothing here knows adapters, text or requests'
-owners. B rows, T tokens of prompt, V tokens of vocabulary.
+Equal prompts are read once, and what prompts share with each other or with earlier ones isn't read again (prefixes.py).
+Rows that have finished leave the batch. Nothing here knows adapters, text or requests' owners. B rows, T tokens of
+prompt, P tokens that were read before, V tokens of vocabulary.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -12,11 +13,20 @@ import numpy as np
 import torch
 from torch import Tensor
 from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
 
+from mirrormatch.agents.core.prefixes import BLOCK, Found, Prefixes, joined
 from mirrormatch.agents.core.records import Sampling
 from mirrormatch.agents.core.sampling import Rules, draw, uniforms
 
 COMPACT_BELOW = 0.75  # a batch is made smaller when fewer of its rows are still writing
+
+
+class Read(NamedTuple):
+    """How many tokens of the prompts there were, and how many of them had to be read."""
+
+    asked: int
+    computed: int
 
 
 class Request(NamedTuple):
@@ -44,7 +54,9 @@ def generate(
     end_ids: frozenset[int],
     pad_id: int,
     has_stop: Callable[[list[int], tuple[str, ...]], bool],
-) -> list[Written]:
+    prefixes: Prefixes | None = None,
+    owner: Hashable = None,
+) -> tuple[list[Written], Read]:
     """Continues every prompt until an end token, a stop string or its token budget.
 
     Args:
@@ -53,9 +65,12 @@ def generate(
         end_ids: tokens that end a row.
         pad_id: any token; it is masked.
         has_stop: whether the ids, as text, hold one of the stop strings.
+        prefixes: keys and values to begin with, and to add to; none keeps none.
+        owner: under which they are kept: the adapter.
     """
+    prefixes = prefixes or Prefixes(0)
     written = [Written() for _ in requests]
-    logits_BV, cache, mask_BT = _prefill(model, requests, pad_id)
+    logits_BV, cache, mask_BT, read = _prefill(model, requests, pad_id, prefixes, owner)
     device = logits_BV.device
     rows = list(range(len(requests)))  # batch row -> request
     rules = _rules(requests, device)
@@ -67,6 +82,9 @@ def generate(
             if written[row].finish is None:
                 _write(written[row], token, logp, requests[row].sampling, end_ids, has_stop)
         writing = [k for k, row in enumerate(rows) if written[row].finish is None]
+        if not writing or len(writing) < COMPACT_BELOW * len(rows):
+            ended = [k for k, row in enumerate(rows) if written[row].finish is not None]
+            _keep(prefixes, owner, cache, mask_BT, {k: _said(requests, written, rows[k]) for k in ended})
         if not writing:
             break
         next_B = drawn.ids_B
@@ -77,7 +95,7 @@ def generate(
             seeds_B, rows = seeds_B[writing], [rows[k] for k in writing]
         mask_BT = torch.cat([mask_BT, mask_BT.new_ones(len(rows), 1)], dim=1)
         logits_BV = _next_logits(model, next_B, mask_BT, cache)
-    return written
+    return written, read
 
 
 @torch.inference_mode()
@@ -97,18 +115,74 @@ def continuation_logprobs(
     return [tuple(row[: len(c)]) for row, (_, c) in zip(logp_BC, pairs, strict=True)]
 
 
-def _prefill(model: Any, requests: Sequence[Request], pad_id: int) -> tuple[Tensor, Any, Tensor]:
+def _prefill(
+    model: Any, requests: Sequence[Request], pad_id: int, prefixes: Prefixes, owner: Hashable
+) -> tuple[Tensor, Any, Tensor, Read]:
     """Reads every different prompt once: next-token logits, cache and mask, with one row per request."""
     order = {ids: k for k, ids in enumerate(dict.fromkeys(r.prompt_ids for r in requests))}
-    length = max(map(len, order))
-    device = next(model.parameters()).device
-    ids_BT = torch.tensor([[pad_id] * (length - len(ids)) + list(ids) for ids in order], device=device)
-    mask_BT = torch.tensor([[0] * (length - len(ids)) + [1] * len(ids) for ids in order], device=device)
-    cache = DynamicCache(config=model.config)
-    logits_BV = _logits(model, ids_BT, mask_BT, kept=1, cache=cache)[:, -1]
-    row_B = torch.tensor([order[r.prompt_ids] for r in requests], device=device)
+    prompts = list(order)
+    num_shared = _read_shared(model, prompts, pad_id, prefixes, owner)
+    found = [prefixes.find(owner, ids) for ids in prompts]
+    logits_BV, cache, mask_BT = _read(model, prompts, found, pad_id)
+    _keep(prefixes, owner, cache, mask_BT, dict(enumerate(prompts)))
+    row_B = torch.tensor([order[r.prompt_ids] for r in requests], device=logits_BV.device)
     cache.batch_select_indices(row_B)
-    return logits_BV[row_B], cache, mask_BT[row_B]
+    num_new = sum(len(ids) - f.num for ids, f in zip(prompts, found, strict=True))
+    read = Read(sum(len(r.prompt_ids) for r in requests), num_shared + num_new)
+    return logits_BV[row_B], cache, mask_BT[row_B], read
+
+
+def _read_shared(
+    model: Any, prompts: Sequence[tuple[int, ...]], pad_id: int, prefixes: Prefixes, owner: Hashable
+) -> int:
+    """Reads what all prompts begin with once, where it is new and long enough; how many tokens that were."""
+    first, last = min(prompts), max(prompts)  # what these two share, all between them share
+    num_shared = next((k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
+    whole = first[: min(num_shared, len(first) - 1) // BLOCK * BLOCK]
+    known = prefixes.known(owner, whole)
+    if len(prompts) < 2 or not prefixes.wanted or known == len(whole):
+        return 0
+    found = prefixes.find(owner, whole)
+    _, cache, mask_BT = _read(model, [whole], [found], pad_id)
+    _keep(prefixes, owner, cache, mask_BT, {0: whole})
+    return len(whole) - found.num
+
+
+def _read(
+    model: Any, prompts: Sequence[tuple[int, ...]], found: Sequence[Found], pad_id: int
+) -> tuple[Tensor, Any, Tensor]:
+    """Reads what wasn't found: one row per prompt, its beginning and the rest each padded on the left."""
+    device = next(model.parameters()).device
+    longest = max(f.num for f in found)
+    rest = [ids[f.num :] for ids, f in zip(prompts, found, strict=True)]
+    length = max(map(len, rest))
+    ids_BT = torch.tensor([[pad_id] * (length - len(ids)) + list(ids) for ids in rest], device=device)
+    mask_BP = torch.tensor([[0] * (longest - f.num) + [1] * f.num for f in found], device=device, dtype=torch.long)
+    mask_BT = torch.tensor([[0] * (length - len(ids)) + [1] * len(ids) for ids in rest], device=device)
+    cache = DynamicCache(config=model.config)
+    if longest:
+        kv = joined(found, next(f.blocks[0] for f in found if f.num))
+        for layer in range(kv.shape[1] // 2):
+            cache.update(kv[:, 2 * layer], kv[:, 2 * layer + 1], layer)
+    mask_BT = torch.cat([mask_BP.reshape(len(prompts), longest), mask_BT], dim=1)
+    return _logits(model, ids_BT, mask_BT, kept=1, cache=cache)[:, -1], cache, mask_BT
+
+
+def _keep(prefixes: Prefixes, owner: Hashable, cache: Any, mask_BT: Tensor, rows: dict[int, tuple[int, ...]]) -> None:
+    """Keeps keys and values of the rows, given with their ids, of which the last may not have been read."""
+    new = {k: ids for k, ids in rows.items() if len(ids) // BLOCK * BLOCK > prefixes.known(owner, ids)}
+    if not (prefixes.wanted and new and all(type(layer) is DynamicLayer for layer in cache.layers)):
+        return
+    for k, ids in new.items():
+        columns = mask_BT[k].nonzero()[: len(ids), 0]  # a row that ended goes on being fed, with what doesn't count
+        columns = columns[: len(columns) // BLOCK * BLOCK]
+        kv = [t[k].index_select(1, columns) for layer in cache.layers for t in (layer.keys, layer.values)]
+        prefixes.keep(owner, ids, torch.stack(kv))
+
+
+def _said(requests: Sequence[Request], written: Sequence[Written], row: int) -> tuple[int, ...]:
+    """Everything that the row's cache may hold: its prompt and what was written."""
+    return (*requests[row].prompt_ids, *written[row].ids)
 
 
 def _logits(model: Any, ids_BT: Tensor, mask_BT: Tensor, kept: int, cache: Any = None) -> Tensor:
@@ -116,7 +190,7 @@ def _logits(model: Any, ids_BT: Tensor, mask_BT: Tensor, kept: int, cache: Any =
     logits: Tensor = model(
         input_ids=ids_BT,
         attention_mask=mask_BT,
-        position_ids=(mask_BT.cumsum(-1) - 1).clamp(min=0),
+        position_ids=(mask_BT.cumsum(-1) - 1).clamp(min=0)[:, -ids_BT.shape[1] :],
         past_key_values=cache,
         use_cache=cache is not None,
         logits_to_keep=kept,

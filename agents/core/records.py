@@ -4,7 +4,7 @@ Records are frozen; problems of a model are data in them. Nothing here knows a t
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Literal, NamedTuple, Protocol
 
 from mirrormatch.games.core.game import Game
@@ -77,6 +77,40 @@ class ChatReply:
     text: str
     thinking: str
     finish: Literal["stop", "length"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What an engine has done since it started.
+
+    Attributes:
+        requests: answered.
+        prompt_tokens: of all prompts.
+        cached_tokens: those of them that weren't read anew, since they had been read before.
+        completion_tokens: generated.
+        retries: requests that had to be sent again.
+        cost: in the currency of the prices that were given; 0 without prices.
+    """
+
+    requests: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    retries: int = 0
+    cost: float = 0.0
+
+    def plus(self, other: "Usage") -> "Usage":
+        """Both together."""
+        return Usage(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
+
+    def __str__(self) -> str:
+        cached = f" ({self.cached_tokens:,} of them read before)" if self.cached_tokens else ""
+        retried = f", {self.retries:,} retries" if self.retries else ""
+        cost = f", cost {self.cost:.4f}" if self.cost else ""
+        return (
+            f"{self.requests:,} requests, {self.prompt_tokens:,} prompt tokens{cached}, "
+            f"{self.completion_tokens:,} generated{retried}{cost}"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,13 +24,15 @@ from mirrormatch.agents.core import adapters, decoding
 from mirrormatch.agents.core.batching import Batcher
 from mirrormatch.agents.core.encoding import ChatEncoder
 from mirrormatch.agents.core.engine import Settings, read_settings
-from mirrormatch.agents.core.records import Completion, Sampling
+from mirrormatch.agents.core.prefixes import Prefixes
+from mirrormatch.agents.core.records import Completion, Sampling, Usage
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.core.prompt import Message
 
 MAX_BATCH = 256  # requests generated together
 MAX_SCORED = 128  # sequences scored together: their logits are held at once
 TINY_PARAMETERS = 20_000_000  # below this one thread is fastest on a CPU: more threads only wait for each other
+PREFIX_MB = 1_024  # keys and values of prompts that may come again: half a million tokens of the bundled model
 MAX_ADAPTERS = 8  # resident beside the base model; the one unused for longest makes room
 _REASON_CHARS = 300  # of what PEFT says about an adapter that doesn't fit: it lists every tensor
 
@@ -41,10 +43,13 @@ class TransformersEngine:
     Args:
         path: a folder in Hugging Face format, or an id that transformers can load.
         max_batch: how many requests are generated together.
+        prefix_mb: memory for prompts that were read, in MiB; 0 reads every prompt anew.
     """
 
-    def __init__(self, path: str, max_batch: int = MAX_BATCH) -> None:
+    def __init__(self, path: str, max_batch: int = MAX_BATCH, prefix_mb: int = PREFIX_MB) -> None:
         self.base = path
+        self.usage = Usage()
+        self._prefixes = Prefixes(prefix_mb << 20)
         self.model, tokenizer = load_base(path)
         self._encoder = ChatEncoder(tokenizer)
         self._pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(self._encoder.end_ids)
@@ -95,6 +100,7 @@ class TransformersEngine:
     def load(self, adapter_path: Path) -> str:
         folder = adapters.find_adapter(adapter_path)
         name = adapters.content_hash(folder)
+        self._prefixes.forget(name)  # so that what follows is the same, to the last bit, in a process that starts here
         if name not in self._resident:
             adapters.check_base(folder, self.base, self.fingerprint)
             while len(self._resident) >= MAX_ADAPTERS:
@@ -145,9 +151,23 @@ class TransformersEngine:
 
     def _generate(self, adapter: Hashable, requests: Sequence[decoding.Request]) -> list[Completion]:
         with self._as(cast("str | None", adapter)):
-            written = decoding.generate(
-                self.model, requests, end_ids=self.end_ids, pad_id=self._pad_id, has_stop=self._has_stop
+            written, read = decoding.generate(
+                self.model,
+                requests,
+                end_ids=self.end_ids,
+                pad_id=self._pad_id,
+                has_stop=self._has_stop,
+                prefixes=self._prefixes,
+                owner=adapter,
             )
+        self.usage = self.usage.plus(
+            Usage(
+                requests=len(requests),
+                prompt_tokens=read.asked,
+                cached_tokens=read.asked - read.computed,
+                completion_tokens=sum(len(w.ids) for w in written),
+            )
+        )
         return [
             Completion(
                 token_ids=tuple(w.ids),
@@ -224,12 +244,14 @@ class HfSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_batch: Annotated[int, Field(ge=1, description="requests generated together")] = MAX_BATCH
+    prefix_mb: Annotated[int, Field(ge=0, description="memory for prompts that were read; 0: none")] = PREFIX_MB
 
 
 @functools.cache
 def engine(path: str, settings: Settings = ()) -> TransformersEngine:
     """The engine of a base model: one per process, so that all its agents share batches."""
-    return TransformersEngine(path, read_settings("hf", HfSettings, settings).max_batch)
+    chosen = read_settings("hf", HfSettings, settings)
+    return TransformersEngine(path, chosen.max_batch, chosen.prefix_mb)
 
 
 ENGINE = engine

@@ -1,0 +1,105 @@
+"""Keys and values of token ids that were read before, so that no prompt is read twice.
+
+Prompts of one game begin with the same rules, and the prompt of a next turn may extend the earlier one: what they share
+is kept in blocks of tokens, in a tree, one for each adapter. Only whole blocks are kept. L layers, H heads of keys and
+values, T tokens, D numbers a head; a block's tensor is (2 L, H, T, D), keys before values in each layer.
+"""
+
+from collections.abc import Hashable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+BLOCK = 16  # tokens
+
+
+class Found(NamedTuple):
+    """The longest known beginning of some ids: how many tokens it has, and their keys and values."""
+
+    num: int
+    blocks: list[Tensor]
+
+
+class _Node:
+    __slots__ = ("children", "kv")
+
+    def __init__(self, kv: Tensor | None) -> None:
+        self.kv = kv
+        self.children: dict[tuple[int, ...], _Node] = {}
+
+
+class Prefixes:
+    """What has been read, up to a bound in memory; when it is reached everything is forgotten.
+
+    Args:
+        max_bytes: of keys and values; 0 keeps nothing.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._num_bytes = 0
+        self._roots: dict[Hashable, _Node] = {}
+
+    def find(self, owner: Hashable, ids: Sequence[int]) -> Found:
+        """The longest known beginning; at least one token is always left to read, whose logits are wanted."""
+        node, blocks = self._roots.get(owner), list[Tensor]()
+        while node is not None and (len(blocks) + 1) * BLOCK < len(ids):
+            start = len(blocks) * BLOCK
+            node = node.children.get(tuple(ids[start : start + BLOCK]))
+            if node is not None and node.kv is not None:
+                blocks.append(node.kv)
+        return Found(len(blocks) * BLOCK, blocks)
+
+    def keep(self, owner: Hashable, ids: Sequence[int], kv_NHTD: Tensor) -> None:
+        """Keeps the whole blocks of what was read.
+
+        Args:
+            owner: the adapter, whose keys and values no other shares.
+            ids: as many as the tensor has tokens, or more.
+            kv_NHTD: of all layers; it is copied.
+        """
+        node = self._roots.setdefault(owner, _Node(None))
+        for start in range(0, kv_NHTD.shape[2] - BLOCK + 1, BLOCK):
+            block = tuple(ids[start : start + BLOCK])
+            if block not in node.children:
+                kv = kv_NHTD[:, :, start : start + BLOCK].clone()
+                self._num_bytes += kv.numel() * kv.element_size()
+                node.children[block] = _Node(kv)
+            node = node.children[block]
+        if self._num_bytes > self._max_bytes:
+            self.forget()
+
+    def known(self, owner: Hashable, ids: Sequence[int]) -> int:
+        """How many of the ids have keys and values here."""
+        return self.find(owner, (*ids, -1)).num
+
+    def forget(self, owner: Hashable | None = None) -> None:
+        """Drops everything, or what belongs to one owner."""
+        if owner is None:
+            self._roots.clear()
+            self._num_bytes = 0
+            return
+        root = self._roots.pop(owner, None)
+        self._num_bytes -= _bytes(root) if root is not None else 0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is kept at all."""
+        return self._max_bytes > 0
+
+
+def _bytes(node: _Node) -> int:
+    own = node.kv.numel() * node.kv.element_size() if node.kv is not None else 0
+    return own + sum(map(_bytes, node.children.values()))
+
+
+def joined(found: Sequence[Found], like: Tensor) -> Tensor:
+    """The beginnings of all rows, padded on the left to the longest: (B, 2 L, H, T, D)."""
+    longest = max(f.num for f in found)
+    num, heads, _, size = like.shape
+    out = like.new_zeros((len(found), num, heads, longest, size))
+    for k, row in enumerate(found):
+        if row.num:
+            out[k, :, :, longest - row.num :] = torch.cat(row.blocks, dim=2)
+    return out

@@ -1,0 +1,126 @@
+"""What was read before isn't read again, and the model says the same as if it were."""
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from tests.tiny_model import save_adapter
+
+from mirrormatch.agents.core.prefixes import BLOCK, Prefixes, joined
+from mirrormatch.agents.core.records import Completion, Sampling
+from mirrormatch.agents.engines.hf import TransformersEngine
+
+RULES = tuple(range(50, 50 + 3 * BLOCK))
+PROMPTS = [(*RULES, 7, 8, 9), (*RULES, 7, 8), (*RULES, *range(200, 220)), (*RULES, 300)]
+SAMPLED = Sampling(max_tokens=20)
+ROUNDING = 2e-5  # nats, in single precision
+
+
+def said(
+    engine: TransformersEngine, prompts: Sequence[tuple[int, ...]], adapter: str | None = None
+) -> list[Completion]:
+    async def all_at_once() -> list[Completion]:
+        asked = [engine.generate(ids, SAMPLED, adapter=adapter, seed=k) for k, ids in enumerate(prompts)]
+        return list(await asyncio.gather(*asked))
+
+    return asyncio.run(all_at_once())
+
+
+def computed(engine: TransformersEngine, prompts: Sequence[tuple[int, ...]], adapter: str | None = None) -> int:
+    """How many prompt tokens the engine reads for these."""
+    before = engine.usage
+    said(engine, prompts, adapter)
+    now = engine.usage
+    return now.prompt_tokens - before.prompt_tokens - (now.cached_tokens - before.cached_tokens)
+
+
+@pytest.fixture
+def engine(tiny: Path) -> TransformersEngine:
+    return TransformersEngine(str(tiny))
+
+
+def test_a_model_says_the_same_whether_or_not_its_prompts_were_read_before(
+    engine: TransformersEngine, tiny: Path
+) -> None:
+    expected = said(TransformersEngine(str(tiny), prefix_mb=0), PROMPTS)
+    for _ in range(3):
+        for found, wanted in zip(said(engine, PROMPTS), expected, strict=True):
+            assert found.token_ids == wanted.token_ids
+            assert found.logprobs == pytest.approx(wanted.logprobs, abs=ROUNDING)
+
+
+def test_what_all_prompts_begin_with_is_read_once(engine: TransformersEngine) -> None:
+    assert computed(engine, PROMPTS) == len(RULES) + 3 + 2 + 20 + 1
+
+
+def test_without_memory_for_it_every_prompt_is_read_whole(tiny: Path) -> None:
+    assert computed(TransformersEngine(str(tiny), prefix_mb=0), PROMPTS) == sum(map(len, PROMPTS))
+
+
+def test_a_prompt_that_extends_an_earlier_turn_costs_its_new_tokens_only(engine: TransformersEngine) -> None:
+    history = PROMPTS[0]
+    for turn in range(4):
+        (reply,) = said(engine, [history])
+        history = (*history, *reply.token_ids, *range(400 + 20 * turn, 420 + 20 * turn))
+        assert computed(engine, [history]) < 20 + BLOCK + 1  # what was read last may end inside a block
+
+
+def test_different_histories_in_one_batch_are_each_continued(engine: TransformersEngine, tiny: Path) -> None:
+    histories = [(*p, *c.token_ids, 5, 6, 7) for p, c in zip(PROMPTS, said(engine, PROMPTS), strict=True)]
+    expected = said(TransformersEngine(str(tiny), prefix_mb=0), histories)
+    assert [c.token_ids for c in said(engine, histories)] == [c.token_ids for c in expected]
+
+
+def test_no_adapter_reads_what_another_has_kept(engine: TransformersEngine, tiny: Path, tmp_path: Path) -> None:
+    adapter = engine.load(save_adapter(tmp_path / "a", seed=1))
+    said(engine, PROMPTS)
+    fresh = TransformersEngine(str(tiny), prefix_mb=0)
+    assert fresh.load(tmp_path / "a") == adapter
+    expected = said(fresh, PROMPTS, adapter)
+    assert [c.token_ids for c in said(engine, PROMPTS, adapter)] == [c.token_ids for c in expected]
+
+
+def test_loading_an_adapter_begins_anew_for_it(engine: TransformersEngine, tmp_path: Path) -> None:
+    path = save_adapter(tmp_path / "a", seed=1)
+    adapter = engine.load(path)
+    first = computed(engine, PROMPTS, adapter)
+    assert computed(engine, PROMPTS, adapter) < first
+    engine.load(path)
+    assert computed(engine, PROMPTS, adapter) == first
+
+
+def test_memory_is_bounded() -> None:
+    block = torch.zeros(4, 2, BLOCK, 8)
+    prefixes = Prefixes(max_bytes=3 * block.numel() * 4)
+    for k in range(3):
+        prefixes.keep(None, [k] * BLOCK, block)
+    assert [prefixes.known(None, [k] * BLOCK) for k in range(3)] == [BLOCK] * 3
+    prefixes.keep(None, [3] * BLOCK, block)
+    assert [prefixes.known(None, [k] * BLOCK) for k in range(4)] == [0] * 4
+
+
+def test_forgetting_one_owner_gives_its_memory_back() -> None:
+    block = torch.zeros(4, 2, 2 * BLOCK, 8)
+    prefixes = Prefixes(max_bytes=2 * block.numel() * 4)
+    for owner in ("a", "b", "c", "d"):
+        prefixes.keep(owner, list(range(2 * BLOCK)), block)
+        prefixes.forget({"b": "a", "c": "b", "d": "c"}.get(owner, "nobody"))
+    assert prefixes.known("d", list(range(2 * BLOCK))) == 2 * BLOCK
+
+
+def test_at_least_one_token_is_left_to_read() -> None:
+    prefixes = Prefixes(1 << 20)
+    prefixes.keep(None, list(range(BLOCK)), torch.zeros(4, 2, BLOCK, 8))
+    assert prefixes.find(None, list(range(BLOCK))).num == 0
+    assert prefixes.find(None, list(range(BLOCK + 1))).num == BLOCK
+
+
+def test_beginnings_of_different_lengths_are_padded_on_the_left() -> None:
+    prefixes = Prefixes(1 << 20)
+    prefixes.keep(None, list(range(2 * BLOCK)), torch.ones(4, 2, 2 * BLOCK, 8))
+    long, short = prefixes.find(None, range(2 * BLOCK + 1)), prefixes.find(None, range(BLOCK + 1))
+    both = joined([long, short], long.blocks[0])
+    assert both.shape == (2, 4, 2, 2 * BLOCK, 8)
+    assert both[0].min() == 1 and both[1, :, :, :BLOCK].max() == 0 and both[1, :, :, BLOCK:].min() == 1
