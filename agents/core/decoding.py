@@ -15,8 +15,9 @@ from torch import Tensor
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
+from mirrormatch.agents.core.constraints import Permit
 from mirrormatch.agents.core.prefixes import BLOCK, Found, Prefixes, joined
-from mirrormatch.agents.core.records import Sampling
+from mirrormatch.agents.core.records import Constraint, Sampling
 from mirrormatch.agents.core.sampling import Rules, draw, uniforms
 
 COMPACT_BELOW = 0.75  # a batch is made smaller when fewer of its rows are still writing
@@ -54,6 +55,7 @@ def generate(
     end_ids: frozenset[int],
     pad_id: int,
     has_stop: Callable[[list[int], tuple[str, ...]], bool],
+    permit: Callable[[list[int], Constraint], Permit] | None = None,
     prefixes: Prefixes | None = None,
     owner: Hashable = None,
 ) -> tuple[list[Written], Read]:
@@ -65,6 +67,7 @@ def generate(
         end_ids: tokens that end a row.
         pad_id: any token; it is masked.
         has_stop: whether the ids, as text, hold one of the stop strings.
+        permit: which tokens may follow the ids under a constraint; needed where a request has one.
         prefixes: keys and values to begin with, and to add to; none keeps none.
         owner: under which they are kept: the adapter.
     """
@@ -76,6 +79,7 @@ def generate(
     rules = _rules(requests, device)
     seeds_B = np.array([r.seed for r in requests], dtype=np.uint64)
     for step in range(max(r.sampling.max_tokens for r in requests)):
+        _constrain(logits_BV, [(written[row].ids, requests[row].sampling.constraint) for row in rows], permit)
         drawn = draw(logits_BV, rules, torch.from_numpy(uniforms(seeds_B, step)).to(device))
         ids_B, logp_B = drawn.ids_B.tolist(), drawn.logp_B.tolist()
         for row, token, logp in zip(rows, ids_B, logp_B, strict=True):
@@ -208,6 +212,26 @@ def _next_logits(model: Any, ids_B: Tensor, mask_BT: Tensor, cache: Any) -> Tens
     )
     logits: Tensor = out.logits[:, -1]
     return logits
+
+
+def _constrain(
+    logits_BV: Tensor,
+    rows: Sequence[tuple[list[int], Constraint | None]],
+    permit: Callable[[list[int], Constraint], Permit] | None,
+) -> None:
+    """Takes what may not come next out of the running."""
+    for k, (ids, constraint) in enumerate(rows):
+        if constraint is None:
+            continue
+        assert permit is not None, "a constrained request needs to be told what is permitted"
+        permitted = permit(ids, constraint)
+        named = torch.tensor(permitted.ids, device=logits_BV.device, dtype=torch.long)
+        if permitted.only:
+            kept = logits_BV[k, named]
+            logits_BV[k] = float("-inf")
+            logits_BV[k, named] = kept
+        else:
+            logits_BV[k, named] = float("-inf")
 
 
 def _rules(requests: Sequence[Request], device: torch.device) -> Rules:

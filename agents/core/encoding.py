@@ -30,7 +30,7 @@ class ChatEncoder:
     def __init__(self, tokenizer: Any) -> None:
         if not tokenizer.chat_template:
             raise UserError(f"{tokenizer.name_or_path!r} has no chat template: its tokenizer can't tell turns apart")
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         self._added: dict[str, int] = tokenizer.get_added_vocab()
         spelled = "|".join(re.escape(t) for t in sorted(self._added, key=len, reverse=True))
         self._spelled = re.compile(f"(?=({spelled}))") if spelled else None
@@ -65,7 +65,7 @@ class ChatEncoder:
     def decode(self, ids: Sequence[int]) -> str:
         """The text of sampled ids, special spellings included, the end of turn left out."""
         kept = ids[:-1] if ids and ids[-1] in self.end_ids else ids
-        return str(self._tokenizer.decode(kept, skip_special_tokens=False))
+        return str(self.tokenizer.decode(kept, skip_special_tokens=False))
 
     def _plain_ids(self, text: str) -> tuple[int, ...]:
         """The ids of the text with every spelling of a special token cut in two."""
@@ -84,7 +84,7 @@ class ChatEncoder:
 
     def _encoded(self, text: str) -> tuple[int, ...]:
         whole = _LONE_SURROGATES.sub("\ufffd", text)
-        return tuple(self._tokenizer.encode(whole, add_special_tokens=False)) if whole else ()
+        return tuple(self.tokenizer.encode(whole, add_special_tokens=False)) if whole else ()
 
     def _after_end(self, scaffold: str) -> tuple[int, ...]:
         """The scaffolding after a reply that brought its own end-of-turn token: the template's is left out."""
@@ -94,9 +94,9 @@ class ChatEncoder:
     def _rendered(self, roles: tuple[str, ...]) -> tuple[str, ...]:
         """Scaffolding and message numbers in turn, scaffolding first and last."""
         marked = [{"role": role, "content": f"\ue000{k}\ue001"} for k, role in enumerate(roles)]
-        name, said = self._tokenizer.name_or_path, ", ".join(roles)
+        name, said = self.tokenizer.name_or_path, ", ".join(roles)
         try:
-            text = self._tokenizer.apply_chat_template(marked, tokenize=False, add_generation_prompt=True)
+            text = self.tokenizer.apply_chat_template(marked, tokenize=False, add_generation_prompt=True)
         except TemplateError as problem:
             raise UserError(f"the chat template of {name!r} refuses messages of the roles {said}: {problem}") from None
         pieces = tuple(_MARK.split(text))

@@ -22,6 +22,7 @@ from transformers.utils.hub import cached_file
 
 from mirrormatch.agents.core import adapters, decoding
 from mirrormatch.agents.core.batching import Batcher
+from mirrormatch.agents.core.constraints import TokenTexts
 from mirrormatch.agents.core.encoding import ChatEncoder
 from mirrormatch.agents.core.engine import Settings, read_settings
 from mirrormatch.agents.core.prefixes import Prefixes
@@ -66,6 +67,10 @@ class TransformersEngine:
         """Names the base model; see `adapters.fingerprint`."""
         config_path = cached_file(self.base, "config.json", local_files_only=True)
         return adapters.fingerprint(Path(str(config_path)).parent)
+
+    @functools.cached_property
+    def _texts(self) -> TokenTexts:
+        return TokenTexts(self._encoder.tokenizer, self.model.config.vocab_size, self.end_ids)
 
     @property
     def end_ids(self) -> frozenset[int]:
@@ -157,6 +162,7 @@ class TransformersEngine:
                 end_ids=self.end_ids,
                 pad_id=self._pad_id,
                 has_stop=self._has_stop,
+                permit=lambda ids, constraint: self._texts.permit(self._encoder.decode(ids), constraint),
                 prefixes=self._prefixes,
                 owner=adapter,
             )
