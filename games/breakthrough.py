@@ -1,0 +1,273 @@
+"""Breakthrough."""
+
+import functools
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mirrormatch.games.core.game import Game
+from mirrormatch.games.core.reading import read_move
+from mirrormatch.games.core.records import OVER, Action, Info, Problem
+from mirrormatch.games.core.settings import Settings, setting
+
+EMPTY = "."
+MARKS = "wb"
+FILES = "abcdefgh"
+_FEW_ROWS = 6  # from here on each player has two rows of pawns, below one
+_STEP_FORMS = ("{}-{}", "{}{}", "{} {}", "{} - {}", "{}->{}", "{} -> {}", "{} to {}")
+_CAPTURE_FORMS = ("{}x{}", "{} x {}", "{} takes {}", "{}-x-{}")
+_DEPTH = 3  # moves that the solver looks ahead
+_WON = 10_000  # more than any sum of the below
+_PAWN = 10  # a pawn's worth; each step that it has made adds one, each step after the second another one
+_HOME = 3  # a pawn that still guards its first row
+
+
+@dataclass(frozen=True)
+class BreakthroughSettings(Settings):
+    """What may be turned about breakthrough."""
+
+    rows: int = setting(6, "rows of the board; two of pawns each from 6 on, below one", range(4, 9))
+    columns: int = setting(5, "columns of the board", range(3, 9))
+
+
+_DEFAULT = BreakthroughSettings()
+
+
+class Board(NamedTuple):
+    """The board as it is shown, top row first; whose turn it is; who has won, if anybody."""
+
+    cells: str
+    to_move: int
+    winner: int | None
+
+
+class View(NamedTuple):
+    """Everything is public; a view only adds whose it is."""
+
+    role: int
+    cells: str
+    to_move: int
+
+
+class Breakthrough(Game[Board, View]):
+    """Two rows of pawns each; the first pawn on the other side wins.
+
+    The board has 6 rows and 5 columns. White's pawns begin on rows 1 and 2 and move up, Black's on rows 6 and 5 and
+    move down; on boards of 4 or 5 rows each has one row of pawns. White moves first. A pawn moves one square straight
+    or diagonally forward onto an empty square (`a2-a3`, `a2-b3`), or takes an enemy diagonally in front of it
+    (`a2xb3`); it never takes straight ahead, and taking is not compulsory. A pawn on the farthest row wins (+1 to -1),
+    and so does taking the last enemy. There is no draw, and who is to move always can. The solver looks three moves
+    ahead.
+    """
+
+    examples = ("rows=4,columns=3", "rows=5", "rows=8,columns=8")
+
+    def __init__(self, settings: BreakthroughSettings = _DEFAULT) -> None:
+        self.settings = settings
+        self._size = Size(settings.rows, settings.columns)
+        self._footer = "  " + " ".join(FILES[: settings.columns])
+        self.info = Info(
+            name=settings.named("breakthrough"), version=1, roles=("white", "black"), min_return=-1.0, max_return=1.0,
+            zero_sum=True, max_turns=_most_moves(settings.rows, settings.columns), hidden=False, random=False,
+            open_text=False, solver="rules", forfeit=-1.0,
+            source="Troyka 2000; OpenSpiel breakthrough, turned so that who moves first is White, below",
+        )  # fmt: skip
+
+    def start(self) -> Board:
+        return Board(_start(self._size), 0, None)
+
+    def to_act(self, state: Board) -> int:
+        return state.to_move if state.winner is None else OVER
+
+    def legal(self, state: Board) -> tuple[Action, ...]:
+        return _legal(self._size, state.cells, state.to_move) if state.winner is None else ()
+
+    def apply(self, state: Board, action: Action) -> Board:
+        if action not in self.legal(state):
+            raise ValueError(f"{action!r} is not a move of {MARKS[state.to_move]!r} on\n{state.cells}")
+        return _moved(self._size, state, action)
+
+    def returns(self, state: Board) -> tuple[float, ...]:
+        return (1.0, -1.0) if state.winner == 0 else (-1.0, 1.0)
+
+    def view(self, state: Board, role: int) -> View:
+        return View(role, state.cells, state.to_move)
+
+    def rules(self) -> str:
+        size, deep = self._size, _num_home_rows(self._size.rows)
+        below = "row 1" if deep == 1 else f"rows 1-{deep}"
+        above = f"row {size.rows}" if deep == 1 else f"rows {size.rows - deep + 1}-{size.rows}"
+        return (
+            f"Breakthrough, columns a-{FILES[size.columns - 1]}, rows 1-{size.rows}. White (w) starts on {below} and "
+            f"moves up, black (b) starts on {above} and moves down. White moves first. A pawn moves one square "
+            "forward, straight or diagonally, to an empty square (.). It takes enemies only diagonally forward, never "
+            f"straight. White wins by reaching row {size.rows}, black by reaching row 1, either by taking all enemies. "
+            "Moves: 'a2-a3' to an empty square, 'a2xb3' to take."
+        )
+
+    def render(self, view: View) -> str:
+        who = "black (b), moving down" if view.role else "white (w), moving up"
+        return f"You are {who}.\n{view.cells}\n{self._footer}"
+
+    def parse(self, state: Board, text: str) -> Action | Problem:
+        legal = self.legal(state)
+        return text if text in legal else read_move(text, legal, self.notation(state))
+
+    def notation(self, state: Board) -> dict[str, Action]:
+        return _notation(self._size, self.legal(state))
+
+    def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
+        """Rule-based: the best of a search of three moves, which counts pawns and the steps that they have made."""
+        best = _best(self._size, view.cells, view.to_move)
+        return tuple((action, 1 / len(best)) for action in best)
+
+
+class Size(NamedTuple):
+    """A board's size; its rows of text are `2 * columns + 2` characters long."""
+
+    rows: int
+    columns: int
+
+
+def _num_home_rows(rows: int) -> int:
+    return 1 if rows < _FEW_ROWS else 2
+
+
+def _most_moves(rows: int, columns: int) -> int:
+    """As if every pawn went to the row before the last, and one a step farther."""
+    return 2 * columns * sum(rows - 2 - k for k in range(_num_home_rows(rows))) + 1
+
+
+def _start(size: Size) -> str:
+    deep = _num_home_rows(size.rows)
+    marks = MARKS[1] * deep + EMPTY * (size.rows - 2 * deep) + MARKS[0] * deep
+    return "\n".join(f"{size.rows - k} {' '.join(mark * size.columns)}" for k, mark in enumerate(marks))
+
+
+@functools.cache
+def _rows(size: Size) -> tuple[slice, ...]:
+    """Where the text holds the cells of each row, row 1 first."""
+    width = 2 * size.columns + 2
+    starts = [width * k + 2 for k in reversed(range(size.rows))]
+    return tuple(slice(start, start + width - 2, 2) for start in starts)
+
+
+@functools.cache
+def _squares(size: Size) -> dict[str, int]:
+    """Where the text holds each square."""
+    return {
+        f"{file}{row}": cells.start + 2 * k
+        for row, cells in enumerate(_rows(size), 1)
+        for k, file in enumerate(FILES[: size.columns])
+    }
+
+
+class Step(NamedTuple):
+    """A pawn's step in one direction: where the text holds its target, and how it is written."""
+
+    target: int
+    quiet: Action
+    capture: Action  # empty straight ahead
+
+
+@functools.cache
+def _steps(size: Size, role: int) -> tuple[tuple[int, tuple[Step, ...]], ...]:
+    """Where the text holds each square that has a row ahead, and the steps from there; in the order of the moves."""
+    squares, steps = _squares(size), dict[str, tuple[Step, ...]]()
+    for name in sorted(squares):
+        column, row = FILES.index(name[0]), int(name[1]) + (-1 if role else 1)
+        targets = [f"{file}{row}" for file in FILES[max(column - 1, 0) : min(column + 2, size.columns)]]
+        steps[name] = tuple(
+            Step(squares[to], f"{name}-{to}", f"{name}x{to}" if to[0] != name[0] else "")
+            for to in targets
+            if to in squares
+        )
+    return tuple((squares[name], steps[name]) for name in steps if steps[name])
+
+
+@functools.lru_cache(1_024)  # asked for again and again at one state
+def _legal(size: Size, cells: str, role: int) -> tuple[Action, ...]:
+    mark, found = MARKS[role], list[Action]()
+    for square, steps in _steps(size, role):
+        if cells[square] == mark:
+            for target, quiet, capture in steps:
+                if (ahead := cells[target]) == EMPTY:
+                    found.append(quiet)
+                elif ahead != mark and capture:
+                    found.append(capture)
+    found.sort()
+    return tuple(found)
+
+
+def _moved(size: Size, state: Board, action: Action) -> Board:
+    role, squares = state.to_move, _squares(size)
+    cells = _put(_put(state.cells, squares[action[:2]], EMPTY), squares[action[3:]], MARKS[role])
+    won = action[4:] == ("1" if role else str(size.rows)) or MARKS[1 - role] not in cells
+    return Board(cells, 1 - role, role if won else None)
+
+
+def _put(cells: str, square: int, mark: str) -> str:
+    return f"{cells[:square]}{mark}{cells[square + 1 :]}"
+
+
+@functools.lru_cache(64)
+def _notation(size: Size, legal: tuple[Action, ...]) -> dict[str, Action]:
+    """Every spelling of the moves of the board; without an x, a move that can only be a capture is that capture."""
+    captures = [action for action in legal if action[2] == "x"]
+    lenient = {form.format(a[:2], a[3:]): a for a in captures for form in _STEP_FORMS}
+    return {**_all_spellings(size), **lenient}
+
+
+@functools.cache
+def _all_spellings(size: Size) -> dict[str, Action]:
+    steps = [step for role in (0, 1) for _, steps in _steps(size, role) for step in steps]
+    captures = [step.capture for step in steps if step.capture]
+    quiet = {form.format(*step.quiet.split("-")): step.quiet for step in steps for form in _STEP_FORMS}
+    return quiet | {form.format(*capture.split("x")): capture for capture in captures for form in _CAPTURE_FORMS}
+
+
+@functools.lru_cache(1_024)
+def _best(size: Size, cells: str, role: int) -> tuple[Action, ...]:
+    """The moves of the highest value, sorted."""
+    board, values, best = Board(cells, role, None), dict[Action, int](), -2 * _WON
+    for action in _promising(size, board):
+        values[action] = -_value(size, _moved(size, board, action), _DEPTH - 1, -2 * _WON, 1 - best)
+        best = max(best, values[action])
+    return tuple(sorted(action for action, value in values.items() if value == best))
+
+
+def _value(size: Size, board: Board, depth: int, least: int, most: int) -> int:
+    """What the board is worth to who is to move, between two bounds (alpha-beta); quicker wins are worth more."""
+    if board.winner is not None:
+        return -_WON - depth
+    if depth == 0:
+        return _guess(size, board.cells, board.to_move)
+    for action in _promising(size, board):
+        value = -_value(size, _moved(size, board, action), depth - 1, -most, -least)
+        if value >= most:
+            return value
+        least = max(least, value)
+    return least
+
+
+def _promising(size: Size, board: Board) -> list[Action]:
+    """The moves, captures first: the sooner a good one is tried, the more of the others can be left out."""
+    return sorted(_legal(size, board.cells, board.to_move), key=lambda action: action[2] != "x")
+
+
+def _guess(size: Size, cells: str, role: int) -> int:
+    """The lead in pawns, each worth more the farther it has come; a pawn about to arrive wins at once."""
+    rows = [cells[where] for where in _rows(size)]
+    if MARKS[role] in (rows[1] if role else rows[-2]):
+        return _WON
+    white = sum(worth * row.count(MARKS[0]) for worth, row in zip(_worths(size.rows), rows, strict=True))
+    black = sum(worth * row.count(MARKS[1]) for worth, row in zip(_worths(size.rows), reversed(rows), strict=True))
+    return black - white if role else white - black
+
+
+@functools.cache
+def _worths(num_rows: int) -> tuple[int, ...]:
+    """A pawn's worth by its row, its own first row first."""
+    return tuple(_PAWN + (k + max(k - 2, 0) if k else _HOME) for k in range(num_rows))
+
+
+GAME = Breakthrough()
