@@ -1,0 +1,106 @@
+"""Starts vLLM and ends it, both without its chatter.
+
+vLLM reads its environment when it is imported, so that is set here first; whatever the user has set stays. Nothing else
+imports vLLM at the top of a file: it takes seconds, and it may not be installed.
+"""
+
+import contextlib
+import importlib
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+from mirrormatch.errors import UserError
+
+# Each can be overridden by setting it before the program starts.
+_ENVIRONMENT = {
+    "VLLM_LOGGING_LEVEL": "WARNING",
+    "VLLM_LOGGING_STREAM": "ext://sys.stderr",  # results go to stdout
+    "VLLM_NO_USAGE_STATS": "1",
+    "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # a fork would inherit our threads' locks, and CUDA can't be forked
+    "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # whoever starts us decides by OMP_NUM_THREADS
+}
+_ON_A_CPU = {
+    "VLLM_LOGGING_LEVEL": "ERROR",  # its warnings tell what a CPU lacks
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # one process, not a worker beside it
+    "TORCH_CPP_LOG_LEVEL": "ERROR",
+    "TORCH_LOGS": "-all",
+}
+_SHUTDOWN_S = 1.0  # for vLLM's processes to end by themselves; later they are killed
+_REASON_CHARS = 300
+
+
+def load_vllm() -> Any:
+    """The module `vllm`.
+
+    Raises:
+        UserError: it isn't installed.
+    """
+    chosen = set(os.environ)
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    with _quiet():
+        try:
+            vllm = importlib.import_module("vllm")
+        except ModuleNotFoundError as problem:
+            if problem.name != "vllm":
+                raise
+            raise UserError("vLLM is not installed: pip install 'mirrormatch[vllm]'") from None
+        from vllm.platforms import current_platform
+    if current_platform.is_cpu():
+        os.environ.update({name: value for name, value in _ON_A_CPU.items() if name not in chosen})
+        logging.getLogger("vllm").setLevel(os.environ["VLLM_LOGGING_LEVEL"])
+    return vllm
+
+
+def on_cpu() -> bool:
+    """Whether vLLM computes on a CPU."""
+    from vllm.platforms import current_platform
+
+    return bool(current_platform.is_cpu())
+
+
+async def start(arguments: dict[str, Any]) -> Any:
+    """Starts vLLM's asynchronous engine, which belongs to the running event loop from then on.
+
+    Args:
+        arguments: for vLLM's `AsyncEngineArgs`.
+
+    Raises:
+        UserError: vLLM won't start with them.
+    """
+    from vllm.engine.arg_utils import AsyncEngineArgs
+    from vllm.v1.engine.async_llm import AsyncLLM
+
+    with _quiet():
+        try:
+            return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
+        except (ValueError, TypeError, OSError, RuntimeError, NotImplementedError) as problem:
+            reason = " ".join(str(problem).split())[:_REASON_CHARS]
+            raise UserError(f"vLLM can't start with {arguments['model']!r}: {reason}") from None
+
+
+def stop(llm: Any) -> None:
+    """Ends vLLM's processes."""
+    logging.getLogger("vllm").setLevel(logging.CRITICAL)  # that it had to kill one is nobody's business at the end
+    with _quiet():
+        llm.shutdown(timeout=_SHUTDOWN_S)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Python's warnings from inside vLLM, here and in the processes that it starts, are for its own developers."""
+    given = os.environ.get("PYTHONWARNINGS")
+    os.environ["PYTHONWARNINGS"] = "ignore"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        if given is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = given
