@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -169,7 +170,8 @@ def test_the_game_is_the_one_that_textarena_plays(row: textarena_table.Row) -> N
     """The same texts under the same seed give the same observations and rewards in a bare environment."""
     name, of = row.names[-1], game(row.names[-1])
     *states, end = steps(of, 5)
-    random.seed(end.seed)  # one draws before it is reset with the seed
+    random.seed(end.seed)  # one draws before it is reset with the seed,
+    numpy.random.seed(end.seed)  # and one from numpy, which it never seeds
     env, done = textarena_run.library().make(name), False
     env.reset(num_players=len(of.info.roles), seed=end.seed)
     for state, text in zip(states[1:], end.texts, strict=True):
@@ -275,8 +277,6 @@ def test_interleaved_games_are_those_played_alone() -> None:
 
 
 def test_the_global_generators_are_left_as_they_were() -> None:
-    import numpy
-
     random.seed(5)
     numpy.random.seed(5)
     for name in ("LiarsDice-v0", "Sokoban-v0"):
@@ -288,8 +288,6 @@ def test_the_global_generators_are_left_as_they_were() -> None:
 
 
 def test_numpy_s_generator_is_the_environment_s_own() -> None:
-    import numpy
-
     class Drawing(loaded("textarena.envs.Nim.env:NimEnv")):  # type: ignore[misc]
         def step(self, action: str) -> Any:
             self.state.add_observation(str(numpy.random.random()), textarena_run.library().ObservationType.GAME_MESSAGE)

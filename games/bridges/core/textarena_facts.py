@@ -99,6 +99,7 @@ _STRING_REWARD = "the reward for a second invalid reply is a text: counts as not
 FAULTS: dict[str, str] = {  # of environments that can be played; containment is in textarena_run.py
     "Bandit": "the reward at the end is the regret: the best button gets 0, a worse one more",
     "Briscola": "raises at the end with more than two players: for two only",
+    "Checkers": "raises when a player has no move left: counts as not said",
     "Countdown": _STRING_REWARD,
     "Cryptarithm": _STRING_REWARD,
     "FifteenPuzzle": "raises when it is solved: mended, the reward is 1",

@@ -23,13 +23,16 @@ from mirrormatch.games.bridges.core.textarena_facts import Facts
 from mirrormatch.games.bridges.core.textarena_words import without_tags
 from mirrormatch.games.core.records import OVER
 from mirrormatch.seeds import derive
-from mirrormatch.text import one_line
+from mirrormatch.text import one_line, printable
 
 MAX_INVALID = 10  # in a row, then the player forfeits; the most patient environment allows 10
 NUM_TRIED = 20  # seeds in place of one with which an environment can't begin
 _FAULT_CHARS = 200
 _ALONE = threading.RLock()  # the global generators are the environment's while it runs
 _CACHED_SPECS = 1_024
+_DRAWING = tuple(  # the functions of the module `random` that draw from its one hidden generator
+    name for name, function in vars(random).items() if isinstance(getattr(function, "__self__", None), random.Random)
+)
 
 Message: TypeAlias = tuple[int, str, Any]  # who says it (-1: the referee), what, and TextArena's kind of message
 Result = TypeVar("Result")
@@ -105,10 +108,11 @@ class Run:
 
     def _begin(self) -> None:
         """Makes the environment and resets it. A seed with which it raises is passed over for one derived from it."""
-        seeds = [self._seed, *(derive(self._seed, "textarena", k) % 2**31 for k in range(NUM_TRIED))]
         problem: Exception | None = None
-        for seed in seeds:
-            self._random = random.Random(seed).getstate()
+        for k in range(NUM_TRIED):
+            seed = derive(self._seed, "textarena", k) % 2**31 if k else self._seed
+            generator = random.Random(seed)
+            self._drawing = {name: getattr(generator, name) for name in _DRAWING}
             self._numpy = _numpy_started(seed) if _uses_numpy(self._spec.entry_point) else None
             try:
                 self._alone(functools.partial(self._reset, seed))
@@ -156,8 +160,9 @@ class Run:
             state.observations[role] = []
         self._check()
         tags = tuple(state.role_mapping.values())
-        for role, messages in fresh.items():
-            self._messages[role].extend(_contained(messages, tags))
+        contained = {role: list(_contained(messages, tags)) for role, messages in fresh.items()}
+        for role, messages in contained.items():
+            self._messages[role].extend(messages)
 
     def _check(self) -> None:
         state = self._base.state
@@ -182,19 +187,28 @@ class Run:
 
     def _alone(self, act: Callable[[], Result]) -> Result:
         """Acts with the environment's own generators in place of the global ones, unheard."""
-        with _ALONE, contextlib.redirect_stdout(_Nowhere()), _numpy_swapped(self):
-            outside = random.getstate()
-            random.setstate(self._random)
+        module = vars(random)
+        with _ALONE:
+            outside, heard, numpy_outside = {name: module[name] for name in _DRAWING}, sys.stdout, None
             try:
+                module.update(self._drawing)
+                sys.stdout = _NOWHERE
+                if self._numpy is not None:
+                    numpy_outside = _numpy_swapped(self._numpy)
                 return act()
             finally:
-                self._random = random.getstate()
-                random.setstate(outside)
+                module.update(outside)
+                sys.stdout = heard
+                if numpy_outside is not None:
+                    self._numpy = _numpy_swapped(numpy_outside)
 
 
 class _Nowhere(io.TextIOBase):
     def write(self, text: str) -> int:
         return len(text)
+
+
+_NOWHERE = _Nowhere()
 
 
 @functools.cache
@@ -227,7 +241,7 @@ def wrappers(spec: Any, kind: str) -> list[Any]:
 
 
 def _imported(name: str) -> ModuleType:
-    with _ALONE, warnings.catch_warnings(), contextlib.redirect_stdout(_Nowhere()):
+    with _ALONE, warnings.catch_warnings(), contextlib.redirect_stdout(_NOWHERE):
         warnings.simplefilter("ignore")  # escapes in its strings, and what it filters for everybody
         return importlib.import_module(name)
 
@@ -254,11 +268,12 @@ def _mend(state: Any) -> None:
 
 
 def _contained(messages: Iterable[Message], tags: tuple[str, ...]) -> Iterator[Message]:
-    """The messages, with nothing in a player's words that looks like somebody else's line."""
+    """The messages, printable, with nothing in a player's words that looks like somebody else's line."""
     for sender, text, kind in messages:
         if isinstance(text, int):  # three puzzles give who, what and the kind to the wrong parameters
             sender, text, kind = text, kind, sender
-        yield sender, text if sender < 0 else without_tags(" ".join(str(text).split()), tags), kind
+        text = printable(str(text))
+        yield sender, text if sender < 0 else without_tags(" ".join(text.split()), tags), kind
 
 
 def _reason(reasons: Iterable[object]) -> str:
@@ -284,16 +299,9 @@ def _numpy_started(seed: int) -> Any:
     return sys.modules["numpy"].random.RandomState(seed).get_state(legacy=False)
 
 
-@contextlib.contextmanager
-def _numpy_swapped(run: Run) -> Iterator[None]:
-    if run._numpy is None:
-        yield
-        return
+def _numpy_swapped(state: Any) -> Any:
+    """Puts the state into numpy's global generator and returns the one that was there."""
     generator = sys.modules["numpy"].random
-    outside = generator.get_state(legacy=False)
-    generator.set_state(run._numpy)
-    try:
-        yield
-    finally:
-        run._numpy = generator.get_state(legacy=False)
-        generator.set_state(outside)
+    before = generator.get_state(legacy=False)
+    generator.set_state(state)
+    return before

@@ -18,6 +18,7 @@ MAX_SHOWN_CHARS = 12_000  # of an observation
 _OPEN, _CLOSE = "<think>", "</think>"
 
 
+@functools.lru_cache(1_024)
 def said(text: str) -> str | Problem:
     """The reply as the environment gets it: without reasoning, printable, on one line, without the referee's tag."""
     if len(text) > MAX_SAID_CHARS:
@@ -43,13 +44,13 @@ def _tags(names: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def bounded(text: str, head: str) -> str:
-    """The printable text, its oldest part after the head left out where it is too long.
+    """The text, its oldest part after the head left out where it is too long.
 
     Args:
         text: all that a role has been shown.
         head: the part at its start that is kept, the rules.
     """
-    text, head = printable(text).strip("\n"), printable(head).strip("\n")
+    text, head = text.strip("\n"), head.strip("\n")
     if len(text) <= MAX_SHOWN_CHARS:
         return text
     start = text.find(head) + len(head) if head and head in text[: 2 * len(head)] else 0
