@@ -73,7 +73,8 @@ class TextArenaGame(Game[Told, View]):
     reply is free text, mostly a move in square brackets; it reaches the environment without its reasoning, on one line.
     An invalid reply is the environment's business; after 10 in a row the player forfeits. A reply on which the
     environment fails (it raises, or ends with rewards that aren't finite numbers within the bounds) counts as invalid
-    and as not said, and the player is told so: the loop that plays an episode catches nothing, and a run must go on. After `turns` replies the game ends with 0 for everybody.
+    and as not said, and the player is told so: the loop that plays an episode catches nothing, and a run must go on.
+    After `turns` replies the game ends with 0 for everybody.
 
     Args:
         spec: the environment, as TextArena registers it.
