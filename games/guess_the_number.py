@@ -52,7 +52,7 @@ class GuessTheNumber(Game[Secret, View]):
     too: k guesses can find at most 2^k - 1 of the n numbers, and bisection finds that many.
     """
 
-    examples = ("numbers=10", "numbers=500,spare=2", "numbers=20,spare=-1")
+    examples = ("numbers=10", "numbers=100,spare=2", "numbers=20,spare=-1")
 
     def __init__(self, settings: GuessTheNumberSettings = _DEFAULT) -> None:
         self.settings = settings
