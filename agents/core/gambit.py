@@ -13,8 +13,9 @@ MAX_HISTORIES: Final = 50_000  # nodes of the tree; a solver walks all of them i
 
 
 class Infoset(NamedTuple):
-    """An information set's number, counted from 1 over both roles, and its moves in order."""
+    """An information set: whose it is, its number among that role's, counted from 1, and its moves in order."""
 
+    role: int
     number: int
     moves: tuple[Action, ...]
 
@@ -34,7 +35,7 @@ class Tree(NamedTuple):
 def written(game: Game[Any, Any]) -> Tree | None:
     """A two-player game as a tree; None where it is too large or has free text."""
     lines, infosets = ['EFG 2 R "" { "0" "1" }'], dict[Hashable, Infoset]()
-    waiting = [game.start()]
+    waiting, num_infosets = [game.start()], [0, 0]
     while waiting:
         state = waiting.pop()
         role = game.to_act(state)
@@ -50,15 +51,18 @@ def written(game: Game[Any, Any]) -> Tree | None:
             legal = game.legal(state)
             if legal is None:
                 return None
-            infoset = infosets.setdefault(game.view(state, role), Infoset(len(infosets) + 1, legal))
+            view = game.view(state, role)
+            if view not in infosets:
+                num_infosets[role] += 1
+                infosets[view] = Infoset(role, num_infosets[role], legal)
             shown = " ".join(f'"{k}"' for k in range(len(legal)))
-            lines.append(f'p "" {role + 1} {infoset.number} "" {{ {shown} }} 0')
+            lines.append(f'p "" {role + 1} {infosets[view].number} "" {{ {shown} }} 0')
             waiting += [game.apply(state, action) for action in reversed(legal)]
         if len(lines) + len(waiting) > MAX_HISTORIES:
             return None
     return Tree("\n".join(lines) + "\n", infosets)
 
 
-def infoset_of(key: str) -> int:
-    """The number in the name that OpenSpiel gives an information set: `"0-0-17-"`."""
-    return int(key.split("-")[2])
+def named(infoset: Infoset) -> str:
+    """What OpenSpiel calls it."""
+    return f"{infoset.role}-{infoset.role}-{infoset.number}-"
