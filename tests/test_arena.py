@@ -164,6 +164,11 @@ def test_a_mirror_match_has_one_entry_and_says_what_it_is() -> None:
     assert (only.episodes, only.mean_return.value, only.win.n) == (30, 0.0, 60)
 
 
+def test_all_alike_in_a_game_for_three_are_a_mirror_match() -> None:
+    result = match(Three(), [Fixed("low", "1")] * 3, 4)
+    assert result.mirror and [a.episodes for a in result.scores.agents] == [4]
+
+
 def test_three_agents_meet_in_pairs_on_the_same_deals() -> None:
     result = match(KUHN, [OptimalAgent(), RandomAgent(), Fixed("bold", "bet", "call")], 10)
     assert result.scores.episodes == 30

@@ -21,7 +21,9 @@ from mirrormatch.commands.core.screen import MAX_REPLY_CHARS
 
 INSTANT_S = 0.3
 HEAVY = ("numpy", "pydantic", "rich", "torch", "transformers")
-NEEDS_A_MODEL_OR_A_TERMINAL = ("play", "train", "eval exploitability", "eval transfer", "compare", "report", "watch")
+NEEDS_A_MODEL_OR_A_TERMINAL = (
+    "play", "train", "eval exploitability", "eval transfer", "compare", "report", "watch", "serve",
+)  # fmt: skip
 PLAN = "a plan \x1b[31mto [bold]bluff[/bold]\x1b[0m"
 BROKEN_GAME = """
 from mirrormatch import games
@@ -156,7 +158,7 @@ def test_help_is_instant() -> None:
         ("play kuhn_poker --seed x", "argument --seed: invalid int value: 'x'"),
         ("play kuhn_poker tictactoe", "unexpected 'tictactoe'"),
         ("match kuhn_poker random", "needs at least two agents, 1 given"),
-        ("match kuhn_poker random random optimal", "'random' is given more than once"),
+        ("match kuhn_poker random random optimal", "'random' is given more than once beside others"),
         ("match kuhn_poker random optimal --episodes 0", "0 is too small, it must be 1 or more"),
         ("match kuhn_poker random optimal --episodes many", "'many' is not a whole number"),
         ("list gmaes", "unknown kind 'gmaes', did you mean 'games'?"),

@@ -20,7 +20,7 @@ FLOORS = {
 SIDE_BY_SIDE = {"training", "evals"}
 LIGHT = {part for part, floor in FLOORS.items() if floor <= FLOORS["prompts"]}  # nothing in them knows a token
 LIGHT_PACKAGES = {"pydantic"}
-BRIDGED_PACKAGES = {"pyspiel", "textarena"}  # only behind games/bridges
+BRIDGED_PACKAGES = {"open_spiel", "pyspiel", "textarena"}  # only behind games/bridges
 HEAVY_PACKAGES = ("numpy", "peft", "pydantic", "safetensors", "torch", "transformers", "trl")
 
 

@@ -128,11 +128,15 @@ def model_agent(
     )
 
 
+def target_of(spec: Spec) -> str:
+    """What the engine of a spec is given. `nano` is the bundled model to every engine."""
+    target = NANO if spec.kind == NANO else spec.target
+    return str(NANO_PATH) if target == NANO and not Path(target).exists() else target
+
+
 def engine_of(spec: Spec) -> Engine:
-    """The engine of a model's spec, without its adapter. `nano` is the bundled model to every engine."""
-    kind, target = ("hf", NANO) if spec.kind == NANO else (spec.kind, spec.target)
-    if target == NANO and not Path(target).exists():
-        target = str(NANO_PATH)
+    """The engine of a model's spec, without its adapter."""
+    kind = "hf" if spec.kind == NANO else spec.kind
     settings = tuple((k, v) for k, v in spec.settings if k not in ModelSettings.model_fields)
-    engine: Engine = agents.engines.get(kind)(target, settings)
+    engine: Engine = agents.engines.get(kind)(target_of(spec), settings)
     return engine

@@ -118,8 +118,8 @@ async def run_match(
 ) -> MatchResult:
     """Plays a match.
 
-    Two agents play every deal in each seating. More than two meet in pairs, all on the same deals. Twice the same
-    spec is a mirror match: it has one seating and one entry in the scores. In a game for one, each agent plays alone,
+    Two agents play every deal in each seating. More than two meet in pairs, all on the same deals. The same spec for
+    all is a mirror match: it has one seating and one entry in the scores. In a game for one, each agent plays alone,
     and an agent that is given twice plays once.
 
     Args:
@@ -131,7 +131,7 @@ async def run_match(
         finished: given every episode as soon as it is over, with its place in the match: they end out of order.
 
     Raises:
-        UserError: too few agents, or one spec twice among more than two.
+        UserError: too few agents, or one spec twice beside others.
     """
     if len(game.info.roles) == 1:
         agents = list({a.spec: a for a in agents}.values())
@@ -158,8 +158,8 @@ def _is_mirror(game: Game[Any, Any], agents: Sequence[Agent]) -> bool:
     if not agents or (len(agents) == 1 and num_roles > 1):
         raise UserError(f"a match in {game.info.name} needs at least two agents, {len(agents)} given")
     twice = [spec for spec, times in Counter(a.spec for a in agents).items() if times > 1]
-    if twice and len(agents) > 2:
-        raise UserError(f"agent {twice[0]!r} is given more than once; only two of a kind make a mirror match")
+    if twice and len({a.spec for a in agents}) > 1:
+        raise UserError(f"agent {twice[0]!r} is given more than once beside others; only all alike make a mirror match")
     return bool(twice)
 
 

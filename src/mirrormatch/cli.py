@@ -85,6 +85,7 @@ COMMANDS = (
         "replay recorded episodes",
         f"mirrormatch watch {_RUN}/episodes/step-000099.jsonl --episode 1",
     ),
+    Command("serve", "MODEL", "serve a model with vLLM, adapters included", "mirrormatch serve nano --port 8000"),
     Command("list", "KIND", "list what there is to choose from", "mirrormatch list games"),
     Command("check game", "NAME", "test what a game promises", "mirrormatch check game kuhn_poker"),
 )

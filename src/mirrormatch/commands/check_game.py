@@ -44,6 +44,6 @@ def run(options: Namespace) -> int:
 def _load(name: str) -> Game[Any, Any]:
     from mirrormatch import games
 
-    if name.endswith(".py") or "/" in name:
-        return games.registry.load_file(Path(name))
+    if name.endswith(".py") or name.startswith((".", "/", "~")):
+        return games.registry.load_file(Path(name).expanduser())
     return games.get(name)

@@ -126,7 +126,7 @@ class Screen:
 
 def introduce(screen: Screen, game: Game[Any, Any], seats: Sequence[str], seed: int) -> None:
     """The title, the rules, and who sits where."""
-    name = game.info.name.replace("_", " ").capitalize()
+    name = game.info.name if "/" in game.info.name else game.info.name.replace("_", " ").capitalize()
     screen.heading(name, (inspect.getdoc(type(game)) or "").partition("\n")[0])
     screen.explain(game)
     seating(screen, game.info.roles, seats, seed)
