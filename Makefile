@@ -45,9 +45,11 @@ lint: setup
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 
-# Golden transcripts of games that are new or of a new version, and the page of every game.
+# Golden transcripts of games that are new or of a new version, the page of every game, the tables of the bridges.
 docs: setup
 	$(BIN)/python -m pytest -q --write-golden tests/test_golden_transcripts.py tests/test_game_pages.py
+	$(BIN)/python -m mirrormatch.games.bridges.core.openspiel_table docs/openspiel.md
+	$(BIN)/python -m mirrormatch.games.bridges.core.textarena_table docs/textarena.md
 
 bench: setup
 	$(BIN)/pip install --quiet -e '.[bench]'

@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pyspiel
@@ -17,6 +18,7 @@ import pytest
 from mirrormatch import games
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.games import CHANCE, OVER, Action, Game, Problem, ProblemKind
+from mirrormatch.games.bridges.core import openspiel_table
 from mirrormatch.games.core.contract import check
 
 BRIDGE = games.bridges.get("openspiel")
@@ -320,3 +322,9 @@ def test_nothing_is_imported_before_it_is_asked_for() -> None:
     code = "import mirrormatch.games as g, sys; g.bridges.get('openspiel'); print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert not {"pyspiel", "numpy", "open_spiel"} & set(run.stdout.split())
+
+
+def test_the_table_is_up_to_date() -> None:
+    command = "python -m mirrormatch.games.bridges.core.openspiel_table docs/openspiel.md"
+    page = Path(__file__).parents[1] / "docs" / "openspiel.md"
+    assert page.read_text(encoding="utf-8") == openspiel_table.page(), f"run: {command}"
