@@ -1,0 +1,279 @@
+"""Asks an HTTP server until it answers: what is asked again, how long is waited, and when to give up.
+
+A server that is busy, slow or cut off is asked again after a wait that grows and is drawn at random; one that is gone
+is waited for. What is asked, and what an answer means, isn't known here.
+"""
+
+import asyncio
+import json
+import random
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+import httpx
+
+from mirrormatch.errors import UserError
+
+T = TypeVar("T")
+Reader: TypeAlias = Callable[[httpx.Response], Awaitable[T]]
+
+MAX_WAIT_S = 20.0  # between two attempts, unless the server asks for more
+MAX_OUTAGE_WAIT_S = 2.0  # a server that comes back is found soon
+MAX_BROKEN = 4  # answers in a row that make no sense: the next one won't either
+CONNECT_S = 10.0  # to reach a server, or to find that it can't be reached
+KEEPALIVE_S = 4.0  # less than servers keep idle connections, or the next request would go to a closed one
+SAID_CHARS = 300  # of what a server says about an error
+
+_BUSY = frozenset({408, 425, 429})  # and all from 500 on
+_FOR_GOOD = "insufficient_quota"  # a 429 that no waiting helps
+_LOCAL = re.compile(r"localhost|127(\.\d+){3}|::1")
+
+
+class Patience(NamedTuple):
+    """How long to wait for what.
+
+    Attributes:
+        timeout_s: without a byte from the server.
+        deadline_s: for one answer, retries included.
+        outage_s: for a server that is gone. That time isn't counted towards the deadline.
+        backoff_s: the longest first wait. Waits are drawn from 0 to a bound that doubles (back-off with full jitter).
+    """
+
+    timeout_s: float
+    deadline_s: float
+    outage_s: float
+    backoff_s: float
+
+
+class Refusal(Exception):
+    """The server said no, and would say no again.
+
+    Attributes:
+        status: of HTTP.
+        said: its reason, in one line, without the key.
+    """
+
+    def __init__(self, status: int, said: str) -> None:
+        super().__init__(status, said)
+        self.status = status
+        self.said = said
+
+
+class Broken(Exception):
+    """An answer that can't be understood; raised by readers."""
+
+
+class Stalled(Exception):
+    """A stream that goes on without an event."""
+
+
+class _Again(Exception):
+    """This attempt failed, and another may not."""
+
+    def __init__(self, reason: str, wait_s: float = 0.0, gone: bool = False, broken: bool = False) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.wait_s = wait_s  # what the server asks for
+        self.gone = gone
+        self.broken = broken
+
+
+class Client:
+    """One server, its connections and the key to it. All of it runs on one event loop.
+
+    Args:
+        url: what paths are added to.
+        key: sent with every request and shown nowhere; None sends none.
+        patience: how long to wait.
+        max_connections: how many requests are under way at once; the others wait, and that isn't counted.
+        retried: called before each attempt but the first.
+    """
+
+    def __init__(
+        self, url: str, key: str | None, patience: Patience, max_connections: int, retried: Callable[[], None]
+    ) -> None:
+        self.url = url
+        self._key = key
+        self._patience = patience
+        self._slots = asyncio.Semaphore(max_connections)
+        self._retried = retried
+        self._random = random.Random()
+        self._http = httpx.AsyncClient(
+            headers={"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})},
+            timeout=httpx.Timeout(patience.timeout_s, connect=min(CONNECT_S, patience.timeout_s), pool=None),
+            limits=httpx.Limits(
+                max_connections=max_connections,
+                max_keepalive_connections=max_connections,
+                keepalive_expiry=KEEPALIVE_S,
+            ),
+            trust_env=not is_local(url),  # a proxy leads nowhere from here to here
+        )
+
+    async def ask(self, path: str, body: Any, read: Reader[T], *, waits: bool = True, final: Sequence[int] = ()) -> T:
+        """The server's answer.
+
+        Args:
+            path: below the URL.
+            body: posted as JSON; None for a GET.
+            read: makes something of an answer; raises `Broken` where it can't.
+            waits: whether a server that is gone is waited for.
+            final: statuses that would be asked again elsewhere, and mean a refusal here.
+
+        Raises:
+            Refusal: the server said no.
+            UserError: it didn't answer in time, or what it answered makes no sense.
+        """
+        request = self._http.build_request(
+            "GET" if body is None else "POST",
+            f"{self.url}/{path}",
+            content=None if body is None else json.dumps(body).encode(),
+        )
+        async with self._slots:
+            return await self._insist(request, read, waits, final)
+
+    async def close(self) -> None:
+        """Ends all connections."""
+        await self._http.aclose()
+
+    async def _insist(self, request: httpx.Request, read: Reader[T], waits: bool, final: Sequence[int]) -> T:
+        loop, patience = asyncio.get_running_loop(), self._patience
+        deadline = loop.time() + patience.deadline_s
+        gone_since, num_attempts, num_broken = None, 0, 0
+        reason = "it doesn't answer"
+        while True:
+            began = loop.time()
+            try:
+                async with asyncio.timeout_at(deadline):
+                    return await self._attempt(request, read, final)
+            except TimeoutError:
+                raise self._too_late(num_attempts + 1, reason) from None
+            except _Again as problem:
+                failed, reason = problem, problem.reason
+            num_attempts += 1
+            num_broken = num_broken + 1 if failed.broken else 0
+            if num_broken == MAX_BROKEN:
+                raise UserError(f"{self.url!r} answers what can't be understood, {num_broken} times in a row: {reason}")
+            wait_s = failed.wait_s + self._random.uniform(0, self._bound(num_attempts, failed.gone))
+            if failed.gone:
+                gone_since = began if gone_since is None else gone_since
+                self._check_outage(loop.time() + wait_s - gone_since, reason, waits)
+                deadline = loop.time() + wait_s + patience.deadline_s  # whoever comes back begins anew
+            else:
+                gone_since = None
+                if loop.time() + wait_s > deadline:
+                    raise self._too_late(num_attempts, reason)
+            await asyncio.sleep(wait_s)
+            self._retried()
+
+    def _bound(self, num_attempts: int, gone: bool) -> float:
+        most_s = MAX_OUTAGE_WAIT_S if gone else MAX_WAIT_S
+        return min(most_s, self._patience.backoff_s * 2.0 ** min(num_attempts - 1, 16))
+
+    def _check_outage(self, lasts_s: float, reason: str, waits: bool) -> None:
+        if not waits:
+            raise UserError(f"no server answers at {self.url!r}: {reason}; is it running, and is the URL right?")
+        if lasts_s > self._patience.outage_s:
+            raise UserError(
+                f"the server at {self.url!r} has been gone for outage_s={self._patience.outage_s:g} seconds: {reason}"
+            )
+
+    def _too_late(self, num_attempts: int, reason: str) -> UserError:
+        times = "once" if num_attempts == 1 else f"{num_attempts} times"
+        return UserError(
+            f"{self.url!r} was asked {times} and gave no reply in deadline_s={self._patience.deadline_s:g} seconds: "
+            f"{reason}"
+        )
+
+    async def _attempt(self, request: httpx.Request, read: Reader[T], final: Sequence[int]) -> T:
+        try:
+            response = await self._http.send(request, stream=True)
+            try:
+                if response.status_code != httpx.codes.OK:
+                    raise self._failure(response.status_code, await response.aread(), response.headers, final)
+                return await read(response)
+            finally:
+                await response.aclose()  # one that wasn't read to its end closes the connection
+        except (httpx.ConnectError, httpx.ConnectTimeout) as problem:
+            raise _Again(self.shown(str(problem)) or "it can't be reached", gone=True) from None
+        except (httpx.TimeoutException, Stalled):
+            raise _Again(f"it sent nothing for timeout_s={self._patience.timeout_s:g} seconds") from None
+        except httpx.TransportError as problem:
+            raise _Again(f"the connection was dropped: {self.shown(str(problem))}") from None
+        except (Broken, httpx.DecodingError) as problem:
+            raise _Again(self.shown(str(problem)), broken=True) from None
+
+    def _failure(self, status: int, raw: bytes, headers: httpx.Headers, final: Sequence[int]) -> Exception:
+        said = self.shown(said_in(raw))
+        busy = status in _BUSY or status >= 500
+        if busy and status not in final and _FOR_GOOD.encode() not in raw:
+            asked_s = retry_after(headers.get("Retry-After", ""), time.time())
+            asks = f", and asks to wait {asked_s:.0f} seconds" if asked_s else ""
+            return _Again(f"{status}{said and f': {said}'}{asks}", asked_s)
+        if 300 <= status < 400:
+            said = f"it redirects to {self.shown(headers.get('Location', ''))!r}"
+        return Refusal(status, said)
+
+    def shown(self, text: str) -> str:
+        """A text of the server's as it may be shown: one line, not too long, without the key."""
+        hidden = text.replace(self._key, "***") if self._key else text
+        return " ".join(hidden.split())[:SAID_CHARS]
+
+
+async def events(response: httpx.Response, stall_s: float) -> AsyncIterator[str]:
+    """The data of server-sent events (WHATWG HTML, section 9.2), up to the end of the stream.
+
+    Raises:
+        Stalled: no event for `stall_s` seconds, comments not counted, with which servers keep a connection open.
+    """
+    lines = response.aiter_lines()
+    while True:
+        try:
+            async with asyncio.timeout(stall_s):
+                data = await _next_event(lines)
+        except TimeoutError:
+            raise Stalled from None
+        if data is None:
+            return
+        yield data
+
+
+async def _next_event(lines: AsyncIterator[str]) -> str | None:
+    data: list[str] = []
+    async for line in lines:
+        name, _, value = line.partition(":")
+        if name == "data":
+            data.append(value.removeprefix(" "))
+        elif not line and data:
+            return "\n".join(data)
+    return "\n".join(data) if data else None
+
+
+def is_local(url: str) -> bool:
+    """Whether the URL's host is this machine, by its name alone."""
+    return bool(_LOCAL.fullmatch(httpx.URL(url).host))
+
+
+def said_in(raw: bytes) -> str:
+    """The reason in the body of an error, wherever servers put it; the whole body where it is none of theirs."""
+    text = raw.decode("utf-8", "replace")
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return text
+    for name in ("error", "message", "detail"):
+        if isinstance(found, dict) and found.get(name):
+            found = found[name]
+    return found if isinstance(found, str) else json.dumps(found)
+
+
+def retry_after(header: str, now: float) -> float:
+    """The seconds in a Retry-After header (RFC 9110, section 10.2.3), which may be a date; 0 without one."""
+    if re.fullmatch(r"\d+(\.\d+)?", header.strip()):
+        return float(header)
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - now)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,231 @@
+"""vLLM's own server, asked in tokens: its completions carry ids and log-probs, so they can be trained.
+
+Prompts are encoded here, with the tokenizer of the model that the server says it has, so that nothing an opponent says
+can become a special token. Every answer names the model that gave it, and the name holds the adapter's hash.
+"""
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mirrormatch.agents.core import adapters
+from mirrormatch.agents.core.background import BackgroundLoop
+from mirrormatch.agents.core.encoding import ChatEncoder
+from mirrormatch.agents.core.http_client import Client, Refusal
+from mirrormatch.agents.core.openai_adapters import PREFIX, ServedAdapters, Sides, check_shapes
+from mirrormatch.agents.core.openai_answers import Meter, TokenAnswer, TokenChoice, overflows, reader
+from mirrormatch.agents.core.openai_chat import told
+from mirrormatch.agents.core.records import Completion, Sampling, Usage
+from mirrormatch.agents.core.vllm_adapters import RANKS, check_settings
+from mirrormatch.agents.core.vllm_pattern import pattern
+from mirrormatch.errors import UserError
+from mirrormatch.prompts.core.prompt import Message
+
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 2.0  # vLLM raises what is lower without saying so, and refuses what is higher
+_RETURNS = 3  # how often an adapter that the server has lost is given again for one request
+_PATH = "completions"
+
+
+class TokenServer:
+    """One base model on a vLLM server, and any number of LoRA adapters on it.
+
+    Log-probs are those of `Completion`, but for one thing: with top_p or top_k, a server that was started with
+    `--logprobs-mode processed_logprobs` tells those of what these leave.
+
+    Args:
+        model: the base model, as the server calls it.
+        names: all that the server calls it.
+        root: where the server has it from, and where it can be read here.
+        context: tokens of prompt and reply together.
+        client: the server.
+        loop: the client's event loop.
+        meter: counts what was done.
+        mixed: base rows and adapter rows may be generated together: safe on GPUs.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        names: frozenset[str],
+        root: str,
+        context: int,
+        client: Client,
+        loop: BackgroundLoop,
+        meter: Meter,
+        mixed: bool = False,
+    ) -> None:
+        self.base: str | None = root
+        self._root = root
+        self._model = model
+        self._names = names
+        self._context = context
+        self._client = client
+        self._loop = loop
+        self._meter = meter
+        self._encoder = ChatEncoder(load_tokenizer(root))
+        self._adapters = ServedAdapters(client)
+        self._sides = Sides(mixed)
+        self._at_temperature = loop.call(self._tells_at_temperature())
+
+    @property
+    def usage(self) -> Usage:
+        """What was done since the start."""
+        return self._meter.usage
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """Names the base model; see `adapters.fingerprint`."""
+        return adapters.fingerprint(self._folder)
+
+    @property
+    def end_ids(self) -> frozenset[int]:
+        return self._encoder.end_ids
+
+    def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        return self._encoder.encode(messages)
+
+    def complete(self, text: str) -> tuple[int, ...]:
+        return self._encoder.complete(text)
+
+    async def generate(
+        self, prompt_ids: Sequence[int], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
+    ) -> Completion:
+        self._check_temperature(sampling)
+        nothing = Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=adapter)
+        room = self._context - len(prompt_ids)
+        if room < 1:  # a prompt that fills the context leaves nothing to say: a truncated reply, not an error
+            return nothing
+        body = self._body(prompt_ids, sampling, min(sampling.max_tokens, room), seed)
+        try:
+            said = await self._loop.run(self._answered(body, adapter))
+        except Refusal as refusal:
+            if overflows(refusal):
+                return nothing
+            raise UserError(told(self._client.url, self._model, refusal)) from None
+        logprobs = said.logprobs.token_logprobs
+        assert len(logprobs) == len(said.token_ids), f"{len(logprobs)} log-probs of {len(said.token_ids)} tokens"
+        return Completion(
+            token_ids=said.token_ids,
+            logprobs=logprobs,
+            text=self._encoder.decode(said.token_ids),
+            finish=said.finish_reason,
+            adapter=adapter,
+        )
+
+    async def logprobs(
+        self, prompt_ids: Sequence[int], continuation_ids: Sequence[int], *, adapter: str | None = None
+    ) -> tuple[float, ...]:
+        ids = [*prompt_ids, *continuation_ids]
+        if len(ids) >= self._context:  # the server always generates one more
+            raise UserError(f"{len(ids)} tokens can't be scored: {self._model!r} reads {self._context - 1} at most")
+        body = self._body(ids, Sampling(temperature=0), 1, 0) | {"prompt_logprobs": 0}
+        try:
+            said = await self._loop.run(self._answered(body, adapter))
+        except Refusal as refusal:
+            raise UserError(told(self._client.url, self._model, refusal)) from None
+        places = (said.prompt_logprobs or ())[len(prompt_ids) :]
+        return tuple(float((at or {})[token]["logprob"]) for token, at in zip(continuation_ids, places, strict=True))
+
+    def load(self, adapter_path: Path) -> str:
+        folder = adapters.find_adapter(adapter_path)
+        name = adapters.content_hash(folder)
+        adapters.check_base(folder, self._root, self.fingerprint)
+        check_settings(folder, RANKS[-1])
+        check_shapes(folder, self._folder)
+        self._loop.call(self._adapters.add(name, folder))
+        return name
+
+    def close(self) -> None:
+        """Ends all connections."""
+        self._loop.call(self._client.close())
+
+    @functools.cached_property
+    def _folder(self) -> Path:
+        return local_folder(self._root)
+
+    def _check_temperature(self, sampling: Sampling) -> None:
+        temperature = sampling.temperature
+        if temperature and not MIN_TEMPERATURE <= temperature <= MAX_TEMPERATURE:
+            raise UserError(f"temperature {temperature:g}: vLLM takes 0 and {MIN_TEMPERATURE:g} to {MAX_TEMPERATURE:g}")
+        if temperature not in (0.0, 1.0) and not self._at_temperature:
+            raise UserError(
+                f"temperature {temperature:g}: the server at {self._client.url!r} tells log-probs at temperature 1 "
+                "only; start it with --logprobs-mode processed_logprobs, or add ',mode=chat' to play without them"
+            )
+
+    def _body(self, prompt_ids: Sequence[int], sampling: Sampling, max_tokens: int, seed: int) -> dict[str, Any]:
+        """A request. Whatever a file beside the served model could turn is said here."""
+        body: dict[str, Any] = {
+            "prompt": list(prompt_ids),
+            "max_tokens": max_tokens,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "top_k": sampling.top_k,
+            "min_p": 0.0,
+            "repetition_penalty": 1.0,
+            "presence_penalty": 0.0,
+            "frequency_penalty": 0.0,
+            "seed": seed,
+            "logprobs": 0,  # of the drawn token only
+            "return_token_ids": True,
+            "add_special_tokens": False,
+            "skip_special_tokens": False,  # a stop string may be one
+            "ignore_eos": True,  # the tokens that end a turn are the encoder's, in every engine
+            "stop_token_ids": sorted(self.end_ids),
+        }
+        if sampling.stop:
+            body |= {"stop": list(sampling.stop), "include_stop_str_in_output": True}
+        if sampling.constraint:
+            body["structured_outputs"] = {"regex": pattern(sampling.constraint)}
+        return body
+
+    async def _answered(self, body: dict[str, Any], adapter: str | None) -> TokenChoice:
+        """What the server says to one request, when it is certain who said it."""
+        async with self._sides.enter(adapter is not None):
+            for again in reversed(range(_RETURNS)):
+                name = self._model if adapter is None else await self._adapters.served(adapter)
+                try:
+                    answer = await self._client.ask(_PATH, {"model": name, **body}, reader(TokenAnswer))
+                    break
+                except Refusal as refusal:
+                    if adapter is None or refusal.status != 404 or not again:
+                        raise
+                    self._adapters.forget(adapter)
+        allowed = self._names if adapter is None else {PREFIX + adapter}
+        if answer.model not in allowed:
+            raise UserError(f"{self._client.url!r} was asked for {name!r}, and {answer.model!r} answered")
+        self._meter.answered(answer.usage)
+        return answer.choices[0]
+
+    async def _tells_at_temperature(self) -> bool:
+        """Whether log-probs are those at a request's temperature: then the only token that top_k leaves is certain."""
+        sampling = Sampling(temperature=0.5, top_k=1)
+        body = self._body(self.complete("a")[-1:], sampling, 1, 0)
+        try:
+            answer = await self._client.ask(_PATH, {"model": self._model, **body}, reader(TokenAnswer))
+        except Refusal as refusal:
+            raise UserError(told(self._client.url, self._model, refusal)) from None
+        return answer.choices[0].logprobs.token_logprobs == (0.0,)
+
+
+def load_tokenizer(root: str) -> Any:
+    """The tokenizer of a model that is on this machine.
+
+    Raises:
+        UserError: it isn't.
+    """
+    from transformers import AutoTokenizer  # seconds to import, and a chat server does without
+
+    try:
+        return AutoTokenizer.from_pretrained(root, local_files_only=True)
+    except (OSError, ValueError, KeyError) as problem:
+        reason = (str(problem).strip().splitlines() or [""])[0]
+        raise UserError(f"the model {root!r} can't be read here: {reason}") from None
+
+
+def local_folder(root: str) -> Path:
+    """The folder of a model that is on this machine."""
+    from transformers.utils.hub import cached_file
+
+    return Path(str(cached_file(root, "config.json", local_files_only=True))).parent
