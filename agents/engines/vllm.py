@@ -76,6 +76,8 @@ class VllmSettings(BaseModel):
             "max_loras": self.max_loras + 1 if cpu else self.max_loras,
             "max_lora_rank": next(r for r in RANKS if r >= self.max_lora_rank),
             "enable_prefix_caching": True,
+            # On a CPU, vLLM can't take back the random number of a request whose prompt it has read in part only.
+            "enable_chunked_prefill": False if cpu else None,
             "block_size": CPU_BLOCK if cpu else None,
             "enable_sleep_mode": not cpu,
             "logprobs_mode": "processed_logprobs",  # of logits / temperature
@@ -156,16 +158,10 @@ class VllmEngine:
     async def logprobs(
         self, prompt_ids: Sequence[int], continuation_ids: Sequence[int], *, adapter: str | None = None
     ) -> tuple[float, ...]:
-        if not continuation_ids:
-            return ()
-        *read, last = (*prompt_ids, *continuation_ids)
-        if len(read) >= self._context:
-            raise UserError(f"{len(read) + 1} tokens can't be scored: {self._path!r} reads {self._context} at most")
-        found = await self._loop.run(self._answer(read, self._scoring(last, len(continuation_ids) > 1), adapter))
-        earlier = continuation_ids[:-1]
-        places = (found.prompt_logprobs or ())[len(prompt_ids) :]
-        scored = [at[token].logprob for token, at in zip(earlier, places, strict=True)]
-        return (*scored, found.outputs[0].logprobs[0][last].logprob)
+        whole = (*prompt_ids, *continuation_ids)
+        if len(whole) > self._context:
+            raise UserError(f"{len(whole)} tokens can't be scored: {self._path!r} reads {self._context} at most")
+        return await self._loop.run(self._scored(whole, len(prompt_ids), adapter))
 
     def load(self, adapter_path: Path) -> str:
         folder = adapters.find_adapter(adapter_path)
@@ -209,15 +205,25 @@ class VllmEngine:
             output_kind=self._final,
         )
 
-    def _scoring(self, last: int, earlier: bool) -> Any:
-        """Scores a prompt's own tokens, and one more as what could come next: so all of the context can be scored."""
+    async def _scored(self, ids: tuple[int, ...], start: int, adapter: str | None) -> tuple[float, ...]:
+        """The log-probs of the ids from `start` on, each as what could come next after those before it.
+
+        What is common to them is read once. vLLM's own way, `prompt_logprobs`, reads everything again, holds the logits
+        of the whole prompt at once, and breaks down on a CPU as soon as adapters are enabled.
+        """
+        places = range(start, len(ids))
+        asked = (self._answer(ids[:k], self._scoring(ids[k]), adapter) for k in places)
+        found = await asyncio.gather(*asked)
+        return tuple(f.outputs[0].logprobs[0][ids[k]].logprob for f, k in zip(found, places, strict=True))
+
+    def _scoring(self, token: int) -> Any:
+        """A request that tells the log-probability of one token at temperature 1; what it generates doesn't matter."""
         return self._vllm.SamplingParams(
             max_tokens=1,
             temperature=0,
             ignore_eos=True,
             detokenize=False,
-            logprob_token_ids=[last],
-            prompt_logprobs=0 if earlier else None,
+            logprob_token_ids=[token],
             output_kind=self._final,
         )
 

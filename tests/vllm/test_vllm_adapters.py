@@ -1,0 +1,156 @@
+"""Adapters under vLLM: whichever answers is the one that was asked, however many come and go."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.vllm.conftest import MAX_LORAS, MAX_RANK, Asked, all_of, save_adapter
+
+from mirrormatch.agents.core import adapters
+from mirrormatch.agents.core.records import Sampling
+from mirrormatch.agents.engines.hf import TransformersEngine
+from mirrormatch.agents.engines.vllm import VllmEngine
+from mirrormatch.errors import UserError
+
+GREEDY = Sampling(max_tokens=24, temperature=0)
+
+
+def expected(hf: TransformersEngine, asked: list[Asked], path: Path | None) -> list[tuple[int, ...]]:
+    """What transformers says with that adapter alone."""
+    name = None if path is None else hf.load(path)
+    return [c.token_ids for c in all_of(hf, asked, GREEDY, [name] * len(asked))]
+
+
+def test_the_adapters_of_this_file_answer_differently(
+    hf: TransformersEngine, asked: list[Asked], adapter_paths: list[Path]
+) -> None:
+    said = [expected(hf, asked[:8], path) for path in (None, *adapter_paths)]
+    assert len({tuple(s) for s in said}) == 4
+
+
+def test_two_adapters_and_the_base_in_one_batch_answer_as_themselves(
+    engine: VllmEngine, hf: TransformersEngine, asked: list[Asked], adapter_paths: list[Path]
+) -> None:
+    paths = (None, *adapter_paths[:MAX_LORAS])
+    names = [None if p is None else engine.load(p) for p in paths]
+    mixed = [a for a in asked[:8] for _ in names]
+    said = all_of(engine, mixed, GREEDY, names * 8)
+    for k, path in enumerate(paths):
+        assert [c.token_ids for c in said[k :: len(names)]] == expected(hf, asked[:8], path)
+        assert {c.adapter for c in said[k :: len(names)]} == {names[k]}
+
+
+def test_a_swapped_adapter_answers_at_once_and_often(
+    engine: VllmEngine, hf: TransformersEngine, asked: list[Asked], tmp_path: Path
+) -> None:
+    for step in range(4):  # as training does: a new folder for every step, the old one gone
+        folder = save_adapter(tmp_path / f"step-{step}", seed=100 + step)
+        name = engine.load(folder)
+        said = all_of(engine, asked[:4], GREEDY, [name] * 4)
+        assert [c.token_ids for c in said] == expected(hf, asked[:4], folder)
+        assert {c.adapter for c in said} == {name} == {adapters.content_hash(folder)}
+        shutil.rmtree(folder)
+
+
+def test_the_base_answers_as_before_when_adapters_have_come_and_gone(
+    engine: VllmEngine, hf: TransformersEngine, asked: list[Asked], adapter_paths: list[Path]
+) -> None:
+    for path in adapter_paths:
+        name = engine.load(path)
+        said = all_of(engine, [*asked[:4], *asked[:4]], GREEDY, [None, name] * 4)
+        assert len(said) == 8
+    assert [c.token_ids for c in all_of(engine, asked[:8], GREEDY)] == expected(hf, asked[:8], None)
+
+
+def test_more_adapters_than_places_take_turns(
+    engine: VllmEngine, hf: TransformersEngine, asked: list[Asked], adapter_paths: list[Path]
+) -> None:
+    assert len(adapter_paths) > MAX_LORAS
+    names = [engine.load(path) for path in adapter_paths]
+    mixed = [a for a in asked[:4] for _ in names]
+    said = all_of(engine, mixed, GREEDY, names * 4)
+    for k, path in enumerate(adapter_paths):
+        assert [c.token_ids for c in said[k :: len(names)]] == expected(hf, asked[:4], path)
+
+
+def test_equal_content_is_held_once(engine: VllmEngine, adapter_paths: list[Path], tmp_path: Path) -> None:
+    name = engine.load(adapter_paths[0])
+    copy = shutil.copytree(adapter_paths[0], tmp_path / "copy")
+    held = engine._residents.names()
+    assert engine.load(copy) == name
+    assert sorted(engine._residents.names()) == sorted(held)
+
+
+def test_an_adapter_that_changed_while_it_was_away_is_refused(
+    engine: VllmEngine, asked: list[Asked], adapter_paths: list[Path], tmp_path: Path
+) -> None:
+    moving = save_adapter(tmp_path / "moving", seed=50)
+    first = engine.load(moving)
+    for path in adapter_paths[:MAX_LORAS]:
+        engine.load(path)
+    shutil.copytree(adapter_paths[0], moving, dirs_exist_ok=True)
+    with pytest.raises(UserError, match=f"has changed: {first} was loaded from there, now it is"):
+        all_of(engine, asked[:1], GREEDY, [first])
+
+
+def test_an_adapter_that_was_never_loaded_is_a_fault_of_ours(engine: VllmEngine, asked: list[Asked]) -> None:
+    with pytest.raises(AssertionError, match="adapter feed was never loaded"):
+        all_of(engine, asked[:1], GREEDY, ["feed"])
+
+
+# adapters that don't fit
+
+
+def test_a_rank_above_the_highest_is_refused_with_what_helps(engine: VllmEngine, tmp_path: Path) -> None:
+    folder = save_adapter(tmp_path / "a", seed=1, rank=2 * MAX_RANK)
+    with pytest.raises(UserError) as problem:
+        engine.load(folder)
+    assert str(problem.value) == (
+        f"the adapter at '{folder}' has rank 16, but vLLM was started for ranks up to 8: "
+        "add ',max_lora_rank=16' to the model's spec"
+    )
+
+
+def test_an_adapter_made_for_another_base_is_refused(engine: VllmEngine, tmp_path: Path) -> None:
+    folder = save_adapter(tmp_path / "a", seed=61)
+    adapters.write_card(folder, "hf:other", "0123456789abcdef")
+    with pytest.raises(UserError, match="was made for 'hf:other'"):
+        engine.load(folder)
+
+
+def test_an_adapter_made_for_this_base_is_taken(engine: VllmEngine, tmp_path: Path) -> None:
+    folder = save_adapter(tmp_path / "a", seed=62)
+    adapters.write_card(folder, "nano", engine.fingerprint)
+    assert engine.load(folder) == adapters.content_hash(folder)
+
+
+def changed(folder: Path, **settings: object) -> Path:
+    """The adapter with other settings."""
+    config = json.loads((folder / adapters.CONFIG).read_text())
+    (folder / adapters.CONFIG).write_text(json.dumps(config | settings))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [({"alpha_pattern": {"q_proj": 4}}, "has a alpha_pattern"), ({"use_dora": True}, "vLLM can't use the adapter at")],
+)
+def test_what_vllm_would_get_wrong_is_refused(
+    engine: VllmEngine, tmp_path: Path, settings: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(UserError, match=reason):
+        engine.load(changed(save_adapter(tmp_path / "a", seed=1), **settings))
+
+
+def test_an_adapter_with_torn_weights_is_refused_and_leaves_no_trace(
+    engine: VllmEngine, hf: TransformersEngine, asked: list[Asked], adapter_paths: list[Path], tmp_path: Path
+) -> None:
+    folder = save_adapter(tmp_path / "a", seed=1)
+    (folder / adapters.WEIGHTS).write_bytes((folder / adapters.WEIGHTS).read_bytes()[:-100])
+    with pytest.raises(UserError, match="vLLM can't use the adapter at"):
+        engine.load(folder)
+    names = [engine.load(path) for path in adapter_paths[:MAX_LORAS]]
+    said = all_of(engine, asked[:2], GREEDY, names)
+    assert said[1].token_ids == expected(hf, asked[1:2], adapter_paths[1])[0]
+    assert [c.token_ids for c in all_of(engine, asked[:8], GREEDY)] == expected(hf, asked[:8], None)
