@@ -43,7 +43,8 @@ EPISODE = Episode(
 
 
 def random_episode(name: str, seed: int = 1) -> Episode:
-    return asyncio.run(play(games.get(name), [RandomAgent(), RandomAgent()], seed))
+    game = games.get(name)
+    return asyncio.run(play(game, [RandomAgent()] * len(game.info.roles), seed))
 
 
 def lines(path: Path, *texts: str) -> Path:

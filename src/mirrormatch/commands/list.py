@@ -33,7 +33,7 @@ def run(options: Namespace) -> int:
     if options.json:
         print_json(json.dumps({"schema": 1, "items": items}, indent=2))
     else:
-        _show([game_list.row(item) for item in items] if options.kind == GAMES else items)
+        _show(game_list.rows(items, console().width) if options.kind == GAMES else items)
         if options.kind == GAMES and options.library is None:
             from mirrormatch import games
 

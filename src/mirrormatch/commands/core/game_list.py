@@ -1,7 +1,7 @@
 """The table of games behind `mirrormatch list games`, and what narrows it."""
 
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from typing import Any, TypeAlias, get_args
 
@@ -9,11 +9,13 @@ from mirrormatch.commands.core.parser import Parser, at_least, one_of
 from mirrormatch.errors import UserError
 from mirrormatch.games.core.game import Game
 from mirrormatch.games.core.records import Kind
+from mirrormatch.text import one_line
 
 Item: TypeAlias = dict[str, Any]
 
 _YES_NO = ("yes", "no")
 _SOLVERS = ("exact", "rules", "none")
+_SHORTEST = 8  # characters of the last column, on a terminal that is too narrow
 COLUMNS = ("name", "players", "kind", "hidden", "chance", "open_text", "solver", "source")
 
 
@@ -44,8 +46,16 @@ def items(options: Namespace) -> list[Item]:
     return [_item(game) for game in _games(options.library) if all(_fits(game, options))]
 
 
-def row(item: Item) -> Item:
-    """The item as the table shows it: players as a range where a setting changes them."""
+def rows(items: Sequence[Item], width: int) -> list[Item]:
+    """The items as a table shows them, each on one line if the width allows: the last column is cut to what is left."""
+    shown = [_row(item) for item in items]
+    taken = sum(max(len(c), *(len(str(r[c])) for r in shown)) + 2 for c in COLUMNS[:-1]) if shown else 0
+    left = max(width - taken, _SHORTEST)
+    return [r | {COLUMNS[-1]: one_line(r[COLUMNS[-1]], left)} for r in shown]
+
+
+def _row(item: Item) -> Item:
+    """Players as a range where a setting changes them."""
     players = item["settings"].get("players")
     return {c: item[c] for c in COLUMNS} | ({"players": players["allowed"].replace(" to ", "-")} if players else {})
 
