@@ -15,7 +15,7 @@ Item: TypeAlias = dict[str, Any]
 
 _YES_NO = ("yes", "no")
 _SOLVERS = ("exact", "rules", "none")
-_SHORTEST = 8  # characters of the last column, on a terminal that is too narrow
+_SHORTEST = 5  # characters of the last column, on a terminal that is too narrow
 COLUMNS = ("name", "players", "kind", "hidden", "chance", "open_text", "solver", "source")
 
 
