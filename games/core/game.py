@@ -87,7 +87,7 @@ class Game(ABC, Generic[State, View]):
         """The move that the text names. Forgives spelling, never guesses between two moves."""
         legal = self.legal(state)
         assert legal is not None, f"{self.info.name} has free text and must read it itself"
-        return read_move(text, legal, self.notation(state))
+        return text if text in legal else read_move(text, legal, self.notation(state))
 
     def notation(self, state: State) -> dict[str, Action]:
         """Every spelling that names a move of this game, legal now or not, in lower case."""
