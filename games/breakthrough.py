@@ -1,12 +1,12 @@
 """Breakthrough."""
 
 import functools
+import itertools
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from mirrormatch.games.core.game import Game
-from mirrormatch.games.core.reading import read_move
-from mirrormatch.games.core.records import OVER, Action, Info, Problem
+from mirrormatch.games.core.records import OVER, Action, Info
 from mirrormatch.games.core.settings import Settings, setting
 
 EMPTY = "."
@@ -30,6 +30,10 @@ class BreakthroughSettings(Settings):
 
 
 _DEFAULT = BreakthroughSettings()
+
+# Where the text holds a square and the two or three ahead of it, and a pawn's moves by what stands there. It is
+# unpacked 25 times a move, which would take a named tuple much longer.
+LookAhead: TypeAlias = tuple[int, slice, dict[str, tuple[Action, ...]]]
 
 
 class Board(NamedTuple):
@@ -108,10 +112,6 @@ class Breakthrough(Game[Board, View]):
         who = "black (b), moving down" if view.role else "white (w), moving up"
         return f"You are {who}.\n{view.cells}\n{self._footer}"
 
-    def parse(self, state: Board, text: str) -> Action | Problem:
-        legal = self.legal(state)
-        return text if text in legal else read_move(text, legal, self.notation(state))
-
     def notation(self, state: Board) -> dict[str, Action]:
         return _notation(self._size, self.legal(state))
 
@@ -151,6 +151,62 @@ def _rows(size: Size) -> tuple[slice, ...]:
     return tuple(slice(start, start + width - 2, 2) for start in starts)
 
 
+@functools.lru_cache(1_024)  # asked for again and again at one state
+def _legal(size: Size, cells: str, role: int) -> tuple[Action, ...]:
+    mark, found = MARKS[role], list[Action]()
+    for square, ahead, moves in _looks_ahead(size, role):
+        if cells[square] == mark:
+            found += moves[cells[ahead]]
+    return tuple(found)
+
+
+@functools.cache
+def _looks_ahead(size: Size, role: int) -> tuple[LookAhead, ...]:
+    """All squares that have a row ahead, in the order of the moves from there."""
+    squares, targets = _squares(size), dict[str, list[str]]()
+    for start, to in _steps(size):
+        if (to[1] < start[1]) == bool(role):
+            targets.setdefault(start, []).append(to)
+    return tuple(
+        (squares[start], slice(squares[ahead[0]], squares[ahead[-1]] + 1), _moves(start, ahead, role))
+        for start, ahead in sorted(targets.items())
+    )
+
+
+def _moves(start: str, ahead: list[str], role: int) -> dict[str, tuple[Action, ...]]:
+    """The row ahead as it is shown -> the moves of a pawn, sorted."""
+    found = dict[str, tuple[Action, ...]]()
+    for marks in itertools.product(EMPTY + MARKS, repeat=len(ahead)):
+        seen = list(zip(ahead, marks, strict=True))
+        quiet = [f"{start}-{to}" for to, mark in seen if mark == EMPTY]
+        captures = [f"{start}x{to}" for to, mark in seen if mark == MARKS[1 - role] and to[0] != start[0]]
+        found[" ".join(marks)] = (*quiet, *captures)
+    return found
+
+
+class Change(NamedTuple):
+    """What a move does to the text: a place and its new mark, the same of a later place, and whether it wins."""
+
+    place: int
+    mark: str
+    later_place: int
+    later_mark: str
+    arrives: bool
+
+
+@functools.cache
+def _changes(size: Size) -> dict[Action, Change]:
+    """What each move of the board does."""
+    squares = _squares(size)
+    changes = dict[Action, Change]()
+    for start, to in _steps(size):
+        role = int(to[1] < start[1])
+        marks = ((squares[start], EMPTY), (squares[to], MARKS[role]))
+        change = Change(*min(marks), *max(marks), to[1] == ("1" if role else str(size.rows)))
+        changes |= {f"{start}-{to}": change, f"{start}x{to}": change}
+    return changes
+
+
 @functools.cache
 def _squares(size: Size) -> dict[str, int]:
     """Where the text holds each square."""
@@ -161,52 +217,25 @@ def _squares(size: Size) -> dict[str, int]:
     }
 
 
-class Step(NamedTuple):
-    """A pawn's step in one direction: where the text holds its target, and how it is written."""
-
-    target: int
-    quiet: Action
-    capture: Action  # empty straight ahead
-
-
 @functools.cache
-def _steps(size: Size, role: int) -> tuple[tuple[int, tuple[Step, ...]], ...]:
-    """Where the text holds each square that has a row ahead, and the steps from there; in the order of the moves."""
-    squares, steps = _squares(size), dict[str, tuple[Step, ...]]()
-    for name in sorted(squares):
-        column, row = FILES.index(name[0]), int(name[1]) + (-1 if role else 1)
-        targets = [f"{file}{row}" for file in FILES[max(column - 1, 0) : min(column + 2, size.columns)]]
-        steps[name] = tuple(
-            Step(squares[to], f"{name}-{to}", f"{name}x{to}" if to[0] != name[0] else "")
-            for to in targets
-            if to in squares
-        )
-    return tuple((squares[name], steps[name]) for name in steps if steps[name])
-
-
-@functools.lru_cache(1_024)  # asked for again and again at one state
-def _legal(size: Size, cells: str, role: int) -> tuple[Action, ...]:
-    mark, found = MARKS[role], list[Action]()
-    for square, steps in _steps(size, role):
-        if cells[square] == mark:
-            for target, quiet, capture in steps:
-                if (ahead := cells[target]) == EMPTY:
-                    found.append(quiet)
-                elif ahead != mark and capture:
-                    found.append(capture)
-    found.sort()
-    return tuple(found)
+def _steps(size: Size) -> tuple[tuple[str, str], ...]:
+    """Every two squares from one of which a pawn may step to the other."""
+    columns = range(size.columns)
+    return tuple(
+        (f"{FILES[k]}{row}", f"{FILES[j]}{row + up}")
+        for up in (1, -1)
+        for row in range(1, size.rows + 1)
+        for k in columns
+        for j in (k - 1, k, k + 1)
+        if j in columns and 1 <= row + up <= size.rows
+    )
 
 
 def _moved(size: Size, state: Board, action: Action) -> Board:
-    role, squares = state.to_move, _squares(size)
-    cells = _put(_put(state.cells, squares[action[:2]], EMPTY), squares[action[3:]], MARKS[role])
-    won = action[4:] == ("1" if role else str(size.rows)) or MARKS[1 - role] not in cells
-    return Board(cells, 1 - role, role if won else None)
-
-
-def _put(cells: str, square: int, mark: str) -> str:
-    return f"{cells[:square]}{mark}{cells[square + 1 :]}"
+    cells, role, _ = state
+    place, mark, later_place, later_mark, arrives = _changes(size)[action]
+    cells = f"{cells[:place]}{mark}{cells[place + 1 : later_place]}{later_mark}{cells[later_place + 1 :]}"
+    return Board(cells, 1 - role, role if arrives or MARKS[1 - role] not in cells else None)
 
 
 @functools.lru_cache(64)
@@ -219,10 +248,9 @@ def _notation(size: Size, legal: tuple[Action, ...]) -> dict[str, Action]:
 
 @functools.cache
 def _all_spellings(size: Size) -> dict[str, Action]:
-    steps = [step for role in (0, 1) for _, steps in _steps(size, role) for step in steps]
-    captures = [step.capture for step in steps if step.capture]
-    quiet = {form.format(*step.quiet.split("-")): step.quiet for step in steps for form in _STEP_FORMS}
-    return quiet | {form.format(*capture.split("x")): capture for capture in captures for form in _CAPTURE_FORMS}
+    quiet = {form.format(*step): "{}-{}".format(*step) for step in _steps(size) for form in _STEP_FORMS}
+    captures = [(start, to) for start, to in _steps(size) if start[0] != to[0]]
+    return quiet | {form.format(*step): "{}x{}".format(*step) for step in captures for form in _CAPTURE_FORMS}
 
 
 @functools.lru_cache(1_024)
