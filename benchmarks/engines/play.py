@@ -2,8 +2,9 @@
 
     python -m benchmarks.engines.play nano vllm:nano
 
-Each round plays episodes, all in flight together, and then gives every prompt that came up in them to the engine itself: to
-transformers' `model.generate` in batches as large as play's, to vLLM in one go. Tokens after a row's end don't count.
+Each round plays episodes, all in flight together, and then gives every prompt that came up in them to the engine alone:
+to transformers' `model.generate` in batches as large as play's, to vLLM in one go. Tokens after a row's end don't
+count.
 """
 
 import asyncio
