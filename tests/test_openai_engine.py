@@ -528,7 +528,7 @@ def test_a_wait_may_be_a_date() -> None:
 
 def test_a_date_that_is_later_than_the_deadline_ends_the_wait(server: FaultyServer, engines: list[Engine]) -> None:
     server.always = error(429, "slow down", retry_after=email.utils.formatdate(time.time() + 3600, usegmt=True))
-    assert "slow down, and asks to wait 36" in mistake(chat_server(server, engines))
+    assert "slow down, and asks to wait 3" in mistake(chat_server(server, engines))
     assert len(server.posts) == 1
 
 

@@ -16,7 +16,7 @@ from benchmarks.games.players import mirrormatch
 NUM_GAMES = 60
 NUM_ROUNDS = 7
 STEP_LIMIT = 50
-THEIR_GAMES = {"coin": "numLocations=5,numDistractorItems=0,includeDoors=1", "mapreader": "numLocations=5"}
+THEIR_GAMES = {"coin": "numLocations=5,numDistractorItems=0,includeDoors=1", "twc": ""}
 
 
 @pytest.fixture(scope="module")
