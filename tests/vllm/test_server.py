@@ -1,0 +1,185 @@
+"""vLLM's own server, as a process: asked over HTTP, it says what the transformers engine says."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from tests.vllm.conftest import Asked, all_of, save_adapter, scores
+
+from mirrormatch import games
+from mirrormatch.agents.core.loop import play
+from mirrormatch.agents.core.openai_chat import ChatServer
+from mirrormatch.agents.core.openai_tokens import TokenServer
+from mirrormatch.agents.core.records import Constraint, Sampling
+from mirrormatch.agents.core.spec import NANO_PATH, model_agent
+from mirrormatch.agents.engines.hf import TransformersEngine
+from mirrormatch.agents.engines.openai import connect
+from mirrormatch.errors import UserError
+from mirrormatch.prompts.core.prompt import Message
+
+MAX_RANK = 8
+START_S = 120.0  # half a minute on two idle cores
+GREEDY, SAMPLED = Sampling(max_tokens=32, temperature=0), Sampling(max_tokens=32)
+TOLERANCE = 2e-4  # nats per token
+ENVIRONMENT = {
+    "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_LOGGING_LEVEL": "ERROR",
+    "VLLM_NO_USAGE_STATS": "1",
+    "OMP_NUM_THREADS": "1",
+    "HF_HUB_OFFLINE": "1",
+}
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A running server's."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    flags = {"model": NANO_PATH, "served-model-name": "nano", "host": "127.0.0.1", "port": port, "dtype": "float32"}
+    flags |= {"max-loras": 2, "max-lora-rank": MAX_RANK, "logprobs-mode": "processed_logprobs"}
+    words = [f"--{name}={value}" for name, value in flags.items()]
+    module = "vllm.entrypoints.openai.api_server"
+    log_path = tmp_path_factory.mktemp("server") / "log"
+    with log_path.open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, *words, "--enable-lora", "--enforce-eager"],
+            env={**os.environ, **ENVIRONMENT},
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        _wait(f"http://127.0.0.1:{port}/health", process, log_path)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _wait(url: str, process: "subprocess.Popen[bytes]", log_path: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=1).close()
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"the server didn't start: {log_path.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="module")
+def server(url: str) -> Iterator[TokenServer]:
+    engine = connect(f"nano@{url}")
+    assert isinstance(engine, TokenServer)
+    yield engine
+    engine.close()
+
+
+class Loaded(NamedTuple):
+    """Adapters that both engines have."""
+
+    names: tuple[str, ...]
+
+
+@pytest.fixture(scope="module")
+def loaded(server: TokenServer, hf: TransformersEngine, adapter_paths: list[Path]) -> Loaded:
+    names = tuple(server.load(path) for path in adapter_paths[:2])
+    assert names == tuple(hf.load(path) for path in adapter_paths[:2])
+    return Loaded(names)
+
+
+def test_it_is_the_same_base_model(server: TokenServer, hf: TransformersEngine) -> None:
+    assert (server.fingerprint, server.end_ids) == (hf.fingerprint, hf.end_ids)
+
+
+def test_log_probs_are_those_of_the_transformers_engine(
+    server: TokenServer, hf: TransformersEngine, asked: list[Asked], loaded: Loaded
+) -> None:
+    for adapter in (None, *loaded.names):
+        said = all_of(server, asked, SAMPLED, [adapter] * len(asked))
+        ids = [c.token_ids for c in said]
+        expected, read = scores(hf, asked, ids, adapter), scores(server, asked, ids, adapter)
+        for found, told, plain in zip(said, read, expected, strict=True):
+            assert found.adapter == adapter
+            assert found.logprobs == pytest.approx(plain, abs=TOLERANCE)
+            assert told == pytest.approx(plain, abs=TOLERANCE)
+
+
+def test_log_probs_are_those_at_the_temperature(server: TokenServer, hf: TransformersEngine) -> None:
+    prompt_ids = hf.encode([Message("user", "What is 2+2?")])
+    found = asyncio.run(server.generate(prompt_ids, Sampling(max_tokens=1, temperature=0.5, top_k=0), seed=3))
+    at_1 = asyncio.run(hf.logprobs(prompt_ids, found.token_ids))
+    assert found.logprobs[0] != pytest.approx(at_1[0], abs=1e-6)
+
+
+def test_base_rows_are_right_beside_adapter_rows(
+    server: TokenServer, hf: TransformersEngine, asked: list[Asked], loaded: Loaded
+) -> None:
+    """VLLM on a CPU gives base rows the weights of an adapter, when every place for adapters is taken."""
+    names = [(None, *loaded.names)[k % 3] for k in range(len(asked))]
+    mixed = all_of(server, asked, GREEDY, names)
+    for name in (None, *loaded.names):
+        mine = [k for k, n in enumerate(names) if n == name]
+        said = [mixed[k].token_ids for k in mine]
+        for found, plain in zip(said, scores(hf, [asked[k] for k in mine], said, name), strict=True):
+            assert mixed[mine[0]].adapter == name and len(found) == len(plain)
+        told = [mixed[k].logprobs for k in mine]
+        plain = scores(hf, [asked[k] for k in mine], said, name)
+        assert all(t == pytest.approx(p, abs=TOLERANCE) for t, p in zip(told, plain, strict=True))
+
+
+def test_an_equal_request_gives_equal_tokens(server: TokenServer, asked: list[Asked]) -> None:
+    again = [asked[0]] * 2
+    first, second = all_of(server, again, SAMPLED)
+    assert first.token_ids == second.token_ids
+
+
+def test_an_answer_can_be_held_to_the_legal_moves(server: TokenServer, asked: list[Asked]) -> None:
+    sampling = Sampling(max_tokens=128, constraint=Constraint("\\boxed{", ("stand", "hit"), "}"))
+    for said in all_of(server, asked[:6], sampling):
+        if said.finish == "stop":
+            assert said.text.endswith(("\\boxed{stand}", "\\boxed{hit}")) and said.text.count("\\boxed{") == 1
+
+
+def test_a_prompt_that_fills_the_context_is_a_truncated_reply(server: TokenServer) -> None:
+    full, nearly = (5,) * server._context, (5,) * (server._context - 3)
+    assert asyncio.run(server.generate(full, GREEDY)).token_ids == ()
+    assert len(asyncio.run(server.generate(nearly, GREEDY)).token_ids) <= 3
+
+
+def test_a_rank_that_is_too_high_is_one_line(server: TokenServer, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"start it with --max-lora-rank {2 * MAX_RANK} or more"):
+        server.load(save_adapter(tmp_path, seed=0, rank=2 * MAX_RANK))
+
+
+def test_an_unknown_model_is_told_what_there_is(url: str) -> None:
+    with pytest.raises(UserError, match="has no model 'mano'; it serves 'nano'"):
+        connect(f"mano@{url}")
+
+
+def test_a_streamed_reply_is_the_whole_reply(url: str) -> None:
+    replies, shown = [], list[str]()
+    for settings in ((("mode", "chat"),), (("stream", "yes"),)):
+        engine = connect(f"nano@{url}", settings)
+        assert isinstance(engine, ChatServer)
+        engine.on_text = shown.append
+        replies.append(asyncio.run(engine.chat([Message("user", "What is 2+2?")], GREEDY)))
+        engine.close()
+    assert replies[0] == replies[1] and "".join(shown) == replies[1].text
+
+
+def test_a_game_is_played_in_tokens(url: str) -> None:
+    agent = model_agent(f"openai:nano@{url}")
+    episode = asyncio.run(play(games.get("kuhn_poker"), [agent, agent], seed=1))
+    for turn in episode.turns:
+        assert turn.completion is not None and len(turn.completion.token_ids) == len(turn.completion.logprobs)
