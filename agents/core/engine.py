@@ -69,6 +69,19 @@ class Engine(Protocol):
 
 
 @runtime_checkable
+class SleepingEngine(Protocol):
+    """Shares a GPU with the training: it gives its memory back while nobody plays."""
+
+    def sleep(self) -> None:
+        """Gives the memory back; nobody is answered until `wake`."""
+        ...
+
+    def wake(self) -> None:
+        """Takes the memory again; an engine that is awake stays so."""
+        ...
+
+
+@runtime_checkable
 class ChatEngine(Protocol):
     """Generates from messages: a server that keeps its tokens to itself. It plays and is evaluated, never trained."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mirrormatch import games, prompts
 from mirrormatch.agents.core import adapters
-from mirrormatch.agents.core.engine import Engine
+from mirrormatch.agents.core.engine import Engine, SleepingEngine
 from mirrormatch.agents.core.episodes import to_json
 from mirrormatch.agents.core.llm import LLMAgent
 from mirrormatch.agents.core.loop import play
@@ -61,6 +61,7 @@ class SelfPlay:
         began = time.perf_counter()
         agent = self.agent(step)
         episodes = asyncio.run(self._episodes(agent, step))
+        self.rest()
         write_text(self._folder.episodes(step), "".join(f"{to_json(e)}\n" for e in episodes))
         learnable, num_tokens = self._learnable(episodes)
         play_s = time.perf_counter() - began
@@ -74,6 +75,7 @@ class SelfPlay:
     def agent(self, step: int) -> LLMAgent:
         """The policy after `step` steps, as it is now, in the shape in which it plays."""
         folder = self.save(step)
+        self.wake()
         return LLMAgent(
             spec=with_adapter(self._config.model, folder),
             engine=self._engine,
@@ -82,6 +84,16 @@ class SelfPlay:
             adapter=self._engine.load(folder),
             patience=self._config.play.patience,
         )
+
+    def wake(self) -> None:
+        """The engine is wanted again."""
+        if isinstance(self._engine, SleepingEngine):
+            self._engine.wake()
+
+    def rest(self) -> None:
+        """Nobody plays for a while: an engine that shares the GPU makes room."""
+        if isinstance(self._engine, SleepingEngine):
+            self._engine.sleep()
 
     def save(self, step: int) -> Path:
         """Writes the policy after `step` steps, as it is now, and returns its folder. A second call costs nothing."""

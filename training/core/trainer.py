@@ -101,6 +101,7 @@ def train(
     finally:
         steps.log.close()
     step = trainer.state.global_step
+    play.wake()
     return Ended(step, play.save(step), alarms.lasting())
 
 
@@ -154,6 +155,7 @@ class _Steps(TrainerCallback):
         measured |= {f"alarm/{name}": 1.0 for name in alarms}
         if self._probe is not None and step % self._probe.every == 0:
             measured |= self._probe.measure(self._play.agent(step))
+            self._play.rest()
         self.log.append(step, measured)
         self._watcher.step(step, measured, alarms)
         if self._alarms.lasting():

@@ -1,13 +1,11 @@
-"""A training run, as it goes by: a bar on a terminal, a line now and then elsewhere."""
+"""A training run, as it goes by: a bar on a terminal, a line a step elsewhere."""
 
 import sys
-import time
 from types import TracebackType
 from typing import Self
 
 from mirrormatch.commands.core.output import console, note
 
-_LINE_EVERY_S = 15.0  # off a terminal
 _NOTE_ALARM_EVERY = 20  # steps; an alarm that goes on ringing is not said at every step
 
 
@@ -23,7 +21,6 @@ class TrainingProgress:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._steps = steps
-        self._told_at = 0.0
         self._said: dict[str, int] = {}
         self._bar = Progress(
             TextColumn("training"),
@@ -49,9 +46,7 @@ class TrainingProgress:
         """Shows one finished step."""
         figures = _figures(measured)
         self._bar.update(self._task, completed=step, figures=figures)
-        due = time.monotonic() - self._told_at > _LINE_EVERY_S or step == self._steps
-        if not sys.stderr.isatty() and due:
-            self._told_at = time.monotonic()
+        if not sys.stderr.isatty():
             note(f"step {step} of {self._steps}: {figures}")
         for name in alarms:
             if step - self._said.get(name, -_NOTE_ALARM_EVERY) >= _NOTE_ALARM_EVERY:
@@ -65,5 +60,6 @@ def _figures(measured: dict[str, float]) -> str:
         "illegal": f"{measured['illegal'] + measured['truncated']:.0%}",
         "kl": f"{measured['kl']:.3f}" if "kl" in measured else "",
         "entropy": f"{measured['entropy']:.2f}" if "entropy" in measured else "",
+        "parity": f"{measured['logp_gap']:.0e}" if "logp_gap" in measured else "",
     }
     return ", ".join(f"{name} {value}" for name, value in shown.items() if value)
