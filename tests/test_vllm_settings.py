@@ -5,11 +5,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.tiny_model import save_adapter
 
 from mirrormatch import agents
 from mirrormatch.agents.core import adapters
 from mirrormatch.agents.core.engine import read_settings
 from mirrormatch.agents.core.vllm_adapters import check_settings
+from mirrormatch.agents.core.vllm_fit import check_fit
 from mirrormatch.agents.engines.vllm import VllmSettings
 from mirrormatch.errors import UserError
 
@@ -56,11 +58,48 @@ def test_a_setting_that_cannot_be_is_refused(name: str, value: str, reason: str)
         read_settings("vllm", VllmSettings, ((name, value),))
 
 
+# adapters that vLLM would take wrongly
+
+
 @pytest.mark.parametrize("pattern", ["rank_pattern", "alpha_pattern"])
 def test_an_adapter_of_several_ranks_or_scales_is_refused(pattern: str, tmp_path: Path) -> None:
     (tmp_path / adapters.CONFIG).write_text(json.dumps({"r": 4, pattern: {"q_proj": 8}}))
-    with pytest.raises(UserError, match=f"has a {pattern}, and vLLM knows one rank and one scale per adapter"):
+    with pytest.raises(UserError, match=f"sets {pattern}, and vLLM knows one rank and one scale per adapter"):
         check_settings(tmp_path, most_rank=8)
+
+
+def test_a_rank_above_the_highest_is_refused_with_what_helps(tmp_path: Path) -> None:
+    folder = save_adapter(tmp_path, seed=1)
+    with pytest.raises(UserError) as problem:
+        check_settings(folder, most_rank=2)
+    assert str(problem.value) == (
+        f"the adapter at '{folder}' has rank 4, but vLLM was started for ranks up to 2: "
+        "add ',max_lora_rank=4' to the model's spec"
+    )
+
+
+def test_an_adapter_of_this_shape_fits(tiny: Path, tmp_path: Path) -> None:
+    check_fit(save_adapter(tmp_path, seed=1), "tiny", tiny)
+
+
+@pytest.mark.parametrize(
+    ("shape", "reason"),
+    [
+        ({"hidden": 96}, r"size mismatch: lora_B \[96, 4\] on .*down_proj \[64, 96\]"),
+        ({"layers": 4}, "0 layers are missing, 6 are unknown"),
+        ({"layers": 1}, "3 layers are missing, 0 are unknown"),
+    ],
+)
+def test_an_adapter_of_another_shape_is_refused(shape: dict[str, int], reason: str, tiny: Path, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"does not fit 'tiny': {reason}"):
+        check_fit(save_adapter(tmp_path, seed=1, **shape), "tiny", tiny)
+
+
+def test_an_adapter_with_torn_weights_is_refused(tiny: Path, tmp_path: Path) -> None:
+    folder = save_adapter(tmp_path, seed=1)
+    (folder / adapters.WEIGHTS).write_bytes((folder / adapters.WEIGHTS).read_bytes()[:-100])
+    with pytest.raises(UserError, match="does not fit 'tiny'"):
+        check_fit(folder, "tiny", tiny)
 
 
 def test_every_setting_says_what_it_is() -> None:

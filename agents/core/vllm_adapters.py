@@ -119,6 +119,6 @@ def check_settings(folder: Path, most_rank: int) -> None:
         )
     if patterns := [p for p in ("rank_pattern", "alpha_pattern") if settings.get(p)]:
         raise UserError(
-            f"the adapter at {str(folder)!r} has a {patterns[0]}, and vLLM knows one rank and one scale per adapter: "
+            f"the adapter at {str(folder)!r} sets {patterns[0]}, and vLLM knows one rank and one scale per adapter: "
             "use the transformers engine, hf:PATH"
         )

@@ -23,6 +23,7 @@ from mirrormatch.agents.core.encoding import ChatEncoder
 from mirrormatch.agents.core.engine import Settings, read_settings
 from mirrormatch.agents.core.records import Completion, Sampling
 from mirrormatch.agents.core.vllm_adapters import RANKS, Residents, check_settings
+from mirrormatch.agents.core.vllm_fit import check_fit
 from mirrormatch.agents.core.vllm_pattern import pattern
 from mirrormatch.agents.core.vllm_start import load_vllm, on_cpu, start, stop
 from mirrormatch.errors import UserError
@@ -116,8 +117,11 @@ class VllmEngine:
     @functools.cached_property
     def fingerprint(self) -> str:
         """Names the base model; see `adapters.fingerprint`."""
-        config_path = cached_file(self._path, "config.json", local_files_only=True)
-        return adapters.fingerprint(Path(str(config_path)).parent)
+        return adapters.fingerprint(self._base_folder)
+
+    @functools.cached_property
+    def _base_folder(self) -> Path:
+        return Path(str(cached_file(self._path, "config.json", local_files_only=True))).parent
 
     @property
     def end_ids(self) -> frozenset[int]:
@@ -169,6 +173,7 @@ class VllmEngine:
         if name not in self._residents.names():
             adapters.check_base(folder, self._path, self.fingerprint)
             check_settings(folder, self._settings.max_lora_rank)
+            check_fit(folder, self._path, self._base_folder)
         self._loop.call(self._residents.add(name, folder))
         return name
 
