@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from mirrormatch.games.core.game import Game
-from mirrormatch.games.core.records import CHANCE, OVER, Action, Info
+from mirrormatch.games.core.records import CHANCE, OVER, Action, Info, Observation
 from mirrormatch.games.core.settings import Settings, setting
 
 ROLL, STOP = "roll", "stop"
@@ -13,6 +13,8 @@ DECISIONS_PER_POINT = 10  # of the goal: then the game ends in a draw, as OpenSp
 _LAST_DECISIONS = 50  # so many before that end, players are told of it
 _TOLERANCE = 1e-12  # of a probability of winning
 _MAX_STEPS = 50  # of Newton's method, which takes two to four on average
+_TURNS = ("Other's", "Your")
+_NUM_CACHED = 4_096  # results of each function that rendering calls again and again
 _LEGAL = (ROLL, STOP)
 _ONLY_STOP = (STOP,)
 _SPELLINGS = {
@@ -41,12 +43,12 @@ class Event(NamedTuple):
 
 
 class Race(NamedTuple):
-    """The state: the points, whose turn it is, that turn's points so far, whether the die is in the air."""
+    """The state: the points, whose turn it is, that turn's points so far, and who acts: its role, chance or nobody."""
 
     scores: tuple[int, int]
     role: int
     total: int
-    rolling: bool
+    to_act: int
     num_decisions: int
     last: Event | None
 
@@ -76,7 +78,7 @@ class PigDice(Game[Race, View]):
         self._goal = settings.goal
         self._rules = Rules(settings.goal, settings.sides)
         self._outcomes = tuple((str(die), 1 / settings.sides) for die in range(1, settings.sides + 1))
-        self._dice = {name: int(name) for name, _ in self._outcomes}
+        self._rolled = {str(die): (Event(0, die, die), Event(1, die, die)) for die in range(1, settings.sides + 1)}
         self._max_decisions = DECISIONS_PER_POINT * settings.goal
         self.info = Info(
             name=settings.named("pig_dice"), version=1, roles=("first", "second"), min_return=-1.0, max_return=1.0,
@@ -85,35 +87,35 @@ class PigDice(Game[Race, View]):
         )  # fmt: skip
 
     def start(self) -> Race:
-        return Race((0, 0), 0, 0, False, 0, None)
+        return Race((0, 0), 0, 0, 0, 0, None)
 
     def to_act(self, state: Race) -> int:
-        if state.num_decisions == self._max_decisions or max(state.scores) >= self._goal:
-            return OVER
-        return CHANCE if state.rolling else state.role
+        return state.to_act
 
     def chance(self, state: Race) -> tuple[tuple[Action, float], ...]:
         return self._outcomes
 
     def legal(self, state: Race) -> tuple[Action, ...]:
-        role = self.to_act(state)
-        if role < 0:
+        if state.to_act < 0:
             return ()
-        return _LEGAL if state.scores[role] + state.total < self._goal else _ONLY_STOP
+        return _LEGAL if state.scores[state.role] + state.total < self._goal else _ONLY_STOP
 
     def apply(self, state: Race, action: Action) -> Race:
-        scores, role, total, _, num_decisions, last = state
-        if self.to_act(state) == CHANCE and action in self._dice:
-            die = self._dice[action]
-            if die == 1:
-                return Race(scores, 1 - role, 0, False, num_decisions, Event(role, die, total))
-            return Race(scores, role, total + die, False, num_decisions, Event(role, die, die))
-        if action not in self.legal(state):
-            raise ValueError(f"{action!r} is not possible in {state!r}")
-        if action == ROLL:
-            return Race(scores, role, total, True, num_decisions + 1, last)
-        kept = (scores[0] + total, scores[1]) if role == 0 else (scores[0], scores[1] + total)
-        return Race(kept, 1 - role, 0, False, num_decisions + 1, Event(role, 0, total))
+        scores, role, total, to_act, num_decisions, last = state
+        if to_act == CHANCE and action in self._rolled:
+            event = self._rolled[action][role]
+            if event.die == 1:
+                return Race(scores, 1 - role, 0, 1 - role, num_decisions, _event(role, 1, total))
+            return Race(scores, role, total + event.die, role, num_decisions, event)
+        points, num_decisions = scores[role] + total, num_decisions + 1
+        is_last = num_decisions == self._max_decisions
+        if to_act >= 0 and action == STOP:
+            kept = (points, scores[1]) if role == 0 else (scores[0], points)
+            to_act = OVER if is_last or points >= self._goal else 1 - role
+            return Race(kept, 1 - role, 0, to_act, num_decisions, _event(role, 0, total))
+        if to_act >= 0 and action == ROLL and points < self._goal:
+            return Race(scores, role, total, OVER if is_last else CHANCE, num_decisions, last)
+        raise ValueError(f"{action!r} is not possible in {state!r}")
 
     def returns(self, state: Race) -> tuple[float, ...]:
         if max(state.scores) < self._goal:
@@ -122,6 +124,9 @@ class PigDice(Game[Race, View]):
 
     def view(self, state: Race, role: int) -> View:
         return View(role, state)
+
+    def observe(self, state: Race, role: int) -> Observation:
+        return Observation(role, self._shown(state, role), self.legal(state) if state.role == role else ())
 
     def rules(self) -> str:
         goal, sides = self._rules
@@ -134,14 +139,14 @@ class PigDice(Game[Race, View]):
         )
 
     def render(self, view: View) -> str:
-        role, (scores, turn, total, _, num_decisions, last) = view
-        whose = "Your" if turn == role else "Other's"
-        lines = f"Goal: {self._goal}. Your score: {scores[role]}. Other's score: {scores[1 - role]}.\n"
-        if last is not None:
-            lines += f"Last: {_told(last, last.role == role)}.\n"
-        lines += f"{whose} turn. Turn total: {total}."
+        return self._shown(view.race, view.role)
+
+    def _shown(self, race: Race, role: int) -> str:
+        scores, turn, total, _, num_decisions, last = race
+        told = _told(last, role) if last is not None else ""
+        text = _scored(self._goal, scores[role], scores[1 - role]) + told + _taken(turn == role, total)
         left = self._max_decisions - num_decisions
-        return lines if left > _LAST_DECISIONS else f"{lines}\nDecisions left before a draw: {left}."
+        return text if left > _LAST_DECISIONS else f"{text}\nDecisions left before a draw: {left}."
 
     def notation(self, state: Race) -> dict[str, Action]:
         return _SPELLINGS
@@ -165,12 +170,25 @@ class Rules(NamedTuple):
 _Chances: TypeAlias = list[list[float]]
 
 
-@functools.lru_cache(4_096)
-def _told(last: Event, own: bool) -> str:
-    who = "you" if own else "other"
-    if last.die == 0:
-        return f"{who} stopped and kept {last.points}"
-    return f"{who} rolled 1 and lost {last.points}" if last.die == 1 else f"{who} rolled {last.die}"
+_event = functools.lru_cache(_NUM_CACHED)(Event)  # the same few things happen again and again
+
+
+@functools.lru_cache(_NUM_CACHED)
+def _scored(goal: int, mine: int, theirs: int) -> str:
+    return f"Goal: {goal}. Your score: {mine}. Other's score: {theirs}.\n"
+
+
+@functools.lru_cache(_NUM_CACHED)
+def _told(last: Event, role: int) -> str:
+    who, what = "you" if last.role == role else "other", f"rolled {last.die}"
+    if last.die <= 1:
+        what = f"rolled 1 and lost {last.points}" if last.die else f"stopped and kept {last.points}"
+    return f"Last: {who} {what}.\n"
+
+
+@functools.lru_cache(_NUM_CACHED)
+def _taken(own: bool, total: int) -> str:
+    return f"{_TURNS[own]} turn. Turn total: {total}."
 
 
 @functools.lru_cache(16_384)
