@@ -53,14 +53,15 @@ def test_after_the_answer_comes_the_end(texts: TokenTexts, tokenizer: Any) -> No
 def test_before_the_box_all_is_free_but_a_token_that_answers_wrongly_at_once(texts: TokenTexts, tokenizer: Any) -> None:
     permit = texts.permit("I think \\boxed", BOX)
     assert not permit.only
-    forbidden = {tokenizer.decode([token]) for token in permit.ids}
+    forbidden = {tokenizer.decode([token]) for token in permit.ids} - {tokenizer.eos_token}
     assert "{" not in forbidden
     assert all(not any(answer.startswith(text.partition("{")[2]) for answer in ALL) for text in forbidden)
 
 
 def test_where_no_opening_has_begun_only_whole_wrong_answers_are_forbidden(texts: TokenTexts, tokenizer: Any) -> None:
     forbidden = {tokenizer.decode([token]) for token in texts.permit("I think {", BOX).ids}
-    assert all(BOX.opening in text for text in forbidden)
+    assert tokenizer.eos_token in forbidden
+    assert all(BOX.opening in text for text in forbidden - {tokenizer.eos_token})
 
 
 @pytest.mark.parametrize("game_name", ["kuhn_poker", "tictactoe", "connect_four"])
@@ -72,7 +73,7 @@ def test_a_constrained_model_makes_no_illegal_move_even_in_a_game_that_it_never_
         return list(await asyncio.gather(*(play(game, [agent] * 2, seed) for seed in range(6))))
 
     problems = [t.problem.kind for episode in asyncio.run(played()) for t in episode.turns if t.problem]
-    assert set(problems) <= {"truncated", "none"}  # no answer at all; what is answered is legal
+    assert set(problems) <= {"truncated"}  # only a budget can keep it from answering
 
 
 def test_the_same_request_without_a_constraint_is_answered_as_ever() -> None:

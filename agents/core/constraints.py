@@ -42,12 +42,13 @@ class TokenTexts:
 
         Args:
             text: everything said so far.
-            constraint: before its opening all is free; then one of the choices and the closing come, then the end.
+            constraint: before its opening all is free but the end; then one of the choices and the closing come, and
+                then the end.
         """
         _, opened, inside = text.rpartition(constraint.opening)
         answers = [choice + constraint.closing for choice in constraint.choices]
         if not opened:
-            return Permit(self._spoiling(text, constraint.opening, answers), only=False)
+            return Permit([*self._end_ids, *self._spoiling(text, constraint.opening, answers)], only=False)
         rests = {answer[len(inside) :] for answer in answers if answer.startswith(inside)}
         beginnings = {rest[:k] for rest in rests for k in range(1, len(rest) + 1)}
         allowed = [token for beginning in beginnings for token in self._by_text.get(beginning, ())]

@@ -6,7 +6,7 @@ from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
-from mirrormatch.agents.core.records import ChatReply, Completion, Sampling
+from mirrormatch.agents.core.records import ChatReply, Completion, Sampling, Usage
 from mirrormatch.config import parsed
 from mirrormatch.prompts.core.prompt import Message
 
@@ -20,6 +20,11 @@ class Engine(Protocol):
     @property
     def base(self) -> str | None:
         """Where transformers load the same base model from, to train it: a folder or an id; None if from nowhere."""
+        ...
+
+    @property
+    def usage(self) -> Usage:
+        """What it has done since it started."""
         ...
 
     @property

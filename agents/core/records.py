@@ -103,6 +103,10 @@ class Usage:
         """Both together."""
         return Usage(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
 
+    def since(self, earlier: "Usage") -> "Usage":
+        """What was done after an earlier look."""
+        return Usage(**{f.name: getattr(self, f.name) - getattr(earlier, f.name) for f in fields(self)})
+
     def __str__(self) -> str:
         cached = f" ({self.cached_tokens:,} of them read before)" if self.cached_tokens else ""
         retried = f", {self.retries:,} retries" if self.retries else ""

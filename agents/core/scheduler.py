@@ -6,7 +6,7 @@ interrupt loses nothing that was finished.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -28,24 +28,44 @@ async def run_all(
         limit: how many are in flight at once.
         done: told of each result, with its job's position, as soon as it is there.
     """
-    waiting = enumerate(jobs)
+    waiting = _Waiting(jobs)
     results: dict[int, T] = {}
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(limit):
                 group.create_task(_work(waiting, results, done))
     except BaseExceptionGroup as problems:
-        raise problems.exceptions[0] from None
+        first = problems.exceptions[0]
+        raise (KeyboardInterrupt() if isinstance(first, _Interrupted) else first) from None
     return [results[k] for k in sorted(results)]
 
 
-async def _work(
-    waiting: Iterator[tuple[int, Callable[[], Awaitable[T]]]],
-    results: dict[int, T],
-    done: Callable[[int, T], None] | None,
-) -> None:
+class _Waiting(Generic[T]):
+    """The jobs that nobody has taken yet, with their positions; none any more once something went wrong."""
+
+    def __init__(self, jobs: Iterable[Callable[[], Awaitable[T]]]) -> None:
+        self._jobs = enumerate(jobs)
+        self.closed = False
+
+    def __iter__(self) -> Iterator[tuple[int, Callable[[], Awaitable[T]]]]:
+        while not self.closed and (taken := next(self._jobs, None)) is not None:
+            yield taken
+
+
+async def _work(waiting: _Waiting[T], results: dict[int, T], done: Callable[[int, T], None] | None) -> None:
     """Takes jobs until there are none left."""
     for position, job in waiting:
-        results[position] = result = await job()
+        try:
+            results[position] = result = await job()
+        except BaseException as problem:
+            waiting.closed = True  # jobs that never wait would all be run before anybody could stop them
+            if isinstance(problem, KeyboardInterrupt):  # out of a task it would tear the event loop down
+                raise _Interrupted from None
+            raise
         if done is not None:
             done(position, result)
+        await asyncio.sleep(0)
+
+
+class _Interrupted(Exception):
+    """Ctrl-C while a job was at work."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mirrormatch.agents.core.engine import NoSettings, Settings, read_settings
-from mirrormatch.agents.core.records import Completion, Sampling
+from mirrormatch.agents.core.records import Completion, Sampling, Usage
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.core.prompt import Message
 
@@ -24,6 +24,7 @@ class ScriptedEngine:
     def __init__(self, reply: Callable[[str, int], str]) -> None:
         self._reply = reply
         self.base: str | None = None
+        self.usage = Usage()
         self.fingerprint = "scripted"
         self.end_ids = frozenset({END})
 
@@ -44,6 +45,8 @@ class ScriptedEngine:
         text = self._reply("".join(chr(i) for i in prompt_ids if i != END), seed)
         ids = (*self.complete(text), END)
         kept = ids[: sampling.max_tokens]
+        used = Usage(requests=1, prompt_tokens=len(prompt_ids), completion_tokens=len(kept))
+        self.usage = self.usage.plus(used)
         return Completion(
             token_ids=kept,
             logprobs=(0.0,) * len(kept),

@@ -21,7 +21,7 @@ from mirrormatch.agents.core import adapters
 from mirrormatch.agents.core.background import BackgroundLoop
 from mirrormatch.agents.core.encoding import ChatEncoder
 from mirrormatch.agents.core.engine import Settings, read_settings
-from mirrormatch.agents.core.records import Completion, Sampling
+from mirrormatch.agents.core.records import Completion, Sampling, Usage
 from mirrormatch.agents.core.vllm_adapters import RANKS, Residents, check_settings
 from mirrormatch.agents.core.vllm_fit import check_fit
 from mirrormatch.agents.core.vllm_pattern import pattern
@@ -111,8 +111,7 @@ class VllmEngine:
         self._context = int(self._llm.model_config.max_model_len)
         self._residents = Residents(self._llm, settings.max_loras, self._vllm.lora.request.LoRARequest)
         self._numbers = itertools.count()
-        self.num_prompt_tokens = 0  # of all generated replies' prompts
-        self.num_cached_tokens = 0  # of those, how many were not computed again
+        self.usage = Usage()
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -146,9 +145,15 @@ class VllmEngine:
             return Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=adapter)
         params = self._params(sampling, min(sampling.max_tokens, room), seed)
         found = await self._loop.run(self._answer(prompt_ids, params, adapter))
-        self.num_prompt_tokens += len(prompt_ids)
-        self.num_cached_tokens += found.num_cached_tokens or 0
         said = found.outputs[0]
+        self.usage = self.usage.plus(
+            Usage(
+                requests=1,
+                prompt_tokens=len(prompt_ids),
+                cached_tokens=found.num_cached_tokens or 0,
+                completion_tokens=len(said.token_ids),
+            )
+        )
         assert said.finish_reason in ("stop", "length"), said.finish_reason
         ids = tuple(said.token_ids)
         return Completion(

@@ -146,9 +146,9 @@ class Watched:
         self._agent = LLMAgent("vllm", engine, prompts.get("boxed", PromptSettings(history="full")), SAMPLED)
 
     async def act(self, decision: Decision) -> Reply:
-        before = self._engine.num_prompt_tokens - self._engine.num_cached_tokens
+        before = self._engine.usage.prompt_tokens - self._engine.usage.cached_tokens
         reply = await self._agent.act(decision)
-        self.computed.append(self._engine.num_prompt_tokens - self._engine.num_cached_tokens - before)
+        self.computed.append(self._engine.usage.prompt_tokens - self._engine.usage.cached_tokens - before)
         return reply
 
 
@@ -171,11 +171,11 @@ def forget(engine: VllmEngine) -> None:
 
 def test_prompts_that_share_their_beginning_share_its_reading(engine: VllmEngine, asked: list[Asked]) -> None:
     forget(engine)
-    read, cached = engine.num_prompt_tokens, engine.num_cached_tokens
+    read, cached = engine.usage.prompt_tokens, engine.usage.cached_tokens
     all_of(engine, [asked[0]._replace(seed=seed) for seed in range(10)], SAMPLED)
     length = len(asked[0].prompt_ids)
-    assert engine.num_prompt_tokens - read == 10 * length
-    assert engine.num_cached_tokens - cached >= 9 * (length // engine.block_size - 1) * engine.block_size
+    assert engine.usage.prompt_tokens - read == 10 * length
+    assert engine.usage.cached_tokens - cached >= 9 * (length // engine.block_size - 1) * engine.block_size
 
 
 # nobody waits

@@ -2,21 +2,23 @@
 
 import asyncio
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from mirrormatch.agents.core.records import Episode
+from mirrormatch.agents.core.records import Agent, Episode
 from mirrormatch.commands.core.match_table import following, show, warn
-from mirrormatch.commands.core.output import print_json
+from mirrormatch.commands.core.output import note, print_json
 from mirrormatch.commands.core.parser import SPEC_HELP, Parser, add_json, add_seed, at_least
 from mirrormatch.errors import UserError
 from mirrormatch.games.core.game import Game
+from mirrormatch.text import one_line
 
 if TYPE_CHECKING:
     from mirrormatch.evals.core.arena import MatchResult
 
+_SPEC_CHARS = 60
 NUM_EPISODES = 200  # +-7 points on a win rate
 
 Finished: TypeAlias = Callable[[int, Episode], None]
@@ -67,10 +69,22 @@ def played(
     somebody_types = any(p.patience is None for p in players.values())  # beside whom nothing may move
     title = f"{game.info.name}: {', '.join(specs)}"
     try:
-        with nullcontext(None) if somebody_types else following(title) as progress:
+        with _told_usage(players.values()), nullcontext(None) if somebody_types else following(title) as progress:
             return asyncio.run(run_match(game, [players[s] for s in specs], episodes, seed, progress, finished))
     except EOFError:
         raise UserError("the person at the keyboard left, so there is no result") from None
+
+
+@contextmanager
+def _told_usage(players: Iterable[Agent]) -> Iterator[None]:
+    """Says on stderr what each model's engine did meanwhile: requests, tokens, and what they cost."""
+    from mirrormatch.agents.core.llm import LLMAgent
+
+    models = {id(p.engine): p for p in players if isinstance(p, LLMAgent)}
+    before = {key: model.engine.usage for key, model in models.items()}
+    yield
+    for key, model in models.items():
+        note(f"{one_line(model.spec, _SPEC_CHARS)}: {model.engine.usage.since(before[key])}")
 
 
 @contextmanager
