@@ -3,10 +3,10 @@
 import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Final, NamedTuple, TypeAlias
+from typing import ClassVar, Final, NamedTuple, TypeAlias, TypeVar
 
 from mirrormatch.games.core.game import Game
-from mirrormatch.games.core.records import CHANCE, OVER, Action, Info
+from mirrormatch.games.core.records import CHANCE, OVER, Action, Info, Observation
 from mirrormatch.games.core.settings import Settings, setting
 
 MOST_CARDS: Final = 13
@@ -23,6 +23,8 @@ _TINY = 1e-12  # below it a number in the solver's tableau is rounding
 _NUM_CACHED = 8_192  # results of each function that rendering and reading call again and again
 
 Cards: TypeAlias = tuple[int, ...]
+Hand: TypeAlias = tuple[Action, ...]
+Card = TypeVar("Card", int, Action)
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,19 @@ DEFAULT: Final = GoofspielSettings()
 
 
 class Rounds(NamedTuple):
-    """The prizes known so far, all of them unless their order is random, and the bids: first, second, first ..."""
+    """The state.
 
+    Attributes:
+        to_act: a role, chance or nobody.
+        prizes: those known so far, all of them unless their order is random.
+        bids: those of all rounds: first, second, first ...
+        hands: what each player may still bid, as moves.
+    """
+
+    to_act: int
     prizes: Cards
     bids: Cards
+    hands: tuple[Hand, Hand]
 
 
 class View(NamedTuple):
@@ -87,33 +98,34 @@ class Goofspiel(Game[Rounds, View]):
 
     def start(self) -> Rounds:
         step = -1 if self.settings.order == "descending" else 1
-        return Rounds(() if self._by_chance else tuple(range(1, self.settings.cards + 1))[::step], ())
+        prizes = tuple(range(1, self.settings.cards + 1))[::step]
+        hands = (_moves((), self.settings.cards),) * 2
+        return Rounds(CHANCE, (), (), hands) if self._by_chance else Rounds(0, prizes, (), hands)
 
     def to_act(self, state: Rounds) -> int:
-        num_bids = len(state.bids)
-        if num_bids == self._num_bids:
-            return OVER
-        return CHANCE if num_bids == 2 * len(state.prizes) else num_bids % 2
+        return state.to_act
 
     def chance(self, state: Rounds) -> tuple[tuple[Action, float], ...]:
         return _turned_up(state.prizes, self.settings.cards)
 
     def legal(self, state: Rounds) -> tuple[Action, ...]:
-        role = self.to_act(state)
-        return _moves(state.bids[role::2], self.settings.cards) if role >= 0 else ()
+        return state.hands[state.to_act] if state.to_act >= 0 else ()
 
     def apply(self, state: Rounds, action: Action) -> Rounds:
         return _moved(state, action, self.settings.cards)
 
     def returns(self, state: Rounds) -> tuple[float, ...]:
-        first, second = _points(state)
+        first, second = _points(state.prizes, state.bids)
         return (_worth(first - second, self.settings.score), _worth(second - first, self.settings.score))
 
     def view(self, state: Rounds, role: int) -> View:
-        prizes, bids = state
-        if len(bids) % 2 == 0:
+        to_act, prizes, bids, _ = state
+        if to_act != 1:
             return View(role, prizes, bids, 0)
         return View(role, prizes, bids[:-1], bids[-1] if role == 0 else 0)
+
+    def observe(self, state: Rounds, role: int) -> Observation:
+        return _observed(self.view(state, role), state.to_act == role, self.settings.cards, self._by_chance)
 
     def mirrored(self, path: tuple[Action, ...]) -> tuple[Action, ...] | None:
         """The bids of every round exchanged."""
@@ -144,7 +156,7 @@ class Goofspiel(Game[Rounds, View]):
         rest = _left(prizes[: now + 1], cards) if self._by_chance else prizes[now + 1 :]
         if self.info.solver == "rules":
             return _by_rank(mine, sum(prize < prizes[now] for prize in rest))
-        points = _points(Rounds(prizes, bids))
+        points = _points(prizes, bids)
         lead = points[role] - points[1 - role] if self.settings.score == "win_loss" else 0
         return _bids(Node(mine, others, prizes[now], rest, lead), self.settings.score, self._by_chance)
 
@@ -165,7 +177,7 @@ def _deck(cards: int) -> frozenset[int]:
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _moves(played: Cards, cards: int) -> tuple[Action, ...]:
+def _moves(played: Cards, cards: int) -> Hand:
     return tuple(sorted(map(str, _left(played, cards))))
 
 
@@ -183,58 +195,72 @@ def _spellings(cards: int) -> dict[str, Action]:
 
 @functools.lru_cache(2 * _NUM_CACHED)
 def _moved(state: Rounds, action: Action, cards: int) -> Rounds:
-    prizes, bids = state
-    if len(bids) == 2 * cards:
-        raise ValueError("the game is over")
-    if len(bids) == 2 * len(prizes):
-        if action not in dict(_turned_up(prizes, cards)):
-            raise ValueError(f"{action!r} is not a prize left beside {prizes!r}")
-        return Rounds((*prizes, int(action)), bids)
-    if action not in _moves(bids[len(bids) % 2 :: 2], cards):
-        raise ValueError(f"{action!r} is not a card left after {bids!r}")
-    bids = (*bids, int(action))
-    if len(bids) < 2 * (cards - 1):
-        return Rounds(prizes, bids)
-    return Rounds(prizes + _left(prizes, cards), bids + _left(bids[::2], cards) + _left(bids[1::2], cards))
+    role, prizes, bids, hands = state
+    if role == CHANCE:
+        return Rounds(0, _with_prize(prizes, action, cards), bids, hands)
+    if role == OVER or action not in hands[role]:
+        raise ValueError(f"{action!r} is not a card left in {hands!r}")
+    bids += (int(action),)
+    left = _without(hands[role], action)
+    if role == 0:
+        return Rounds(1, prizes, bids, (left, hands[1]))
+    if len(left) > 1:
+        return Rounds(0 if len(bids) < 2 * len(prizes) else CHANCE, prizes, bids, (hands[0], left))
+    return Rounds(OVER, prizes + _left(prizes, cards), (*bids, int(hands[0][0]), int(left[0])), ((), ()))
 
 
-@functools.lru_cache(_NUM_CACHED)
-def _points(state: Rounds) -> tuple[int, int]:
-    points = [0, 0]
-    for prize, first, second in zip(state.prizes, state.bids[::2], state.bids[1::2], strict=False):
-        if first != second:
-            points[second > first] += prize
-    return (points[0], points[1])
+def _with_prize(prizes: Cards, action: Action, cards: int) -> Cards:
+    if action not in dict(_turned_up(prizes, cards)):
+        raise ValueError(f"{action!r} is not a prize left beside {prizes!r}")
+    return (*prizes, int(action))
+
+
+def _points(prizes: Cards, bids: Cards) -> tuple[int, int]:
+    """Of both players, after finished rounds."""
+    first = second = 0
+    for prize, own, other in zip(prizes, bids[::2], bids[1::2], strict=False):
+        if own > other:
+            first += prize
+        elif other > own:
+            second += prize
+    return (first, second)
 
 
 @functools.lru_cache(2 * _NUM_CACHED)
+def _observed(view: View, acts: bool, cards: int, by_chance: bool) -> Observation:
+    legal = _moves(view.bids[view.role :: 2], cards) if acts else ()
+    return Observation(view.role, _rendered(view, cards, by_chance), legal)
+
+
 def _rendered(view: View, cards: int, by_chance: bool) -> str:
     role, prizes, bids, pending = view
-    now, points = len(bids) // 2, _points(Rounds(prizes, bids))
-    lines = [f"You are the {_SEATS[role]} player."]
-    rounds = zip(prizes, bids[role::2], bids[1 - role :: 2], strict=False)
-    lines += [_told(*bid) for bid in rounds]
-    lines.append(f"Points: you {points[role]}, the other {points[1 - role]}.")
+    now, points = len(bids) // 2, _points(prizes, bids)
+    text = f"{_past(role, prizes, bids)}Points: you {points[role]}, the other {points[1 - role]}."
     if now == cards:
-        return "\n".join(lines)
-    lines.append(f"Your cards: {_listed(_left(bids[role::2], cards))}.")
-    lines.append(f"The other's cards: {_listed(_left(bids[1 - role :: 2], cards))}.")
+        return text
+    mine, others = bids[role::2], bids[1 - role :: 2]
+    text = f"{text}\nYour cards: {_held(mine, cards)}.\nThe other's cards: {_held(others, cards)}.\n"
     if now == len(prizes):
-        lines.append(f"The next prize is not turned up yet. Prizes left: {_listed(_left(prizes, cards))}.")
+        text = f"{text}The next prize is not turned up yet. Prizes left: {_held(prizes, cards)}."
     else:
-        rest = _left(prizes[: now + 1], cards) if by_chance else prizes[now + 1 :]
-        lines.append(
-            f"The prize now: {prizes[now]}. {'Later, in any order' if by_chance else 'Then'}: {_listed(rest)}."
-        )
-    if pending:
-        lines.append(f"You have bid {pending}.")
-    return "\n".join(lines)
+        rest = _held(prizes[: now + 1], cards) if by_chance else _listed(prizes[now + 1 :])
+        text = f"{text}The prize now: {prizes[now]}. {'Later, in any order' if by_chance else 'Then'}: {rest}."
+    return f"{text}\nYou have bid {pending}." if pending else text
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _told(prize: int, own: int, other: int) -> str:
+def _past(role: int, prizes: Cards, bids: Cards) -> str:
+    """Who one is and the finished rounds, a line each."""
+    if not bids:
+        return f"You are the {_SEATS[role]} player.\n"
+    prize, own, other = prizes[len(bids) // 2 - 1], bids[role - 2], bids[-1 - role]
     winner = "nobody wins" if own == other else "you win" if own > other else "the other wins"
-    return f"Prize {prize}: you bid {own}, the other {other}, {winner}."
+    return f"{_past(role, prizes, bids[:-2])}Prize {prize}: you bid {own}, the other {other}, {winner}.\n"
+
+
+@functools.lru_cache(_NUM_CACHED)
+def _held(played: Cards, cards: int) -> str:
+    return _listed(_left(played, cards))
 
 
 @functools.lru_cache(_NUM_CACHED)
@@ -294,7 +320,8 @@ def _value(node: Node, score: str, by_chance: bool) -> float:
     return _solved(node, score, by_chance)[0]
 
 
-def _without(cards: Cards, card: int) -> Cards:
+@functools.lru_cache(_NUM_CACHED)
+def _without(cards: tuple[Card, ...], card: Card) -> tuple[Card, ...]:
     return tuple(c for c in cards if c != card)
 
 
