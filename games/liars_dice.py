@@ -34,9 +34,10 @@ DEFAULT: Final = LiarsDiceSettings()
 
 
 class Cups(NamedTuple):
-    """The dice rolled so far, player by player, a digit each, and what has been said: bids and at last `LIAR`."""
+    """Who acts, the dice that each player has rolled so far, and what has been said: bids and at last `LIAR`."""
 
-    rolled: str
+    to_act: int
+    dice: tuple[str, ...]  # a digit for each, sorted; the last ones are being rolled
     said: tuple[Action, ...]
 
 
@@ -46,7 +47,7 @@ class View(NamedTuple):
     role: int
     dice: str
     said: tuple[Action, ...]
-    shown: str
+    shown: tuple[str, ...]
 
 
 class Bids(NamedTuple):
@@ -82,53 +83,52 @@ class LiarsDice(Game[Cups, View]):
 
     def __init__(self, settings: LiarsDiceSettings = DEFAULT) -> None:
         self.settings: LiarsDiceSettings = settings
+        seats = SEATS[: settings.players]
+        self._names = tuple(tuple("you" if seat == own else seat for seat in seats) for own in seats)
         self._num_dice = settings.players * settings.dice
         self._bids = _bids(self._num_dice, settings.faces)
         self._rolls = tuple((str(face), 1 / settings.faces) for face in range(1, settings.faces + 1))
+        self._faces = frozenset(face for face, _ in self._rolls)
         self.info = Info(
-            name=settings.named("liars_dice"), version=1, roles=SEATS[: settings.players], min_return=-1.0,
-            max_return=1.0, zero_sum=True, max_turns=len(self._bids.names) + 1, hidden=True, random=True,
+            name=settings.named("liars_dice"), version=1, roles=seats, min_return=-1.0, max_return=1.0,
+            zero_sum=True, max_turns=len(self._bids.names) + 1, hidden=True, random=True,
             open_text=False, solver="rules", forfeit=-1.0,
             source="OpenSpiel liars_dice, with its bidding rule reset-face; more than two players added",
         )  # fmt: skip
 
     def start(self) -> Cups:
-        return Cups("", ())
+        return Cups(CHANCE, (), ())
 
     def to_act(self, state: Cups) -> int:
-        if len(state.rolled) < self._num_dice:
-            return CHANCE
-        return OVER if state.said[-1:] == (LIAR,) else len(state.said) % self.settings.players
+        return state.to_act
 
     def chance(self, state: Cups) -> tuple[tuple[Action, float], ...]:
         return self._rolls
 
     def legal(self, state: Cups) -> tuple[Action, ...]:
-        if len(state.rolled) < self._num_dice:
+        if state.to_act < 0:
             return ()
         return self._bids.legal[state.said[-1] if state.said else ""]
 
     def apply(self, state: Cups, action: Action) -> Cups:
-        rolled, said = state
-        if len(rolled) < self._num_dice:
-            if len(action) != 1 or not "1" <= action <= str(self.settings.faces):
+        to_act, dice, said = state
+        if to_act == CHANCE:
+            if action not in self._faces:
                 raise ValueError(f"{action!r} is not a face of a die")
-            return Cups(rolled + action, said)
+            return _rolled(dice, action, self.settings.players, self.settings.dice)
         if action not in self.legal(state):
             raise ValueError(f"{action!r} is not allowed after {said!r}")
-        return Cups(rolled, (*said, action))
+        return Cups(OVER if action == LIAR else (to_act + 1) % self.settings.players, dice, (*said, action))
 
     def returns(self, state: Cups) -> tuple[float, ...]:
         num_players, num_said = self.settings.players, len(state.said)
         caller, bidder = (num_said - 1) % num_players, (num_said - 2) % num_players
-        loser = caller if _is_true(state.said[-2], state.rolled, self.settings.faces) else bidder
+        loser = caller if _is_true(state.said[-2], state.dice, self.settings.faces) else bidder
         return tuple(-1.0 if role == loser else 1 / (num_players - 1) for role in range(num_players))
 
     def view(self, state: Cups, role: int) -> View:
-        rolled, said = state
-        num_dice = self.settings.dice
-        own = _sorted(rolled[role * num_dice : (role + 1) * num_dice])
-        return View(role, own, said, rolled if said[-1:] == (LIAR,) else "")
+        to_act, dice, said = state
+        return View(role, dice[role] if role < len(dice) else "", said, dice if to_act == OVER else ())
 
     def rules(self) -> str:
         players, top = self.settings.players, self.settings.faces
@@ -141,20 +141,15 @@ class LiarsDice(Game[Cups, View]):
         )
 
     def render(self, view: View) -> str:
-        seats = self.info.roles
-        names = tuple("you" if role == view.role else seat for role, seat in enumerate(seats))
-        dice = " ".join(view.dice) or "not rolled yet"
-        text = (
-            f"You are the {seats[view.role]} of {len(seats)} players. Your dice: {dice}. "
-            f"There are {self._num_dice} dice in all.\nBids: {_told(view.said, names)}."
-        )
-        return f"{text}\n{self._ending(view, names)}" if view.shown else text
+        role, dice, said, shown = view
+        names = self._names[role]
+        text = f"{_introduced(role, dice, len(names), self._num_dice)}\nBids: {_told(said, names)}."
+        return f"{text}\n{self._ending(view, names)}" if shown else text
 
     def _ending(self, view: View, names: tuple[str, ...]) -> str:
         """The dice of all and what they say about the last bid."""
-        num, bid = self.settings.dice, view.said[-2]
-        dice = (_sorted(view.shown[k : k + num]) for k in range(0, len(view.shown), num))
-        cups = ", ".join(f"{name} {' '.join(own)}" for name, own in zip(names, dice, strict=True))
+        bid = view.said[-2]
+        cups = ", ".join(f"{name} {' '.join(dice)}" for name, dice in zip(names, view.shown, strict=True))
         return f"Shown: {cups}. {bid} is {str(_is_true(bid, view.shown, self.settings.faces)).lower()}."
 
     def notation(self, state: Cups) -> dict[str, Action]:
@@ -211,9 +206,20 @@ def _count(face: int, dice: str, faces: int) -> int:
     return dice.count(str(face)) + wild
 
 
-def _is_true(bid: Action, rolled: str, faces: int) -> bool:
+def _is_true(bid: Action, dice: tuple[str, ...], faces: int) -> bool:
     number, face = _read(bid)
-    return _count(face, rolled, faces) >= number
+    return _count(face, "".join(dice), faces) >= number
+
+
+@functools.lru_cache(_NUM_CACHED)
+def _rolled(dice: tuple[str, ...], face: Action, num_players: int, num_dice: int) -> Cups:
+    """The state after one more die."""
+    if dice and len(dice[-1]) < num_dice:
+        dice = (*dice[:-1], "".join(sorted(dice[-1] + face)))
+    else:
+        dice = (*dice, face)
+    done = len(dice) == num_players and len(dice[-1]) == num_dice
+    return Cups(0 if done else CHANCE, dice, ())
 
 
 @functools.lru_cache(_NUM_CACHED)
@@ -227,13 +233,17 @@ def _binomial(successes: int, trials: int, p: float) -> float:
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _sorted(dice: str) -> str:
-    return "".join(sorted(dice))
+def _introduced(role: int, dice: str, num_players: int, num_dice: int) -> str:
+    rolled = " ".join(dice) or "not rolled yet"
+    return f"You are the {SEATS[role]} of {num_players} players. Your dice: {rolled}. There are {num_dice} dice in all."
 
 
 @functools.lru_cache(_NUM_CACHED)
 def _told(said: tuple[Action, ...], names: tuple[str, ...]) -> str:
-    return ", ".join(f"{move} ({names[k % len(names)]})" for k, move in enumerate(said)) or "none yet"
+    if not said:
+        return "none yet"
+    last = f"{said[-1]} ({names[(len(said) - 1) % len(names)]})"
+    return f"{_told(said[:-1], names)}, {last}" if len(said) > 1 else last
 
 
 def _counted(dice: int) -> str:
