@@ -235,18 +235,21 @@ class FaultyServer:
     def _completion(self, body: Any) -> Fault:
         if body["model"] not in (*self.models, *self.adapters):
             return error(404, f"The model `{body['model']}` does not exist.")
+        if "logprob_token_ids" in body:
+            tops = {f"token_id:{token}": -token / 100 for token in body["logprob_token_ids"]}
+            scored = {"token_logprobs": [-0.5], "top_logprobs": [tops]}
+            choices = [{"token_ids": [1], "logprobs": scored, "finish_reason": "length"} for _ in body["prompt"]]
+            return said({"model": body["model"], "choices": choices})
         num = min(NUM_TOKENS, body["max_tokens"])
         drawn = _drawn(body["model"], body["prompt"], body["seed"])
         ids = [100 + (drawn >> 8 * k) % 100 for k in range(num)]
         if num == NUM_TOKENS:
             ids[-1] = body["stop_token_ids"][0]
         logprob = 0.0 if _is_probe(Asked("POST", "/v1/completions", {}, body)) and self.at_temperature else -0.5
-        scored = [None, *({str(token): {"logprob": -token / 100}} for token in body["prompt"][1:])]
         choice = {
             "token_ids": ids,
             "logprobs": {"token_logprobs": [logprob] * num},
             "finish_reason": "stop" if num == NUM_TOKENS else "length",
-            "prompt_logprobs": scored if "prompt_logprobs" in body else None,
         }
         usage = {"prompt_tokens": len(body["prompt"]), "completion_tokens": num}
         return said({"model": self.names_itself or body["model"], "choices": [choice], "usage": usage})

@@ -10,8 +10,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-
 from mirrormatch.agents.core import adapters
 from mirrormatch.agents.core.http_client import Client, Refusal
 from mirrormatch.agents.core.openai_answers import read_text
@@ -20,7 +18,6 @@ from mirrormatch.errors import UserError
 MAX_ADAPTERS = 8  # that the server knows by our names; the one unused for longest is dropped
 PREFIX = "mirrormatch-"
 
-_TENSOR = re.compile(r"base_model\.model\.(.+)\.lora_([AB])\.(?:default\.)?weight")
 _RANK = re.compile(r"rank (\d+) is greater")
 _LOAD, _UNLOAD = "load_lora_adapter", "unload_lora_adapter"
 
@@ -97,8 +94,6 @@ class ServedAdapters:
             )
         rank = _RANK.search(refusal.said)
         hint = f"; start it with --max-lora-rank {rank[1]} or more" if rank else ""
-        if "lora" in refusal.said.lower() and "not enabled" in refusal.said.lower():
-            hint = "; start it with --enable-lora"
         return f"the server at {url!r} can't use the adapter at {str(folder)!r}: {refusal.said.rstrip('.')}{hint}"
 
     def _check_unchanged(self, name: str) -> None:
@@ -161,35 +156,3 @@ class Sides:
             let_in.set_result(None)
             self._inside += 1
         self._queue = [entry for entry in self._queue if entry[0] != self._with_adapter]
-
-
-def check_shapes(folder: Path, base_folder: Path) -> None:
-    """Refuses an adapter whose matrices don't fit the base model's: vLLM may take it and answer nonsense.
-
-    A base model whose weights aren't here, or have other names in the adapter, is passed.
-
-    Raises:
-        UserError: one doesn't fit.
-    """
-    shapes: dict[str, tuple[int, ...]] = {}
-    for weights in base_folder.glob("*.safetensors"):
-        shapes |= _shapes(weights)
-    for name, shape in _shapes(folder / adapters.WEIGHTS).items():
-        part = _TENSOR.fullmatch(name)
-        base = shapes.get(f"{part[1]}.weight") if part else None
-        if part is None or base is None or len(base) != 2 or len(shape) != 2:
-            continue
-        needed, given = (base[1], shape[1]) if part[2] == "A" else (base[0], shape[0])
-        if needed != given:
-            raise UserError(
-                f"the adapter at {str(folder)!r} does not fit {str(base_folder)!r}: "
-                f"{part[1]} is {given} wide in the one and {needed} in the other"
-            )
-
-
-def _shapes(weights: Path) -> dict[str, tuple[int, ...]]:
-    try:
-        with safe_open(weights, "numpy") as file:
-            return {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
-    except (SafetensorError, OSError) as problem:
-        raise UserError(f"{str(weights)!r} can't be read: {problem}") from None

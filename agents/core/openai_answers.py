@@ -121,6 +121,7 @@ class TokenLogprobs(_Read):
     """Of the tokens of a completion."""
 
     token_logprobs: tuple[float, ...]
+    top_logprobs: tuple[dict[str, float], ...] = ()
 
 
 class TokenChoice(_Read):
@@ -129,7 +130,6 @@ class TokenChoice(_Read):
     token_ids: tuple[int, ...]
     logprobs: TokenLogprobs
     finish_reason: Literal["stop", "length"]
-    prompt_logprobs: tuple[dict[int, Any] | None, ...] | None = None
 
 
 class TokenAnswer(_Read):

@@ -4,7 +4,9 @@ Prompts are encoded here, with the tokenizer of the model that the server says i
 can become a special token. Every answer names the model that gave it, and the name holds the adapter's hash.
 """
 
+import asyncio
 import functools
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,16 +15,18 @@ from mirrormatch.agents.core import adapters
 from mirrormatch.agents.core.background import BackgroundLoop
 from mirrormatch.agents.core.encoding import ChatEncoder
 from mirrormatch.agents.core.http_client import Client, Refusal
-from mirrormatch.agents.core.openai_adapters import PREFIX, ServedAdapters, Sides, check_shapes
-from mirrormatch.agents.core.openai_answers import Meter, TokenAnswer, TokenChoice, overflows, reader
+from mirrormatch.agents.core.openai_adapters import PREFIX, ServedAdapters, Sides
+from mirrormatch.agents.core.openai_answers import Meter, TokenAnswer, overflows, reader
 from mirrormatch.agents.core.openai_chat import told
 from mirrormatch.agents.core.records import Completion, Sampling, Usage
 from mirrormatch.agents.core.vllm_adapters import RANKS, check_settings
+from mirrormatch.agents.core.vllm_fit import check_fit
 from mirrormatch.agents.core.vllm_pattern import pattern
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.core.prompt import Message
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 2.0  # vLLM raises what is lower without saying so, and refuses what is higher
+NUM_SCORED = 64  # places per request: vLLM compares 128 tokens at most, and a request costs more than a place
 _RETURNS = 3  # how often an adapter that the server has lost is given again for one request
 _PATH = "completions"
 
@@ -98,7 +102,7 @@ class TokenServer:
             return nothing
         body = self._body(prompt_ids, sampling, min(sampling.max_tokens, room), seed)
         try:
-            said = await self._loop.run(self._answered(body, adapter))
+            said = (await self._loop.run(self._answered(body, adapter))).choices[0]
         except Refusal as refusal:
             if overflows(refusal):
                 return nothing
@@ -116,23 +120,20 @@ class TokenServer:
     async def logprobs(
         self, prompt_ids: Sequence[int], continuation_ids: Sequence[int], *, adapter: str | None = None
     ) -> tuple[float, ...]:
-        ids = [*prompt_ids, *continuation_ids]
-        if len(ids) >= self._context:  # the server always generates one more
-            raise UserError(f"{len(ids)} tokens can't be scored: {self._model!r} reads {self._context - 1} at most")
-        body = self._body(ids, Sampling(temperature=0), 1, 0) | {"prompt_logprobs": 0}
-        try:
-            said = await self._loop.run(self._answered(body, adapter))
-        except Refusal as refusal:
-            raise UserError(told(self._client.url, self._model, refusal)) from None
-        places = (said.prompt_logprobs or ())[len(prompt_ids) :]
-        return tuple(float((at or {})[token]["logprob"]) for token, at in zip(continuation_ids, places, strict=True))
+        ids = (*prompt_ids, *continuation_ids)
+        if len(ids) > self._context:
+            raise UserError(f"{len(ids)} tokens can't be scored: {self._model!r} reads {self._context} at most")
+        places = range(len(prompt_ids), len(ids))
+        groups = [places[k : k + NUM_SCORED] for k in range(0, len(places), NUM_SCORED)]
+        found = await asyncio.gather(*(self._loop.run(self._scored(ids, group, adapter)) for group in groups))
+        return tuple(itertools.chain(*found))
 
     def load(self, adapter_path: Path) -> str:
         folder = adapters.find_adapter(adapter_path)
         name = adapters.content_hash(folder)
         adapters.check_base(folder, self._root, self.fingerprint)
         check_settings(folder, RANKS[-1])
-        check_shapes(folder, self._folder)
+        check_fit(folder, self._root, self._folder)
         self._loop.call(self._adapters.add(name, folder))
         return name
 
@@ -180,7 +181,28 @@ class TokenServer:
             body["structured_outputs"] = {"regex": pattern(sampling.constraint)}
         return body
 
-    async def _answered(self, body: dict[str, Any], adapter: str | None) -> TokenChoice:
+    async def _scored(self, ids: Sequence[int], places: Sequence[int], adapter: str | None) -> tuple[float, ...]:
+        """The log-probabilities of the ids at these places: each is asked for as what could come next.
+
+        What is common to the prompts is read once. vLLM's own way, `prompt_logprobs`, reads everything again, and ends
+        its process on a CPU when adapters are enabled.
+        """
+        body = self._body(ids, Sampling(temperature=0), 1, 0) | {
+            "prompt": [list(ids[:k]) for k in places],
+            "logprob_token_ids": sorted({ids[k] for k in places}),
+            "return_tokens_as_token_ids": True,
+        }
+        try:
+            said = (await self._answered(body, adapter)).choices
+        except Refusal as refusal:
+            raise UserError(told(self._client.url, self._model, refusal)) from None
+        tops = [choice.logprobs.top_logprobs for choice in said]
+        names = [f"token_id:{ids[k]}" for k in places]
+        if len(tops) != len(names) or any(not top or name not in top[0] for top, name in zip(tops, names, strict=True)):
+            raise UserError(f"the server at {self._client.url!r} scores no given tokens: vLLM 0.31 does")
+        return tuple(top[0][name] for top, name in zip(tops, names, strict=True))
+
+    async def _answered(self, body: dict[str, Any], adapter: str | None) -> TokenAnswer:
         """What the server says to one request, when it is certain who said it."""
         async with self._sides.enter(adapter is not None):
             for again in reversed(range(_RETURNS)):
@@ -196,7 +218,7 @@ class TokenServer:
         if answer.model not in allowed:
             raise UserError(f"{self._client.url!r} was asked for {name!r}, and {answer.model!r} answered")
         self._meter.answered(answer.usage)
-        return answer.choices[0]
+        return answer
 
     async def _tells_at_temperature(self) -> bool:
         """Whether log-probs are those at a request's temperature: then the only token that top_k leaves is certain."""
