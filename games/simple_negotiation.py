@@ -21,9 +21,11 @@ Amounts: TypeAlias = tuple[int, ...]  # one per good, in the order of GOODS
 
 _NUM_STOCKS = 2 * len(GOODS)
 _NUM_DEALT = 2 * _NUM_STOCKS  # stocks of both, then values of both
-_NUMBERS = tuple(str(k) for k in range(1, max(MAX_STOCK, MAX_VALUE) + 1))
-_STOCKS = tuple((number, 1 / MAX_STOCK) for number in _NUMBERS[:MAX_STOCK])
-_VALUES = tuple((number, 1 / MAX_VALUE) for number in _NUMBERS[:MAX_VALUE])
+_STOCKS = tuple((str(number), 1 / MAX_STOCK) for number in range(1, MAX_STOCK + 1))
+_VALUES = tuple((str(number), 1 / MAX_VALUE) for number in range(1, MAX_VALUE + 1))
+_IN_STOCK, _VALUED = ({number: int(number) for number, _ in dealt} for dealt in (_STOCKS, _VALUES))
+_NOTHING = ((), ())  # what both have before it is dealt
+_ONE_OR_TWO = (1, 2)  # how much of a good a random player gives or gets
 _NUM_CACHED = 1_024  # results of each function that rendering and reading call again and again
 _AMOUNT = re.compile(r"(\d{1,3}) (wood|stone|gold)s?")
 _SEPARATORS = re.compile(r"(?:\s*(?:,|\+|&|\band\b)\s*|\s+)")
@@ -39,20 +41,35 @@ class Offer(NamedTuple):
 
 
 class Move(NamedTuple):
-    """One turn: its binding part and the words that went with it."""
+    """One turn: its binding part in canonical spelling, the offer if it is one, and the words that went with it."""
 
-    kind: str  # "offer", "accept", "deny" or "say"
+    binding: Action
     offer: Offer | None
     words: str
 
 
 class Table(NamedTuple):
-    """The state: what chance has dealt so far, the moves, the stocks now and the offer that waits for an answer."""
+    """The state.
 
+    Attributes:
+        to_act: a role, chance or nobody.
+        dealt: the numbers that chance has dealt: stocks of both, then values of both.
+        stocks: what each has now.
+        values: a unit of each good's worth to each.
+        gains: by how much what each has is worth more to it than at the start.
+        num_moves: how many moves were made.
+        told: them as each is told, a line each.
+        open_offer: the offer that waits for an answer.
+    """
+
+    to_act: int
     dealt: Amounts
-    moves: tuple[Move, ...]
-    stocks: tuple[Amounts, Amounts]
-    open_offer: Offer | None
+    stocks: tuple[Amounts, Amounts] = _NOTHING
+    values: tuple[Amounts, Amounts] = _NOTHING
+    gains: tuple[int, int] = (0, 0)
+    num_moves: int = 0
+    told: tuple[str, str] = ("", "")
+    open_offer: Offer | None = None
 
 
 class View(NamedTuple):
@@ -61,7 +78,8 @@ class View(NamedTuple):
     role: int
     values: Amounts
     gain: int
-    moves: tuple[Move, ...]
+    num_moves: int
+    told: str
     stocks: tuple[Amounts, Amounts]
     open_offer: Offer | None
 
@@ -85,42 +103,39 @@ class SimpleNegotiation(Game[Table, View]):
     )  # fmt: skip
 
     def start(self) -> Table:
-        return Table((), (), ((), ()), None)
+        return Table(CHANCE, ())
 
     def to_act(self, state: Table) -> int:
-        if len(state.dealt) < _NUM_DEALT:
-            return CHANCE
-        return len(state.moves) % 2 if len(state.moves) < MAX_TURNS else OVER
+        return state.to_act
 
     def chance(self, state: Table) -> tuple[tuple[Action, float], ...]:
         return _STOCKS if len(state.dealt) < _NUM_STOCKS else _VALUES
 
     def legal(self, state: Table) -> tuple[Action, ...] | None:
-        return None if self.to_act(state) >= 0 else ()
+        return None if state.to_act >= 0 else ()
 
     def apply(self, state: Table, action: Action) -> Table:
-        if len(state.dealt) < _NUM_DEALT:
-            return _deal(state, action)
-        role = self.to_act(state)
+        role, open_offer = state.to_act, state.open_offer
+        if role == CHANCE:
+            return _deal(state.dealt, action)
         if role == OVER:
             raise ValueError("the game is over")
-        move = _read(action, state.stocks[role], state.stocks[1 - role], state.open_offer)
+        move = _read(action, state.stocks[role], state.stocks[1 - role], open_offer)
         if isinstance(move, Problem):
             raise ValueError(f"{action!r}: {move.detail}")
-        return _moved(state, role, move)
+        return _moved(state, move)
 
     def returns(self, state: Table) -> tuple[float, ...]:
-        lead = float(_gain(state, 0) - _gain(state, 1))
+        lead = float(state.gains[0] - state.gains[1])
         return (lead, 0.0 - lead)
 
     def forfeit(self, state: Table, role: int) -> float:
         """`FORFEIT`, or how far the role lies behind if that is more: giving up must not save anything."""
-        return min(FORFEIT, float(_gain(state, role) - _gain(state, 1 - role)))
+        return min(FORFEIT, float(state.gains[role] - state.gains[1 - role]))
 
     def view(self, state: Table, role: int) -> View:
-        if len(state.dealt) < _NUM_DEALT:
-            return View(role, (), 0, (), state.stocks, None)
-        return View(role, _values(state, role), _gain(state, role), state.moves, state.stocks, state.open_offer)
+        _, _, stocks, values, gains, num_moves, told, open_offer = state
+        return View(role, values[role], gains[role], num_moves, told[role], stocks, open_offer)
 
     def rules(self) -> str:
         return (
@@ -132,22 +147,20 @@ class SimpleNegotiation(Game[Table, View]):
         )
 
     def render(self, view: View) -> str:
-        if not view.values:
+        role, values, gain, num_moves, told, stocks, offer = view
+        if not values:
             return "The goods are not dealt yet."
-        turn = min(len(view.moves) + 1, MAX_TURNS)
-        lines = [
-            f"You are the {self.info.roles[view.role]} player. Turn {turn} of {MAX_TURNS}.",
-            f"Your values: {_spelled(view.values)}. Your gain: {view.gain}.",
-            f"You have: {_spelled(view.stocks[view.role])}. Other has: {_spelled(view.stocks[1 - view.role])}.",
-        ]
-        lines += [f"{'You' if k % 2 == view.role else 'Other'}: {_shown(m)}" for k, m in enumerate(view.moves)]
-        if view.open_offer is not None and len(view.moves) % 2 == view.role:
-            offer = view.open_offer
-            lines.append(f"You may accept: you give {_listed(offer.get)} and get {_listed(offer.give)}.")
-        return "\n".join(lines)
+        text = (
+            f"You are the {self.info.roles[role]} player. Turn {min(num_moves + 1, MAX_TURNS)} of {MAX_TURNS}.\n"
+            f"Your values: {_spelled(values)}. Your gain: {gain}.\n"
+            f"You have: {_spelled(stocks[role])}. Other has: {_spelled(stocks[1 - role])}.{told}"
+        )
+        if offer is None or num_moves % 2 != role:
+            return text
+        return f"{text}\nYou may accept: you give {_listed(offer.get)} and get {_listed(offer.give)}."
 
     def parse(self, state: Table, text: str) -> Action | Problem:
-        role = self.to_act(state)
+        role = state.to_act
         move = _read(text, state.stocks[role], state.stocks[1 - role], state.open_offer)
         return move if isinstance(move, Problem) else _written(move)
 
@@ -156,12 +169,12 @@ class SimpleNegotiation(Game[Table, View]):
         if view.open_offer is not None and rng.random() < 0.5:
             return rng.choice(("accept", "deny"))
         mine, others = view.stocks[view.role], view.stocks[1 - view.role]
-        swaps = [(g, h) for g in range(3) for h in range(3) if g != h and mine[g] and others[h]]
+        swaps = _swaps(mine, others)
         if not swaps:
             return "say"
         g, h = rng.choice(swaps)
-        give = rng.randint(1, min(2, mine[g]))
-        get = rng.randint(1, min(2, others[h]))
+        give = rng.choice(_ONE_OR_TWO[: mine[g]])
+        get = rng.choice(_ONE_OR_TWO[: others[h]])
         return f"offer {give} {GOODS[g]} -> {get} {GOODS[h]}"
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
@@ -182,61 +195,66 @@ class SimpleNegotiation(Game[Table, View]):
         return ((f"offer 1 {GOODS[-g]} -> 1 {GOODS[-h]}", 1.0),)
 
 
-def _deal(state: Table, action: Action) -> Table:
-    most = MAX_STOCK if len(state.dealt) < _NUM_STOCKS else MAX_VALUE
-    if action not in _NUMBERS[:most]:
-        raise ValueError(f"{action!r} is not a number from 1 to {most}")
-    dealt = (*state.dealt, int(action))
+def _deal(dealt: Amounts, action: Action) -> Table:
+    numbers = _IN_STOCK if len(dealt) < _NUM_STOCKS else _VALUED
+    if action not in numbers:
+        raise ValueError(f"{action!r} is not a number from 1 to {len(numbers)}")
+    dealt += (numbers[action],)
     if len(dealt) < _NUM_DEALT:
-        return Table(dealt, (), ((), ()), None)
-    return Table(dealt, (), (dealt[:3], dealt[3:6]), None)
+        return Table(CHANCE, dealt)
+    first, second, of_first, of_second = (dealt[k : k + len(GOODS)] for k in range(0, _NUM_DEALT, len(GOODS)))
+    return Table(0, dealt, (first, second), (of_first, of_second))
 
 
-def _moved(state: Table, role: int, move: Move) -> Table:
-    stocks, offer = state.stocks, state.open_offer
-    if move.kind == "accept":
+def _moved(state: Table, move: Move) -> Table:
+    role, dealt, stocks, values, gains, num_moves, told, offer = state
+    if move.binding == "accept":
         assert offer is not None
         mine = _shifted(stocks[role], offer.give, offer.get)
         others = _shifted(stocks[1 - role], offer.get, offer.give)
         stocks = (mine, others) if role == 0 else (others, mine)
-    return Table(state.dealt, (*state.moves, move), stocks, move.offer)
+        got = tuple(_worth(offer.give, v) - _worth(offer.get, v) for v in values)
+        gains = (gains[0] + got[0], gains[1] - got[1]) if role == 0 else (gains[0] - got[0], gains[1] + got[1])
+    own, theirs = _shown(move)
+    told = (told[0] + own, told[1] + theirs) if role == 0 else (told[0] + theirs, told[1] + own)
+    num_moves += 1
+    to_act = 1 - role if num_moves < MAX_TURNS else OVER
+    return Table(to_act, dealt, stocks, values, gains, num_moves, told, move.offer)
 
 
 def _shifted(stock: Amounts, more: Amounts, less: Amounts) -> Amounts:
     return tuple(s + m - x for s, m, x in zip(stock, more, less, strict=True))
 
 
-def _values(state: Table, role: int) -> Amounts:
-    first = _NUM_STOCKS + role * len(GOODS)
-    return state.dealt[first : first + len(GOODS)]
-
-
-def _gain(state: Table, role: int) -> int:
-    start = state.dealt[role * len(GOODS) : (role + 1) * len(GOODS)]
-    change = map(operator.sub, state.stocks[role], start)
-    return sum(map(operator.mul, change, _values(state, role)))
-
-
 def _worth(amounts: Amounts, values: Amounts) -> int:
     return sum(map(operator.mul, amounts, values))
 
 
-@functools.lru_cache(_NUM_CACHED)  # apply reads what parse has written
 def _read(text: str, mine: Amounts, others: Amounts, open_offer: Offer | None) -> Move | Problem:
+    """The move that the text names, if it is possible now."""
+    move = _understood(text)
+    if isinstance(move, Problem):
+        return move
+    if move.offer is not None:
+        return _affordable(move.offer, mine, others) or move
+    if open_offer is None and move.binding != "say":
+        return Problem(ProblemKind.ILLEGAL, f"there is no offer to {move.binding}")
+    return move
+
+
+@functools.lru_cache(_NUM_CACHED)  # apply reads what parse has written
+def _understood(text: str) -> Move | Problem:
     """The move in `binding | words`. The binding part is a whole command, never a word inside a sentence."""
     binding, _, words = text.partition("|")
     said = normal(binding.replace("->", "→"))
     words = chat(words) if words else ""
-    kind = _WORDS.get(said, "")
-    if kind in ("accept", "deny") and open_offer is None:
-        return Problem(ProblemKind.ILLEGAL, f"there is no offer to {kind}")
-    if kind:
-        return Move(kind, None, words)
+    if said in _WORDS:
+        return Move(_WORDS[said], None, words)
     if said.startswith("offer"):
         offer = _read_offer(said.removeprefix("offer").strip(": "))
         if isinstance(offer, Problem):
             return offer
-        return _affordable(offer, mine, others) or Move("offer", offer, words)
+        return Move(f"offer {_listed(offer.give)} -> {_listed(offer.get)}", offer, words)
     return Problem(ProblemKind.NONE, "no offer, accept, deny or say at its start")
 
 
@@ -262,6 +280,7 @@ def _read_amounts(said: str) -> Amounts | None:
     return tuple(units.get(good, 0) for good in GOODS)
 
 
+@functools.lru_cache(_NUM_CACHED)
 def _affordable(offer: Offer, mine: Amounts, others: Amounts) -> Problem | None:
     if not any(offer.give) or not any(offer.get):
         return Problem(ProblemKind.ILLEGAL, "an offer gives something and gets something")
@@ -275,16 +294,21 @@ def _affordable(offer: Offer, mine: Amounts, others: Amounts) -> Problem | None:
 
 def _written(move: Move) -> Action:
     """The canonical spelling of a move; `_read` reads it back."""
-    binding = move.kind
-    if move.offer is not None:
-        binding = f"offer {_listed(move.offer.give)} -> {_listed(move.offer.get)}"
-    return f"{binding} | {move.words}" if move.words else binding
+    return f"{move.binding} | {move.words}" if move.words else move.binding
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _shown(move: Move) -> str:
-    binding = _written(move._replace(words=""))
-    return f"{binding} {quoted(move.words)}" if move.words else binding
+def _shown(move: Move) -> tuple[str, str]:
+    """A move as who makes it is told, and as the other is."""
+    binding, _, words = move
+    said = f"{binding} {quoted(words)}" if words else binding
+    return f"\nYou: {said}", f"\nOther: {said}"
+
+
+@functools.lru_cache(_NUM_CACHED)
+def _swaps(mine: Amounts, others: Amounts) -> tuple[tuple[int, int], ...]:
+    """Which good can be given for which other one."""
+    return tuple((g, h) for g in range(3) for h in range(3) if g != h and mine[g] and others[h])
 
 
 @functools.lru_cache(_NUM_CACHED)
