@@ -5,6 +5,7 @@ is waited for. What is asked, and what an answer means, isn't known here.
 """
 
 import asyncio
+import functools
 import json
 import random
 import re
@@ -19,6 +20,7 @@ from mirrormatch.errors import UserError
 
 T = TypeVar("T")
 Reader: TypeAlias = Callable[[httpx.Response], Awaitable[T]]
+Send: TypeAlias = Callable[[], Awaitable[httpx.Response]]
 
 MAX_WAIT_S = 20.0  # between two attempts, unless the server asks for more
 MAX_OUTAGE_WAIT_S = 2.0  # a server that comes back is found soon
@@ -101,16 +103,10 @@ class Client:
         self._slots = asyncio.Semaphore(max_connections)
         self._retried = retried
         self._random = random.Random()
-        self._http = httpx.AsyncClient(
-            headers={"Content-Type": "application/json", **({"Authorization": f"Bearer {key}"} if key else {})},
-            timeout=httpx.Timeout(patience.timeout_s, connect=min(CONNECT_S, patience.timeout_s), pool=None),
-            limits=httpx.Limits(
-                max_connections=max_connections,
-                max_keepalive_connections=max_connections,
-                keepalive_expiry=KEEPALIVE_S,
-            ),
-            trust_env=not is_local(url),  # a proxy leads nowhere from here to here
-        )
+        self._certificates = httpx.create_ssl_context()
+        # Each connection is a client of its own: with one pool, httpx looks at all connections for each request.
+        self._clients = tuple(self._connection() for _ in range(max_connections))
+        self._free = list(self._clients)
 
     async def ask(self, path: str, body: Any, read: Reader[T], *, waits: bool = True, final: Sequence[int] = ()) -> T:
         """The server's answer.
@@ -126,19 +122,32 @@ class Client:
             Refusal: the server said no.
             UserError: it didn't answer in time, or what it answered makes no sense.
         """
-        request = self._http.build_request(
-            "GET" if body is None else "POST",
-            f"{self.url}/{path}",
-            content=None if body is None else json.dumps(body).encode(),
-        )
+        method, content = ("GET", None) if body is None else ("POST", json.dumps(body).encode())
         async with self._slots:
-            return await self._insist(request, read, waits, final)
+            client = self._free.pop()  # the one used last, so that few connections are kept warm
+            try:
+                request = client.build_request(method, f"{self.url}/{path}", content=content)
+                return await self._insist(functools.partial(client.send, request, stream=True), read, waits, final)
+            finally:
+                self._free.append(client)
 
     async def close(self) -> None:
         """Ends all connections."""
-        await self._http.aclose()
+        for client in self._clients:
+            await client.aclose()
 
-    async def _insist(self, request: httpx.Request, read: Reader[T], waits: bool, final: Sequence[int]) -> T:
+    def _connection(self) -> httpx.AsyncClient:
+        timeout_s = self._patience.timeout_s
+        key = {"Authorization": f"Bearer {self._key}"} if self._key else {}
+        return httpx.AsyncClient(
+            headers={"Content-Type": "application/json", **key},
+            timeout=httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s), pool=None),
+            limits=httpx.Limits(max_connections=1, keepalive_expiry=KEEPALIVE_S),
+            trust_env=not is_local(self.url),  # a proxy leads nowhere from here to here
+            verify=self._certificates,
+        )
+
+    async def _insist(self, send: Send, read: Reader[T], waits: bool, final: Sequence[int]) -> T:
         loop, patience = asyncio.get_running_loop(), self._patience
         deadline = loop.time() + patience.deadline_s
         gone_since, num_attempts, num_broken = None, 0, 0
@@ -147,7 +156,7 @@ class Client:
             began = loop.time()
             try:
                 async with asyncio.timeout_at(deadline):
-                    return await self._attempt(request, read, final)
+                    return await self._attempt(send, read, final)
             except TimeoutError:
                 raise self._too_late(num_attempts + 1, reason) from None
             except _Again as problem:
@@ -187,9 +196,9 @@ class Client:
             f"{reason}"
         )
 
-    async def _attempt(self, request: httpx.Request, read: Reader[T], final: Sequence[int]) -> T:
+    async def _attempt(self, send: Send, read: Reader[T], final: Sequence[int]) -> T:
         try:
-            response = await self._http.send(request, stream=True)
+            response = await send()
             try:
                 if response.status_code != httpx.codes.OK:
                     raise self._failure(response.status_code, await response.aread(), response.headers, final)
