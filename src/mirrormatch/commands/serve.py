@@ -26,6 +26,7 @@ START_S = 600.0  # large models are read from disk for minutes
 _POLL_S = 0.25
 _END_S = 10.0  # for the server to end by itself
 _REASON_CHARS = 400
+_ENGINE_ONLY = ("use_tqdm_on_load",)  # what vLLM's server has no flag for
 
 
 def configure(parser: Parser) -> None:
@@ -78,11 +79,13 @@ def _model(text: str) -> tuple[str, list[str]]:
 def _flags(arguments: dict[str, Any]) -> Iterator[str]:
     """Arguments of vLLM's engine as its server takes them."""
     for key, value in arguments.items():
-        if value is None or value is False or key == "use_tqdm_on_load":
+        flag = key.replace("_", "-")
+        if value is None or key in _ENGINE_ONLY:
             continue
-        yield f"--{key.replace('_', '-')}"
-        if value is not True:
-            yield str(value)
+        if isinstance(value, bool):
+            yield f"--{flag}" if value else f"--no-{flag}"
+        else:
+            yield f"--{flag}={value}"
 
 
 @contextlib.contextmanager

@@ -1,0 +1,88 @@
+"""`mirrormatch serve` as people use it: start it, play against it, train over it, end it."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+PROGRAM = (sys.executable, "-m", "mirrormatch.cli")
+LONG_S = 240
+CONFIG = Path(__file__).parents[2] / "configs" / "kuhn_nano.toml"
+SHORT = (
+    "learn.steps=2", "play.episodes=6", "play.max_tokens=48", "measure.every=0", "measure.games=[]",
+    "measure.exploitability=[]", "measure.transfer=[]",
+)  # fmt: skip
+PARITY = 1e-3  # nats: the greatest difference between the sampler's and the trainer's log-probs
+
+
+class Served(NamedTuple):
+    process: "subprocess.Popen[str]"
+    url: str
+
+
+def run(*words: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run([*PROGRAM, *words], input=typed, capture_output=True, text=True, timeout=LONG_S, check=False)
+
+
+def trained(model: str, folder: Path) -> list[dict[str, float]]:
+    """The metrics of a short run."""
+    overrides = [word for override in (*SHORT, f"model={model}") for word in ("--set", override)]
+    done = run("train", str(CONFIG), "--out", str(folder), *overrides)
+    assert done.returncode == 0, done.stderr
+    told = [line for line in done.stderr.splitlines() if "step" in line and "parity" in line]
+    assert len(told) == 2, done.stderr
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    words = [*PROGRAM, "serve", "nano", "--port", "0"]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stdout is not None
+    with process.stdout as told:
+        yield Served(process, told.readline().strip())
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+    process.wait(LONG_S)
+
+
+def test_the_url_is_the_one_line_on_stdout(served: Served) -> None:
+    assert served.url.startswith("http://127.0.0.1:") and served.url.endswith("/v1")
+
+
+def test_a_person_plays_against_the_served_model(served: Served) -> None:
+    done = run(
+        "play", "kuhn_poker", "--opponent", f"openai:nano@{served.url}", "--seed", "3", "--plain", typed="check\nfold\n"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "The end" in done.stdout
+
+
+def test_a_match_over_http_is_told_with_its_tokens(served: Served) -> None:
+    done = run("match", "kuhn_poker", f"openai:nano@{served.url}", "random", "--episodes", "20", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["episodes"] == 20 and "requests" in done.stderr
+
+
+def test_a_run_trains_over_the_server_on_the_tokens_that_it_drew(served: Served, tmp_path: Path) -> None:
+    measured = trained(f"openai:nano@{served.url}", tmp_path / "run")
+    assert [m["logp_gap"] < PARITY for m in measured] == [True, True]
+
+
+def test_a_run_trains_over_vllm_in_process_on_the_tokens_that_it_drew(tmp_path: Path) -> None:
+    measured = trained("vllm:nano", tmp_path / "run")
+    assert [m["logp_gap"] < PARITY for m in measured] == [True, True]
+
+
+def test_an_interrupt_ends_the_server_with_its_workers(served: Served) -> None:
+    served.process.send_signal(signal.SIGINT)
+    assert served.process.wait(LONG_S) == 130
+    alive = subprocess.run(["pgrep", "-f", "--", f"--port={served.url.split(':')[2].split('/')[0]}"], check=False)
+    assert alive.returncode == 1
