@@ -12,12 +12,15 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from mirrormatch import __version__, agents
+from mirrormatch import __version__, agents, games
 from mirrormatch.agents.core.episodes import read
-from mirrormatch.agents.core.records import Decision, Reply
+from mirrormatch.agents.core.records import Decision, Episode, Reply
+from mirrormatch.agents.human import legal_moves
 from mirrormatch.cli import COMMANDS, main, overview
+from mirrormatch.commands.core.game_list import rows
 from mirrormatch.commands.core.parser import CLASSICS
-from mirrormatch.commands.core.screen import MAX_REPLY_CHARS
+from mirrormatch.commands.core.screen import MAX_REPLY_CHARS, result
+from mirrormatch.games import Observation
 
 INSTANT_S = 0.3
 HEAVY = ("numpy", "pydantic", "rich", "torch", "transformers")
@@ -157,6 +160,10 @@ def test_help_is_instant() -> None:
         ),
         ("play kuhn_poker --seed x", "argument --seed: invalid int value: 'x'"),
         ("play kuhn_poker tictactoe", "unexpected 'tictactoe'"),
+        ("play sokoban --opponent random", "sokoban is for one player, so nobody plays against you"),
+        ("play openspiel", "'openspiel' is a library of games: openspiel/NAME"),
+        ("play openspiel/", "(mirrormatch list games --library openspiel)"),
+        ("match ./mine.py random optimal", "'./mine.py' is a file: mirrormatch check game ./mine.py"),
         ("match kuhn_poker random", "needs at least two agents, 1 given"),
         ("match kuhn_poker random random optimal", "'random' is given more than once beside others"),
         ("match kuhn_poker random optimal --episodes 0", "0 is too small, it must be 1 or more"),
@@ -199,7 +206,7 @@ def test_a_closed_pipe_is_quiet() -> None:
 def test_moves_may_come_from_a_pipe_and_are_echoed(cli: Cli) -> None:
     printed = cli("play", "kuhn_poker", "--opponent", "random", "--seed", "3", typed="foo\nbet\n")
     assert printed.code == 0
-    assert "first > foo\nno move in 'foo'. Try again.\nfirst > bet\n" in printed.out
+    assert "first > foo\nNo move in 'foo'. Try again.\nfirst > bet\n" in printed.out
 
 
 def test_a_pipe_that_ends_early_leaves_the_game(cli: Cli) -> None:
@@ -255,6 +262,53 @@ def test_a_result_is_told_in_words(cli: Cli) -> None:
 
     told = {line for seed in range(12) for line in first_bets(seed).splitlines() if line.startswith("You ")}
     assert {"You win: +1 (second: -1).", "You win: +2 (second: -2).", "You lose: -2 (second: +2)."} <= told
+
+
+def test_a_game_for_one_is_played_alone_and_loads_no_model(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    human = agents.get("human")
+    monkeypatch.setattr(agents, "get", {"human": human}.__getitem__)
+    printed = cli("play", "sokoban", "--seed", "1")
+    assert "Player: you. Seed 1." in printed.out and printed.out.endswith("You left the game.\n")
+
+
+def test_settings_stand_in_the_title(cli: Cli) -> None:
+    printed = cli("play", "liars_dice:players=3,dice=1", "--opponent", "random")
+    assert printed.out.startswith("Liars dice (players=3, dice=1). Bids about dice")
+
+
+def test_who_is_not_alone_at_the_top_shares_the_best_result() -> None:
+    shared = episode_of(returns=(1 / 3, -1.0, 1 / 3, 1 / 3), outcome=("draw", "loss", "draw", "draw"))
+    assert result(shared, 0, "abcd") == "You share the best result: +0.333 (b: -1, c: +0.333, d: +0.333)."
+    assert result(episode_of(returns=(0.0, 0.0), outcome=("draw", "draw")), 1, "ab") == "A draw: 0 (a: 0)."
+
+
+def episode_of(returns: tuple[float, ...], outcome: tuple[Any, ...]) -> Episode:
+    return Episode(
+        game="g", version=1, seed=0, seats=("x",) * len(returns), deal=(), turns=(), returns=returns, outcome=outcome,
+        forfeited_by=None,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("moves", "told"),
+    [
+        (("a10", "a9", "b1"), "a9, a10, b1"),
+        (tuple(map(str, range(1, 51))), "1 to 50"),
+        (tuple(map(str, range(1, 10))), "1, 2, 3, 4, 5, 6, 7, 8, 9"),
+        (("from (1, 2)", "from (1, 3)"), "from (1, 2); from (1, 3)"),
+        (tuple(f"move{k}" for k in range(1000, 1200)), "more; ? lists them all"),
+    ],
+)
+def test_moves_are_listed_so_that_they_can_be_read(moves: tuple[str, ...], told: str) -> None:
+    seen = Observation(role=0, text="", legal=tuple(sorted(moves)))
+    decision = Decision(game=games.get("nim"), view=None, observation=seen)
+    assert legal_moves(decision).endswith(told) and len(legal_moves(decision)) < 700
+    assert moves[-1] in legal_moves(decision, whole=True)
+
+
+def test_a_question_mark_lists_every_move(cli: Cli) -> None:
+    line = ("play", "liars_dice:players=4,dice=4", "--opponent", "random", "--seed", "1")
+    assert "16x6" in cli(*line, typed="?\n").out
 
 
 def test_played_games_are_kept_only_when_asked(cli: Cli, tmp_path: Path) -> None:
@@ -336,6 +390,12 @@ def test_a_file_of_episodes_is_replayed(cli: Cli, recorded: Path) -> None:
     assert len(re.findall(r"The end: first [+-]\d \(\w+\), second [+-]\d \(\w+\)\.", printed.out)) == 4
 
 
+def test_the_end_of_a_replayed_episode_is_shown(cli: Cli, recorded: Path) -> None:
+    assert (
+        len(re.findall(r"The end, as (?:first|second) sees it:\n  You are the ", cli("watch", str(recorded)).out)) == 4
+    )
+
+
 def test_one_episode_of_a_file_is_replayed(cli: Cli, recorded: Path) -> None:
     assert re.findall(r"Episode (\d)", cli("watch", str(recorded), "--episode", "3").out) == ["3"]
     assert "has no episode 5" in cli.refusal("watch", str(recorded), "--episode", "5")
@@ -392,6 +452,28 @@ def test_the_list_of_games_is_narrowed(cli: Cli, filters: list[str], there: str 
     assert not_there not in listed
 
 
+def test_that_no_game_fits_is_told(cli: Cli) -> None:
+    printed = cli("list", "games", "--kind", "cooperative", "--players", "9")
+    assert printed.out == "" and "no game is like that" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("width", "columns"),
+    [
+        (40, "name players"),
+        (60, "name players kind solver"),
+        (80, "name players kind hidden chance text solver"),
+        (120, "name players kind hidden chance text solver source"),
+    ],
+)
+def test_a_narrow_terminal_gets_fewer_columns_and_whole_names(cli: Cli, width: int, columns: str) -> None:
+    items = cli.json("list", "games")["items"]
+    shown = rows(items, width)
+    assert " ".join(shown[0]) == columns
+    assert [row["name"] for row in shown] == [item["name"] for item in items]
+    assert "2-4" in {row["players"] for row in shown}
+
+
 def test_only_games_are_narrowed(cli: Cli) -> None:
     assert "only games can be narrowed down, not agents" in cli.refusal("list", "agents", "--players", "2")
 
@@ -409,6 +491,27 @@ def test_agents_are_listed_with_the_bundled_model_and_the_engines(cli: Cli) -> N
 def test_a_game_that_keeps_the_contract_passes(cli: Cli) -> None:
     printed = cli("check", "game", "kuhn_poker", "--games", "20")
     assert printed == (0, "kuhn_poker: keeps the contract in 20 random games\n", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("x = 1 / 0", "'{}' can't be run: ZeroDivisionError: division by zero (mine.py, line 1)"),
+        ("from mirrormatch.games import Info\nInfo(name='x')", "missing 12 required keyword-only arguments"),
+        ("GAME = 3", "'{}' defines GAME = 3: it must be a game, GAME = MyGame()"),
+        ("x =", "can't be imported: invalid syntax"),
+        ("x = 1", "defines no GAME"),
+    ],
+)
+def test_a_file_that_is_no_game_is_told_in_one_line(cli: Cli, tmp_path: Path, text: str, told: str) -> None:
+    (path := tmp_path / "mine.py").write_text(text, encoding="utf-8")
+    assert told.format(path) in cli.refusal("check", "game", str(path))
+
+
+def test_a_game_in_a_file_is_checked_with_settings(cli: Cli) -> None:
+    path = Path(__file__).parents[1] / "games" / "nim.py"
+    assert cli("check", "game", f"{path}:piles=1-2-3", "--games", "5").code == 0
+    assert "has no setting 'pile'" in cli.refusal("check", "game", f"{path}:pile=1-2-3")
 
 
 def test_a_game_in_a_file_that_breaks_the_contract_is_told_where(cli: Cli, tmp_path: Path) -> None:

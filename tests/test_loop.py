@@ -51,7 +51,7 @@ class Typed:
     def explain(self, game: object) -> None:
         self.num_explained += 1
 
-    def show(self, decision: Decision) -> None:
+    def show(self, decision: Decision, whole: bool = False) -> None:
         self.shown.append(decision)
 
     def refuse(self, problem: Problem) -> None:
@@ -169,10 +169,10 @@ def test_people_may_mistype_without_end() -> None:
     assert len(terminal.refused) == 50 and len(terminal.shown) == 1
 
 
-def test_a_question_mark_shows_the_rules_and_is_no_reply() -> None:
+def test_a_question_mark_shows_the_rules_and_the_view_again_and_is_no_reply() -> None:
     terminal = Typed("?", "", "bet")
     episode = played(KUHN, [Human(terminal), Saying("fold")])
-    assert terminal.num_explained == 1
+    assert terminal.num_explained == 1 and len(terminal.shown) == 2
     assert len(episode.turns) == 2
 
 

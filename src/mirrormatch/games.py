@@ -10,6 +10,7 @@ __path__ = [str(Path(__file__).with_suffix(""))]  # this module is the front doo
 import functools
 from typing import Any
 
+from mirrormatch.errors import UserError
 from mirrormatch.games.core.bridge import Bridge
 from mirrormatch.games.core.game import Game, outcomes
 from mirrormatch.games.core.playouts import playouts
@@ -39,6 +40,14 @@ def get(name: str) -> Game[Any, Any]:
         UserError: a setting that the game doesn't have, or another library's game that can't be played.
     """
     library, slash, theirs = name.partition("/")
+    if library in bridges.names() and not theirs:
+        raise UserError(
+            f"{library!r} is a library of games: {library}/NAME (mirrormatch list games --library {library})"
+        )
+    if name.endswith(".py"):
+        raise UserError(
+            f"{name!r} is a file: mirrormatch check game {name}; games are played by name, from the folder games/"
+        )
     if slash:
         return bridges.get(library).get(theirs)
     own_name, colon, given = name.partition(":")

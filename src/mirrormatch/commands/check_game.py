@@ -1,19 +1,26 @@
 """`mirrormatch check game`: whether a game keeps what every game must keep."""
 
+import traceback
 from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
 from mirrormatch.commands.core.parser import Parser, add_seed, at_least
+from mirrormatch.errors import UserError
 from mirrormatch.games.core.game import Game
-from mirrormatch.text import printable
+from mirrormatch.text import one_line, printable
 
 NUM_GAMES = 200
+_CHARS = 300  # of what Python says of a file
 
 
 def configure(parser: Parser) -> None:
     """Adds the command's arguments."""
-    parser.add_argument("game", metavar="NAME", help="an installed game, or a Python file (it is run): ./my_game.py")
+    parser.add_argument(
+        "game",
+        metavar="NAME",
+        help="an installed game, or a Python file (it is run): ./my_game.py; settings may follow: ./my_game.py:goal=21",
+    )
     parser.add_argument(
         "--games",
         type=at_least(1),
@@ -42,8 +49,30 @@ def run(options: Namespace) -> int:
 
 
 def _load(name: str) -> Game[Any, Any]:
+    """The game of that name or in that file.
+
+    Raises:
+        UserError: there is none.
+    """
     from mirrormatch import games
 
-    if name.endswith(".py") or name.startswith((".", "/", "~")):
-        return games.registry.load_file(Path(name).expanduser())
-    return games.get(name)
+    file, colon, given = name.rpartition(":") if ".py:" in name else (name, "", "")
+    if not (file.endswith(".py") or file.startswith((".", "/", "~"))):
+        return games.get(name)
+    try:
+        game = games.registry.load_file(Path(file).expanduser())
+    except UserError:
+        raise
+    except Exception as problem:  # the file may do anything, and its author wants to know where
+        raise UserError(f"{file!r} can't be run: {_told(problem)}") from problem
+    if not isinstance(game, Game):
+        raise UserError(f"{file!r} defines GAME = {one_line(repr(game), _CHARS)}: it must be a game, GAME = MyGame()")
+    return game.varied(given) if colon else game
+
+
+def _told(problem: Exception) -> str:
+    """An exception and the line that came to it."""
+    where = traceback.extract_tb(problem.__traceback__)[-1]
+    return (
+        f"{type(problem).__name__}: {one_line(str(problem), _CHARS)} ({Path(where.filename).name}, line {where.lineno})"
+    )

@@ -32,14 +32,26 @@ def run(options: Namespace) -> int:
     items = game_list.items(options) if options.kind == GAMES else KINDS[options.kind]()
     if options.json:
         print_json(json.dumps({"schema": 1, "items": items}, indent=2))
-    else:
-        _show(game_list.rows(items, console().width) if options.kind == GAMES else items)
-        if options.kind == GAMES and options.library is None:
+    elif options.kind == GAMES:
+        _show_games(items)
+        if options.library is None:
             from mirrormatch import games
 
             more = ", ".join(f"mirrormatch list games --library {name}" for name in games.bridges.names())
             note(f"games of other libraries: {more}")
+    else:
+        _show(items)
     return 0
+
+
+def _show_games(items: Sequence[Item]) -> None:
+    if not items:
+        note("no game is like that")
+        return
+    rows = game_list.rows(items, console().width)
+    _show(rows)
+    if missing := [c for c in game_list.COLUMNS if c not in rows[0]]:
+        note(f"too narrow here for {', '.join(missing)}; --json shows everything")
 
 
 def _agents() -> list[Item]:
@@ -83,13 +95,7 @@ _ABOUT = {"nano": "The bundled model of about a million parameters; nano+ADAPTER
 
 def _show(items: Sequence[Item]) -> None:
     columns = tuple(items[0]) if items else ("name",)
-    shown = table(tuple(c.replace("_", " ") for c in columns))
+    shown = table(columns)
     for item in items:
-        shown.add_row(*(_cell(item[c]) for c in columns))
+        shown.add_row(*(str(item[c]) for c in columns))
     console().print(shown)
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else "-"
-    return "-" if value is None else str(value)

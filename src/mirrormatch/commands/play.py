@@ -14,15 +14,14 @@ from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.games.core.game import Game
 from mirrormatch.games.core.records import Info
 
+OPPONENT = "nano"
 NUM_DEALS = 1_000_000  # seeds to draw from when none is given: short enough to type again
 
 
 def configure(parser: Parser) -> None:
     """Adds the command's arguments."""
     parser.add_argument("game", metavar="GAME", help="what to play (mirrormatch list games)")
-    parser.add_argument(
-        "--opponent", default="nano", metavar="SPEC", help=f"{SPEC_HELP}; default: nano, the bundled model"
-    )
+    parser.add_argument("--opponent", metavar="SPEC", help=f"{SPEC_HELP}; default: {OPPONENT}, the bundled model")
     parser.add_argument("--seat", default="1", metavar="K", help="your seat, by number from 1 or by name (default 1)")
     parser.add_argument("--seed", type=int, metavar="S", help="of the deal and of the opponent (default: drawn)")
     parser.add_argument("--save", type=Path, metavar="FILE", help="append the episodes to a JSONL file")
@@ -35,9 +34,10 @@ def run(options: Namespace) -> int:
 
     game = games.get(options.game)
     seat = _seat(game.info, options.seat)
+    spec = _opponent(game.info, options.opponent)
     screen = Screen(console(options.plain), options.plain)
-    with screen.busy(f"loading {called(options.opponent)}"):
-        opponent = agents.get(options.opponent)
+    with screen.busy(f"loading {called(spec)}"):
+        opponent = agents.get(spec)
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(NUM_DEALS)
     try:
         asyncio.run(_evening(screen, game, opponent, seat, seed, options.save))
@@ -103,6 +103,19 @@ def _names(opponent: Agent, seat: int, num_roles: int) -> list[str]:
 
 def _question(num_roles: int) -> str:
     return "Rematch with swapped seats on the same deal?" if num_roles > 1 else "The same deal again?"
+
+
+def _opponent(info: Info, given: str | None) -> str:
+    """Who takes the other seats; where there are none, the person themself stands for nobody, which loads nothing.
+
+    Raises:
+        UserError: somebody is named in a game for one.
+    """
+    if len(info.roles) > 1:
+        return given or OPPONENT
+    if given is not None:
+        raise UserError(f"{info.name} is for one player, so nobody plays against you: leave out --opponent")
+    return "human"
 
 
 def _seat(info: Info, given: str) -> int:

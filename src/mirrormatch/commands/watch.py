@@ -12,6 +12,7 @@ from mirrormatch.commands.core.output import console
 from mirrormatch.commands.core.parser import Parser, add_plain, at_least
 from mirrormatch.commands.core.screen import Screen, called, came_to, seating, signed, thought
 from mirrormatch.errors import UnknownName, UserError
+from mirrormatch.games.core.records import OVER, Observation
 from mirrormatch.text import printable
 
 
@@ -54,6 +55,8 @@ def _show(screen: Screen, episode: Episode, number: int, delay_s: float | None) 
         _show_turn(screen, f"{k}. {roles[turn.role]} ({called(episode.seats[turn.role])})", turn)
         _wait(delay_s)
     screen.gap()
+    if ended := _last_view(episode):
+        screen.block(f"The end, as {roles[ended.role]} sees it", ended.text)
     screen.say(_result(episode, roles), "bold")
     screen.gap()
 
@@ -92,6 +95,19 @@ def _roles(episode: Episode) -> tuple[str, ...]:
         roles = ()
     numbers = tuple(f"player {k}" for k in range(1, len(episode.seats) + 1))
     return roles if len(roles) == len(numbers) else numbers
+
+
+def _last_view(episode: Episode) -> Observation | None:
+    """What the last to move sees when the game is over; nothing where it can't be replayed here."""
+    from mirrormatch import games
+    from mirrormatch.agents.core.replay import states
+
+    try:
+        game = games.get(episode.game)
+        *_, last = states(game, episode)
+    except UserError:
+        return None
+    return game.observe(last, episode.turns[-1].role) if game.to_act(last) == OVER and episode.turns else None
 
 
 def _result(episode: Episode, roles: tuple[str, ...]) -> str:

@@ -1,7 +1,8 @@
 """The table of games behind `mirrormatch list games`, and what narrows it."""
 
+import re
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import Any, TypeAlias, get_args
 
@@ -15,8 +16,19 @@ Item: TypeAlias = dict[str, Any]
 
 _YES_NO = ("yes", "no")
 _SOLVERS = ("exact", "rules", "none")
-_SHORTEST = 5  # characters of the last column, on a terminal that is too narrow
-COLUMNS = ("name", "players", "kind", "hidden", "chance", "open_text", "solver", "source")
+_SHORTEST = 12  # characters of a source that is cut
+_GAP = 2  # between columns
+SOURCE = "source"
+COLUMNS = ("name", "players", "kind", "hidden", "chance", "text", "solver", SOURCE)
+_DISPENSABLE = (
+    SOURCE,
+    "text",
+    "chance",
+    "hidden",
+    "solver",
+    "kind",
+    "players",
+)  # in this order, where there is no room
 
 
 def add_filters(parser: Parser) -> None:
@@ -47,17 +59,44 @@ def items(options: Namespace) -> list[Item]:
 
 
 def rows(items: Sequence[Item], width: int) -> list[Item]:
-    """The items as a table shows them, each on one line if the width allows: the last column is cut to what is left."""
+    """The items as a table shows them, each on one line, without the columns for which there is no room.
+
+    Args:
+        items: what to show.
+        width: of the terminal. The names are shown whole, however narrow it is.
+    """
     shown = [_row(item) for item in items]
-    taken = sum(max(len(c), *(len(str(r[c])) for r in shown)) + 2 for c in COLUMNS[:-1]) if shown else 0
-    left = max(width - taken, _SHORTEST)
-    return [r | {COLUMNS[-1]: one_line(r[COLUMNS[-1]], left)} for r in shown]
+    widths = {c: max(len(c), *(len(r[c]) for r in shown)) + _GAP for c in COLUMNS} if shown else {}
+    columns: tuple[str, ...] = COLUMNS if shown else ()
+    for column in _DISPENSABLE:
+        if _needed(columns, widths) > width + _GAP:
+            columns = tuple(c for c in columns if c != column)
+    left = width - sum(widths[c] for c in columns if c != SOURCE)
+    return [{c: one_line(r[c], left) if c == SOURCE else r[c] for c in columns} for r in shown]
+
+
+def _needed(columns: Sequence[str], widths: Mapping[str, int]) -> int:
+    return sum(min(widths[c], _SHORTEST + _GAP) if c == SOURCE else widths[c] for c in columns)
 
 
 def _row(item: Item) -> Item:
-    """Players as a range where a setting changes them."""
-    players = item["settings"].get("players")
-    return {c: item[c] for c in COLUMNS} | ({"players": players["allowed"].replace(" to ", "-")} if players else {})
+    """The cells, players as a range where a setting changes them."""
+    row = item | {"text": item["open_text"]}
+    if players := item["settings"].get("players"):
+        row["players"] = _range(players["allowed"])
+    return {c: _cell(row[c]) for c in COLUMNS}
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "-"
+    return "-" if value is None else str(value)
+
+
+def _range(allowed: str) -> str:
+    """`"2-4"` for `"2 to 4"`, `"4 | 6"` or whatever else numbers are told by."""
+    numbers = re.findall("[0-9]+", allowed)
+    return "-".join(dict.fromkeys((numbers[0], numbers[-1])))
 
 
 def _games(library: str | None) -> Iterator[Game[Any, Any]]:

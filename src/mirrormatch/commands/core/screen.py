@@ -5,7 +5,6 @@ Whatever came from a model or a file passes `printable` here, and reaches rich a
 
 import contextlib
 import inspect
-import math
 import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -27,6 +26,8 @@ _SPEC_CHARS = 32
 _ACCENT, _QUIET, _WARNING = "bold cyan", "dim", "yellow"
 _RESULT_STYLE = {"win": "bold green", "draw": "bold", "loss": "bold red"}
 _RESULT_WORDS = {"win": "You win", "draw": "A draw", "loss": "You lose"}
+_SHARED = "You share the best result"  # a draw with some, while others have lost
+_DECIMALS = 3  # of a return: 1/3 is +0.333
 
 
 class Screen:
@@ -46,13 +47,13 @@ class Screen:
         self.say(game.rules(), _QUIET)
         self.gap()
 
-    def show(self, decision: Decision) -> None:
+    def show(self, decision: Decision, whole: bool = False) -> None:
         self.gap()
         self.block("Your turn", decision.observation.text)
-        self.say(legal_moves(decision), _ACCENT)
+        self.say(legal_moves(decision, whole), _ACCENT)
 
     def refuse(self, problem: Problem) -> None:
-        self.say(f"{one_line(problem.detail, _MOVE_CHARS)}. Try again.", _WARNING)
+        self.say(f"{_capital(one_line(problem.detail, _MOVE_CHARS))}. Try again.", _WARNING)
 
     def ask(self, decision: Decision) -> str:
         return self.prompt(f"{decision.game.info.roles[decision.observation.role]} > ")
@@ -126,17 +127,24 @@ class Screen:
 
 def introduce(screen: Screen, game: Game[Any, Any], seats: Sequence[str], seed: int) -> None:
     """The title, the rules, and who sits where."""
-    name = game.info.name if "/" in game.info.name else game.info.name.replace("_", " ").capitalize()
-    screen.heading(name, (inspect.getdoc(type(game)) or "").partition("\n")[0])
+    screen.heading(titled(game.info.name), (inspect.getdoc(type(game)) or "").partition("\n")[0])
     screen.explain(game)
     seating(screen, game.info.roles, seats, seed)
     screen.say(f"Type a move, or {HELP} for the rules. Ctrl-D leaves.", _QUIET)
 
 
+def titled(name: str) -> str:
+    """A game's name as a title: `"Liars dice (players=4)"`. A game of another library keeps the name it is got by."""
+    if "/" in name:
+        return name
+    own_name, _, given = name.partition(":")
+    return own_name.replace("_", " ").capitalize() + (f" ({given.replace(',', ', ')})" if given else "")
+
+
 def seating(screen: Screen, roles: Sequence[str], seats: Sequence[str], seed: int) -> None:
     """Who sits where, and the seed that makes the deal repeatable."""
     places = ", ".join(f"{role}: {called(who)}" for role, who in zip(roles, seats, strict=True))
-    screen.say(f"{places[0].upper()}{places[1:]}. Seed {seed}.")
+    screen.say(f"{_capital(places)}. Seed {seed}.")
 
 
 def ending(screen: Screen, game: Game[Any, Any], episode: Episode, seat: int, views: Sequence[str]) -> None:
@@ -173,15 +181,18 @@ def called(spec: str) -> str:
 def result(episode: Episode, seat: int, roles: Sequence[str]) -> str:
     """Who won, from one seat: `"You win: +2 (second: -2)."`."""
     others = ", ".join(f"{roles[r]}: {signed(x)}" for r, x in enumerate(episode.returns) if r != seat)
-    line = f"{_RESULT_WORDS[episode.outcome[seat]]}: {signed(episode.returns[seat])}{others and f' ({others})'}."
+    shared = episode.outcome[seat] == "draw" and "loss" in episode.outcome
+    words = _SHARED if shared else _RESULT_WORDS[episode.outcome[seat]]
+    line = f"{words}: {signed(episode.returns[seat])}{others and f' ({others})'}."
     if episode.forfeited_by is not None:
         line = f"{roles[episode.forfeited_by].capitalize()} made no legal move and forfeits. {line}"
     return line
 
 
 def signed(value: float) -> str:
-    """A return as people write it: +2, 0, -0.5."""
-    return f"{value:+g}" if not math.isclose(value, 0.0, abs_tol=1e-12) else "0"
+    """A return as people write it: +2, 0, -0.5, +0.333."""
+    short = round(value, _DECIMALS)
+    return f"{short:+.10g}" if short else "0"
 
 
 def reasoning(turns: Iterator[Turn]) -> str:
@@ -205,6 +216,10 @@ def came_to(turn: Turn) -> str:
     if turn.problem is not None:
         return f"no move: {one_line(turn.problem.detail, _MOVE_CHARS)} ({turn.problem.kind})"
     return one_line(turn.action or "", _MOVE_CHARS)
+
+
+def _capital(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _text(text: str, style: str = "") -> "Text":
