@@ -1,6 +1,6 @@
 """Every game has its page in `docs/games`, made from its docstring and its golden transcript.
 
-    make docs
+make docs
 """
 
 from pathlib import Path
@@ -22,6 +22,16 @@ def test_the_page_says_what_the_game_says(name: str, request: pytest.FixtureRequ
     if request.config.getoption("write_golden"):
         path.write_text(now)
     assert path.exists() and now == path.read_text(), f"{path.name} is out of date: make docs"
+
+
+def test_a_page_of_a_game_for_one_names_no_opponent() -> None:
+    text = page(games.get("sokoban"), "")
+    assert "mirrormatch play sokoban\n" in text and "exact: no play earns more on average" in text
+
+
+def test_a_solution_of_a_game_that_is_not_zero_sum_is_not_called_unbeatable() -> None:
+    assert "exact: an equilibrium" in page(games.get("stag_hunt"), "")
+    assert "exact: nobody beats it" in page(games.get("kuhn_poker"), "")
 
 
 def test_every_page_is_of_a_game() -> None:

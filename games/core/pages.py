@@ -3,12 +3,17 @@
 import inspect
 from collections.abc import Iterator
 
-from mirrormatch.games.core.records import Info
+from mirrormatch.games.core.records import Info, Kind
 from mirrormatch.games.core.spots import AnyGame
 
 MAX_LINES = 70  # of the transcript, on a page
 
-_SOLVERS = {"exact": "exact: nobody beats it on average", "rules": "by rules: sensible, not perfect", None: "none"}
+_EXACT: dict[Kind, str] = {
+    "zero-sum": "nobody beats it on average",
+    "single-player": "no play earns more on average",
+    "cooperative": "no play together earns more on average",
+    "mixed": "an equilibrium: nobody gains by leaving it alone",
+}
 
 
 def page(game: AnyGame, transcript: str) -> str:
@@ -35,8 +40,9 @@ def _lines(game: AnyGame, transcript: str) -> Iterator[str]:
             yield f"| `{name}` | {said['allowed'].replace('|', 'or')} | {said['default']} | {said['about']} |"
         yield ""
     yield from ("## Try it", "", "```")
-    yield f"mirrormatch play {info.name} --opponent {'optimal' if info.solver else 'random'}"
-    yield f"mirrormatch match {info.name} {'optimal' if info.solver else 'random'} random"
+    good = "optimal" if info.solver else "random"
+    yield f"mirrormatch play {info.name}" + (f" --opponent {good}" if len(info.roles) > 1 else "")
+    yield f"mirrormatch match {info.name} {good} random"
     yield from ("```", "", "## What it looks like", "")
     yield from ("```text", *_excerpt(transcript), "```")
 
@@ -53,9 +59,15 @@ def _facts(info: Info) -> Iterator[tuple[str, str]]:
     if info.win_at is not None:
         yield ("won", f"with a return of {info.win_at:g} or more")
     yield ("longest game", f"{info.max_turns} moves")
-    yield ("solver", _SOLVERS[info.solver])
+    yield ("solver", _solver(info))
     yield ("source", info.source)
     yield ("version", str(info.version))
+
+
+def _solver(info: Info) -> str:
+    if info.solver is None:
+        return "none"
+    return f"exact: {_EXACT[info.kind]}" if info.solver == "exact" else "by rules: sensible, not perfect"
 
 
 def _said(flag: bool) -> str:
