@@ -93,6 +93,14 @@ def test_the_policy_is_shown_state_by_state(cli: Cli) -> None:
     assert "bet 33 %, check 67 %  You are the first player. Your card is J. Moves: none. Pot: 2." in printed.out
 
 
+def test_a_terminal_is_not_flooded_with_states(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mirrormatch.commands.core.score_table._SHOWN_STATES", 5)
+    monkeypatch.setattr("rich.console.Console.is_terminal", True)
+    printed = cli("eval", "exploitability", "optimal")
+    assert printed.out.count("You are the ") == 5
+    assert "... and 7 more states: into a file or a pipe, all of them are written" in printed.out
+
+
 @pytest.mark.parametrize(
     ("line", "told"),
     [

@@ -227,6 +227,8 @@ def test_tasks_and_the_overall_accuracy_are_shown_and_kinds_are_not() -> None:
     [
         ("win/tictactoe/random", "tictactoe", "wins vs random"),
         ("legal/tictactoe", "tictactoe", "legal replies"),
+        ("legal/openspiel/chess", "openspiel/chess", "legal replies"),
+        ("win/openspiel/chess/random", "openspiel/chess", "wins vs random"),
         ("exploitability/kuhn_poker", "kuhn_poker", "exploitability"),
         ("accuracy/logic_2", "problems", "logic 2"),
         ("truncated/overall", "problems", "truncated, overall"),

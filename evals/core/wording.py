@@ -6,6 +6,7 @@ A score's name is `FIGURE/SUBJECT` or `FIGURE/SUBJECT/OPPONENT`: `legal/tictacto
 from typing import Final, NamedTuple
 
 from mirrormatch.evals.core.statistics import Score
+from mirrormatch.games import bridges
 
 PROBLEMS: Final = "problems"  # the section of everything outside the games
 _LABELS: Final = {
@@ -33,6 +34,9 @@ def label(name: str) -> Label:
     """The label of a score: `win/tictactoe/random` is `wins vs random` in the section `tictactoe`."""
     figure, _, subject = name.partition("/")
     subject, _, opponent = subject.partition("/")
+    if subject in bridges.names():  # `openspiel/chess` is one game
+        theirs, _, opponent = opponent.partition("/")
+        subject = f"{subject}/{theirs}"
     called = _LABELS.get(figure, figure.replace("_", " "))
     if figure in _PROBLEM_FIGURES:
         plain = subject.replace("_", " ")

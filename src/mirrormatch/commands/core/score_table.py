@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mirrormatch.evals.core.statistics import Score
 
 _CHARS = 200  # of a title, a label or a state
+_SHOWN_STATES = 60  # of a policy, on a terminal; Kuhn poker has 12, Leduc poker 288
 
 
 def show_scores(title: str, scores: "Sequence[Score]", plain: bool = False) -> None:
@@ -35,13 +36,17 @@ def scores_json(spec: str, scores: "Sequence[Score]") -> str:
 
 
 def show_policy(report: "PolicyReport", plain: bool = False) -> None:
-    """Prints what is played at every information state."""
+    """Prints what is played at the information states: at all of them, but on a terminal not more than can be read."""
     from mirrormatch.evals.core.wording import percent
 
     out = console(plain)
     shown = table(("legal mass", "moves", "state"))
-    for state in report.states:
+    states = report.states[:_SHOWN_STATES] if out.is_terminal else report.states
+    for state in states:
         moves = ", ".join(f"{move} {percent(p)}" for move, p in state.moves.items())
         shown.add_row(percent(state.legal_mass), moves, one_line(state.state, _CHARS))
     out.print(shown)
+    if len(states) < len(report.states):
+        more = len(report.states) - len(states)
+        out.print(f"... and {more:,} more states: into a file or a pipe, all of them are written")
     out.print()
