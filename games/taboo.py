@@ -132,13 +132,18 @@ class Taboo(Game[Round, View]):
         return View(role, target, state.said, state.used, state.guessed, is_over)
 
     def rules(self) -> str:
+        tries = self.settings.attempts
+        won = (
+            f"Both win if one of {tries} guesses is right."
+            if tries > 1
+            else "There is one guess; both win if it is right."
+        )
         return (
             "Taboo, cooperative. The describer sees a secret word and five forbidden words and gives a clue: free "
             f"text, at most {CHAT_CHARS} characters. It must not hold the secret word, a word of it "
             "or a forbidden word, also not with the ending -s, -es, -ed, -ing, -er, -ers, -y, -ly or -en, cut in "
             "pieces or in other letters: then both lose at once. The guesser sees only the clues and answers each with "
-            f"one guess: a word or a phrase of at most {MAX_GUESS_WORDS} words. Both win if one of "
-            f"{self.settings.attempts} guesses is right."
+            f"one guess: a word or a phrase of at most {MAX_GUESS_WORDS} words. {won}"
         )
 
     def render(self, view: View) -> str:

@@ -266,6 +266,11 @@ def test_the_guesser_learns_the_word_at_the_end() -> None:
     assert text.endswith("The clue holds 'lava', which is forbidden. The word was 'volcano'. You both lose.")
 
 
+def test_one_guess_is_told_in_the_singular() -> None:
+    assert games.get("taboo:attempts=1").rules().endswith("There is one guess; both win if it is right.")
+    assert GAME.rules().endswith("Both win if one of 5 guesses is right.")
+
+
 # the solver
 
 
