@@ -40,6 +40,13 @@ def test_the_game_is_won_by_the_first_player_as_it_says(game: Game[Any, Any]) ->
     assert {asyncio.run(play(game, players, seed)).returns for seed in range(30)} == {(1.0, -1.0)}
 
 
+def test_the_game_takes_the_settings_as_the_page_says() -> None:
+    scope: dict[str, Any] = {}
+    exec(BLOCKS[0] + BLOCKS[1] + BLOCKS[2].replace("Game[Count, Count]", "RaceToTen"), scope)
+    game = scope["RaceToTen"]().varied("goal=21")
+    assert (game.info.name, game.info.max_turns) == ("race_to_ten:goal=21", 21)
+
+
 def test_the_settings_are_read_as_the_page_says() -> None:
     scope: dict[str, Any] = {}
     exec(BLOCKS[1], scope)

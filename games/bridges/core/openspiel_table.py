@@ -18,13 +18,14 @@ def page() -> str:
         [
             "# OpenSpiel's games",
             "",
-            f"Of the {len(names) + len(unavailable)} games that OpenSpiel {version('open_spiel')} registers, {len(names)} "
-            "can be played as `openspiel/NAME`, with parameters as in `openspiel/leduc_poker:players=3`. "
+            f"Of the {len(names) + len(unavailable)} games that OpenSpiel {version('open_spiel')} registers, "
+            f"{len(names)} can be played as `openspiel/NAME`, with parameters as in `openspiel/leduc_poker:players=3`. "
             "`pip install 'mirrormatch[games]'` installs it.",
             "",
-            "Rules, moves and texts are OpenSpiel's own: moves by their strings, a role's own observation or information "
-            "state, chance listed and drawn by the episode's seed, simultaneous moves one after the other unseen. "
-            "`mcts`, `minimax` and `cfr` play them.",
+            "Rules, moves and texts are OpenSpiel's own: moves by their strings, a role's own observation or "
+            "information state, chance listed and drawn by the episode's seed, simultaneous moves one after the other "
+            "unseen. `mcts` and `minimax` play those that hide nothing (`minimax` if they are zero-sum and for two), "
+            "`cfr` the small ones that are zero-sum and for two.",
             "",
             "This page is written by `python -m mirrormatch.games.bridges.core.openspiel_table docs/openspiel.md`.",
             "",
