@@ -64,13 +64,26 @@ class Round(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The state: the words and the spy (-1 until dealt), who acts, what has happened, and the round in play."""
+    """The state.
+
+    Attributes:
+        words: of the pair.
+        spy_word: the spy's.
+        spy: its seat, -1 until dealt.
+        to_move: who acts.
+        rounds: those finished.
+        heard: the letters of every clue so far.
+        players: who is still in.
+        clues: of the round in play.
+        votes: of the round in play.
+    """
 
     words: tuple[str, ...]
     spy_word: str
     spy: int
     to_move: int
     rounds: tuple[Round, ...]
+    heard: tuple[str, ...]
     players: tuple[int, ...]
     clues: tuple[str, ...]
     votes: tuple[int, ...]
@@ -85,11 +98,12 @@ class Ending(NamedTuple):
 
 
 class View(NamedTuple):
-    """What a role knows: its word, all clues, the votes of finished rounds, and its own in this one."""
+    """What a role knows: its word, all clues (and their letters), the votes of finished rounds, its own in this one."""
 
     role: int
     word: str
     rounds: tuple[Round, ...]
+    heard: tuple[str, ...]
     players: tuple[int, ...]
     clues: tuple[str, ...]
     vote: int | None
@@ -126,7 +140,7 @@ class WhoIsTheSpy(Game[Table, View]):
         )  # fmt: skip
 
     def start(self) -> Table:
-        return Table((), "", -1, CHANCE, (), (), (), ())
+        return Table((), "", -1, CHANCE, (), (), (), (), ())
 
     def to_act(self, state: Table) -> int:
         return state.to_move
@@ -156,7 +170,7 @@ class WhoIsTheSpy(Game[Table, View]):
             raise ValueError(f"{action!r} is not another player who is in")
         votes = (*state.votes, int(action) - 1)
         if len(votes) < len(state.players):
-            return _next(state, state.players[len(votes)], state.clues, votes)
+            return _next(state, state.players[len(votes)], state.heard, state.clues, votes)
         return _counted(state, votes, self.settings.rounds)
 
     def returns(self, state: Table) -> tuple[float, ...]:
@@ -167,11 +181,13 @@ class WhoIsTheSpy(Game[Table, View]):
 
     def view(self, state: Table, role: int) -> View:
         if state.spy < 0:
-            return View(role, "", (), (), (), None, None)
+            return View(role, "", (), (), (), (), None, None)
         ending = Ending(state.spy, state.spy_word, _civil_word(state)) if state.to_move == OVER else None
-        turn = state.players.index(role) if role in state.players else len(state.players)
-        vote = state.votes[turn] if turn < len(state.votes) else None
-        return View(role, _word(state, role), state.rounds, state.players, state.clues, vote, ending)
+        vote = None
+        if state.votes and role in state.players:
+            turn = state.players.index(role)
+            vote = state.votes[turn] if turn < len(state.votes) else None
+        return View(role, _word(state, role), state.rounds, state.heard, state.players, state.clues, vote, ending)
 
     def rules(self) -> str:
         players, rounds = self.settings.players, self.settings.rounds
@@ -186,23 +202,23 @@ class WhoIsTheSpy(Game[Table, View]):
         )
 
     def render(self, view: View) -> str:
-        if not view.word:
+        role, word, rounds, _, players, clues, _, ending = view
+        if not word:
             return "The words are not dealt yet."
-        role, num_players = view.role, self.settings.players
-        lines = [f"You are player {role + 1} of {num_players}. Your word: {view.word}."]
-        lines += [_told(k, done, role) for k, done in enumerate(view.rounds, start=1)]
-        if view.ending is not None:
-            return "\n".join([*lines, _ended(view.ending, role, view.ending.spy in view.players)])
-        lines.append(
-            f"Round {len(view.rounds) + 1} of {self.settings.rounds}. Still in: {_listed(view.players, role)}."
-        )
-        lines += [_said(p, clue, role) for p, clue in zip(view.players, view.clues, strict=False)]
-        return "\n".join([*lines, _asked(view)])
+        text = f"You are player {role + 1} of {self.settings.players}. Your word: {word}.\n"
+        for number, done in enumerate(rounds, 1):
+            text += _told(number, done, role)
+        if ending is not None:
+            return text + _ended(ending, role, ending.spy in players)
+        text += f"Round {len(rounds) + 1} of {self.settings.rounds}. Still in: {_listed(players, role)}.\n"
+        for k, clue in enumerate(clues):
+            text += f"{_called(players[k], role)}: {_quoted(clue)}\n"
+        return text + _asked(view)
 
     def parse(self, state: Table, text: str) -> Action | Problem:
         if len(state.clues) == len(state.players):
             return super().parse(state, text)
-        return _read_clue(text, _word(state, state.to_move), _given(state.rounds, state.clues))
+        return _read_clue(text, _word(state, state.to_move), state.heard)
 
     def notation(self, state: Table) -> dict[str, Action]:
         voting = state.spy >= 0 and len(state.clues) == len(state.players)
@@ -212,8 +228,7 @@ class WhoIsTheSpy(Game[Table, View]):
         """Any of the bundled clues to its word, and votes for anybody."""
         if legal is not None:
             return rng.choice(legal)
-        pair, side = _known()[view.word]
-        return rng.choice(_sayable((*pair.shared, *pair.own[side]), view) or _sayable(_ANYTHING, view))
+        return rng.choice(_sayable(_clues(view.word), view) or _sayable(_ANYTHING, view))
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
         """Rule-based: counts whose clues fit which word, blends in, and votes for who stands out."""
@@ -289,9 +304,9 @@ def _word(state: Table, role: int) -> str:
     return state.spy_word if role == state.spy else _civil_word(state)
 
 
-def _next(state: Table, to_move: int, clues: tuple[str, ...], votes: tuple[int, ...]) -> Table:
-    words, spy_word, spy, _, rounds, players, _, _ = state
-    return Table(words, spy_word, spy, to_move, rounds, players, clues, votes)
+def _next(state: Table, to_move: int, heard: tuple[str, ...], clues: tuple[str, ...], votes: tuple[int, ...]) -> Table:
+    words, spy_word, spy, _, rounds, _, players, _, _ = state
+    return Table(words, spy_word, spy, to_move, rounds, heard, players, clues, votes)
 
 
 # clues
@@ -303,38 +318,52 @@ def _bare(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKD", text.casefold()) if c.isalnum())
 
 
-def _given(rounds: tuple[Round, ...], clues: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(clue for done in rounds for clue in done.clues) + clues
-
-
 @functools.lru_cache(_NUM_CACHED)  # apply reads what parse has written
-def _read_clue(text: str, word: str, given: tuple[str, ...]) -> Action | Problem:
-    """The clue as all will hear it: without quotation marks or a label around it, on one line, cut."""
+def _said(text: str) -> str:
+    """What all will hear: without quotation marks or a label around it, on one line, cut."""
     said = one_line(text, _READ_CHARS).strip(_AROUND)
     label = _LABEL.match(said)
-    clue = chat(said[label.end() :] if label else said)
+    return chat(said[label.end() :] if label else said)
+
+
+def _read_clue(text: str, word: str, heard: tuple[str, ...]) -> Action | Problem:
+    """The clue, if it is one."""
+    clue = _said(text)
     bare = _bare(clue)
     if not bare:
         return Problem(ProblemKind.NONE, "a clue has at least one letter or digit")
     if _bare(word) in bare:
         return Problem(ProblemKind.ILLEGAL, f"the clue contains your word: {word}")
-    if any(bare == _bare(earlier) for earlier in given):
+    if bare in heard:
         return Problem(ProblemKind.ILLEGAL, "this clue was given before")
     return clue
 
 
 def _clue_given(state: Table, action: Action) -> Table:
-    clue = _read_clue(action, _word(state, state.to_move), _given(state.rounds, state.clues))
+    clue = _read_clue(action, _word(state, state.to_move), state.heard)
     if isinstance(clue, Problem):
         raise ValueError(f"{action!r}: {clue.detail}")
     clues = (*state.clues, clue)
-    return _next(state, state.players[len(clues) % len(state.players)], clues, ())
+    to_move = state.players[len(clues) % len(state.players)]
+    return _next(state, to_move, (*state.heard, _bare(clue)), clues, ())
 
 
 def _sayable(clues: tuple[str, ...], view: View) -> list[str]:
     """Which of these clues are allowed."""
-    given, word = set(map(_bare, _given(view.rounds, view.clues))), _bare(view.word)
-    return [clue for clue in clues if _bare(clue) not in given and word not in _bare(clue)]
+    return [clue for clue, bare in _without(view.word, clues) if bare not in view.heard]
+
+
+@functools.cache
+def _clues(word: str) -> tuple[str, ...]:
+    """The bundled ones."""
+    pair, side = _known()[word]
+    return pair.shared + pair.own[side]
+
+
+@functools.lru_cache(_NUM_CACHED)
+def _without(word: str, clues: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """The clues that don't contain the word, and the letters of each."""
+    return tuple((clue, _bare(clue)) for clue in clues if _bare(word) not in _bare(clue))
 
 
 def _told_clue(view: View, is_spy: bool, evidence: float) -> str:
@@ -386,7 +415,7 @@ def _counted(state: Table, votes: tuple[int, ...], num_rounds: int) -> Table:
     rounds = (*state.rounds, Round(state.players, state.clues, votes, out))
     left = tuple(p for p in state.players if p != out)
     over = out == state.spy or len(left) == 2 or len(rounds) == num_rounds
-    return Table(state.words, state.spy_word, state.spy, OVER if over else left[0], rounds, left, (), ())
+    return Table(state.words, state.spy_word, state.spy, OVER if over else left[0], rounds, state.heard, left, (), ())
 
 
 def _voted_out(votes: tuple[int, ...]) -> int:
@@ -398,6 +427,7 @@ def _voted_out(votes: tuple[int, ...]) -> int:
 # words for the eyes
 
 
+@functools.cache
 def _called(player: int, role: int) -> str:
     return "You" if player == role else f"Player {player + 1}"
 
@@ -408,28 +438,34 @@ def _listed(players: tuple[int, ...], role: int) -> str:
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _said(player: int, clue: str, role: int) -> str:
-    return f"{_called(player, role)}: {quoted(clue)}"
+def _quoted(clue: str) -> str:
+    return quoted(clue)
 
 
 @functools.lru_cache(_NUM_CACHED)
 def _told(number: int, done: Round, role: int) -> str:
     """A finished round."""
     lines = [f"Round {number}:"]
-    lines += [_said(p, clue, role) for p, clue in zip(done.players, done.clues, strict=True)]
+    lines += [f"{_called(p, role)}: {_quoted(clue)}" for p, clue in zip(done.players, done.clues, strict=True)]
     votes = zip(done.players, done.votes, strict=True)
     lines.append("Votes: " + ", ".join(f"{_called(p, role)} -> {_called(v, role)}" for p, v in votes) + ".")
-    return "\n".join([*lines, "A tie: nobody is out." if done.out == TIE else f"Out: {_called(done.out, role)}."])
+    lines.append("A tie: nobody is out." if done.out == TIE else f"Out: {_called(done.out, role)}.")
+    return "\n".join(lines) + "\n"
 
 
 def _asked(view: View) -> str:
-    if view.role not in view.players:
+    role, _, _, _, players, clues, vote, _ = view
+    if role not in players:
         return "You are out."
-    if len(view.clues) < len(view.players):
-        turn = view.players[len(view.clues)]
-        return "Your turn: give a clue to your word." if turn == view.role else f"Player {turn + 1} gives a clue."
-    others = _listed(tuple(p for p in view.players if p != view.role), view.role)
-    return f"Vote now: {others}." if view.vote is None else f"You voted for player {view.vote + 1}."
+    if len(clues) < len(players):
+        turn = players[len(clues)]
+        return "Your turn: give a clue to your word." if turn == role else f"Player {turn + 1} gives a clue."
+    return _asked_to_vote(players, role) if vote is None else f"You voted for player {vote + 1}."
+
+
+@functools.cache
+def _asked_to_vote(players: tuple[int, ...], role: int) -> str:
+    return f"Vote now: {_listed(tuple(p for p in players if p != role), role)}."
 
 
 def _ended(ending: Ending, role: int, spy_won: bool) -> str:
