@@ -12,7 +12,7 @@ _EXACT: dict[Kind, str] = {
     "zero-sum": "nobody beats it on average",
     "single-player": "no play earns more on average",
     "cooperative": "no play together earns more on average",
-    "mixed": "an equilibrium: nobody gains by leaving it alone",
+    "mixed": "an equilibrium, from which nobody gains by departing alone",
 }
 
 
