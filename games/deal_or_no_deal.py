@@ -24,6 +24,8 @@ WIN_SUM = (
 WORST = {"cooperative": 0.0, "selfish": 0.0, "competitive": -float(WORTH)}
 BEST = {"cooperative": BEST_SUM, "selfish": float(WORTH), "competitive": float(WORTH)}
 _SEATS = ("A", "B")
+_WHO_BEGINS = (("A", 1 / 2), ("B", 1 / 2))
+_UP_TO = tuple(tuple(range(n + 1)) for n in range(NUM_ITEMS[-1]))  # how many of so many a random player may take
 _NUM_CACHED = 4_096  # results of each function that rendering and reading call again and again
 _END_CHANCE = 0.25  # how often a random player ends the talk at its turn
 _AMOUNT = re.compile(r"(\d{1,3}) (book|hat|ball)s?")
@@ -61,8 +63,9 @@ class Move(NamedTuple):
 
 
 class Table(NamedTuple):
-    """The state: how many items there are, what they are worth to A and to B, who begins, and the moves."""
+    """The state: who acts, how many items there are, what they are worth to A and to B, who begins, and the moves."""
 
+    to_act: int
     counts: Amounts
     values: tuple[Amounts, ...]
     begins: int  # -1 before it is drawn
@@ -119,31 +122,28 @@ class DealOrNoDeal(Game[Table, View]):
         )  # fmt: skip
 
     def start(self) -> Table:
-        return Table((), (), -1, ())
+        return Table(CHANCE, (), (), -1, ())
 
     def to_act(self, state: Table) -> int:
-        if state.begins < 0:
-            return CHANCE
-        if _is_over(state.moves):
-            return OVER
-        return (state.begins + len(state.moves)) % 2
+        return state.to_act
 
     def chance(self, state: Table) -> tuple[tuple[Action, float], ...]:
-        return _dealt(state.counts, state.values)
+        return _WHO_BEGINS if len(state.values) == 2 else _dealt(state.counts, state.values)
 
     def legal(self, state: Table) -> tuple[Action, ...] | None:
-        return None if self.to_act(state) >= 0 else ()
+        return None if state.to_act >= 0 else ()
 
     def apply(self, state: Table, action: Action) -> Table:
-        counts, values, begins, moves = state
-        if begins < 0:
+        to_act, counts, values, begins, moves = state
+        if to_act == CHANCE:
             return _deal(state, action)
-        if _is_over(moves):
+        if to_act == OVER:
             raise ValueError("the game is over")
         move = _read(action, counts, self._must_propose(moves))
         if isinstance(move, Problem):
             raise ValueError(f"{action!r}: {move.detail}")
-        return Table(counts, values, begins, (*moves, move))
+        is_over = bool(moves) and moves[-1].kind == "propose"
+        return Table(OVER if is_over else 1 - to_act, counts, values, begins, (*moves, move))
 
     def returns(self, state: Table) -> tuple[float, ...]:
         return self._scores(_points(state))
@@ -160,13 +160,13 @@ class DealOrNoDeal(Game[Table, View]):
         return (counts, others, mine, _SEATS[1 - _SEATS.index(begins)], *moves)
 
     def view(self, state: Table, role: int) -> View:
-        counts, values, begins, moves = state
-        if begins < 0:
+        to_act, counts, values, begins, moves = state
+        if to_act == CHANCE:
             return View(role, counts, values[role] if role < len(values) else (), (), begins, None)
-        if _is_over(moves):
+        if to_act == OVER:
             return View(role, counts, values[role], moves, begins, _points(state))
-        if moves and moves[-1].kind == "propose" and (begins + len(moves) - 1) % 2 != role:
-            moves = (*moves[:-1], moves[-1]._replace(takes=None))
+        if to_act == role and moves and moves[-1].kind == "propose":
+            moves = (*moves[:-1], Move("propose", None, moves[-1].words))
         return View(role, counts, values[role], moves, begins, None)
 
     def rules(self) -> str:
@@ -185,21 +185,21 @@ class DealOrNoDeal(Game[Table, View]):
         )
 
     def render(self, view: View) -> str:
-        if view.begins < 0:
+        role, counts, values, moves, begins, points = view
+        if begins < 0:
             return "The items are not dealt yet."
-        role, turns = view.role, self.settings.turns
-        speakers = ("You", "Other") if view.begins == role else ("Other", "You")
-        lines = [_dealt_to(view.counts, view.values)]
-        lines += [f"{speakers[k % 2]}: {_shown(move)}" for k, move in enumerate(view.moves)]
-        if view.points is not None:
-            lines.append(self._result(view.points, role))
-        elif view.moves and view.moves[-1].kind == "propose":
-            lines.append("The talk is over: you must propose." if _to_move(view) == role else "Wait for the other.")
-        elif len(view.moves) >= turns:
-            lines.append("The talk is over: both must propose.")
-        else:
-            lines.append(f"Turn {len(view.moves) + 1} of {turns}.")
-        return "\n".join(lines)
+        turns = self.settings.turns
+        speakers = ("You", "Other") if begins == role else ("Other", "You")
+        text = f"{_dealt_to(counts, values)}\n"
+        for k, move in enumerate(moves):
+            text += f"{speakers[k % 2]}: {_shown(move)}\n"
+        if points is not None:
+            return text + self._result(points, role)
+        if moves and moves[-1].kind == "propose":
+            return text + ("The talk is over: you must propose." if _to_move(view) == role else "Wait for the other.")
+        if len(moves) >= turns:
+            return text + "The talk is over: both must propose."
+        return f"{text}Turn {len(moves) + 1} of {turns}."
 
     def parse(self, state: Table, text: str) -> Action | Problem:
         move = _read(text, state.counts, self._must_propose(state.moves))
@@ -207,7 +207,7 @@ class DealOrNoDeal(Game[Table, View]):
 
     def sample(self, view: View, legal: tuple[Action, ...] | None, rng: random.Random) -> Action:
         """Asks for any part of the items; ends the talk now and then, half the time with what the other leaves."""
-        takes = tuple(rng.randint(0, n) for n in view.counts)
+        takes = tuple([rng.choice(_UP_TO[n]) for n in view.counts])
         ends = self._must_propose(view.moves) or rng.random() < _END_CHANCE
         demand = _demand(view.moves[-1].words, view.counts) if view.moves else None
         if ends and demand is not None and rng.random() < 0.5:
@@ -239,10 +239,6 @@ class DealOrNoDeal(Game[Table, View]):
 
 def _to_move(view: View) -> int:
     return (view.begins + len(view.moves)) % 2
-
-
-def _is_over(moves: tuple[Move, ...]) -> bool:
-    return len(moves) > 1 and moves[-2].kind == "propose"
 
 
 def _points(state: Table) -> tuple[int, int]:
@@ -287,9 +283,7 @@ def _go_together(mine: Amounts, others: Amounts) -> bool:
 
 @functools.lru_cache(_NUM_CACHED)
 def _dealt(counts: Amounts, values: tuple[Amounts, ...]) -> tuple[tuple[Action, float], ...]:
-    """The next thing to deal: the counts, A's values, B's values, who begins. Every whole deal is equally likely."""
-    if len(values) == 2:
-        return tuple((seat, 1 / 2) for seat in _SEATS)
+    """The next thing to deal: the counts, A's values, B's values. Every whole deal is equally likely."""
     if values:
         fitting = _contexts()[counts][values[0]]
         return tuple((_coded(w), 1 / len(fitting)) for w in fitting)
@@ -315,15 +309,16 @@ def _decoded(counts: Amounts, values: tuple[Amounts, ...]) -> dict[Action, Amoun
 
 
 def _deal(state: Table, action: Action) -> Table:
-    counts, values, _, _ = state
+    _, counts, values, _, _ = state
     if len(values) == 2:
         if action not in _SEATS:
             raise ValueError(f"{action!r} is not who begins, A or B")
-        return Table(counts, values, _SEATS.index(action), ())
+        begins = _SEATS.index(action)
+        return Table(begins, counts, values, begins, ())
     dealt = _decoded(counts, values).get(action)
     if dealt is None:
         raise ValueError(f"{action!r} is not dealt with {counts} and {values}")
-    return Table(counts, (*values, dealt), -1, ()) if counts else Table(dealt, (), -1, ())
+    return Table(CHANCE, counts, (*values, dealt), -1, ()) if counts else Table(CHANCE, dealt, (), -1, ())
 
 
 # reading
