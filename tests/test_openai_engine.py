@@ -20,7 +20,7 @@ from tests import faulty_server
 from tests.faulty_server import CONTEXT, NUM_TOKENS, FaultyServer, chat_reply, error, pieces, raw, said, streamed
 from tests.tiny_model import save_adapter
 
-from mirrormatch import games, prompts
+from mirrormatch import agents, games, prompts
 from mirrormatch.agents.core import adapters, episodes
 from mirrormatch.agents.core.engine import ChatEngine, Engine
 from mirrormatch.agents.core.http_client import MAX_BROKEN, is_local, retry_after
@@ -29,9 +29,10 @@ from mirrormatch.agents.core.openai_adapters import MAX_ADAPTERS, PREFIX, Sides
 from mirrormatch.agents.core.openai_chat import ChatServer
 from mirrormatch.agents.core.openai_spellings import _SPELLED, broken_up
 from mirrormatch.agents.core.openai_tokens import NUM_SCORED, TokenServer
-from mirrormatch.agents.core.records import ChatReply, Completion, Constraint, Sampling
+from mirrormatch.agents.core.records import ChatReply, Completion, Constraint, Decision, Sampling
 from mirrormatch.agents.core.spec import model_agent
 from mirrormatch.agents.engines.openai import connect, key_for, place_of
+from mirrormatch.commands.play import _followed, _streamed
 from mirrormatch.errors import UserError
 from mirrormatch.evals.core.arena import run_match
 from mirrormatch.games.core.records import Problem, ProblemKind
@@ -460,7 +461,7 @@ def test_a_stream_that_stalls_is_asked_again(server: FaultyServer, engines: list
     engine.on_text = shown.append
     server.faults += [streamed(*pieces("Half")[:1], stalls=True, comments=comments), streamed(*pieces("Whole"))]
     assert reply(engine).text == "Whole"
-    assert shown == ["", "Half", "", "Whole", ""]  # an empty piece begins anew; the last one carries the finish
+    assert shown == ["", "Half", "", "Whole"]  # an empty piece: it begins anew
 
 
 def test_a_stream_that_always_stalls_is_one_line(server: FaultyServer, engines: list[Engine]) -> None:
@@ -918,3 +919,23 @@ def test_a_url_of_this_machine_is_told_by_its_whole_name() -> None:
     assert all(map(is_local, local))
     assert not any(map(is_local, ("http://localhost.evil.org/v1", "http://128.0.0.1/v1", "https://host/v1")))
     assert httpx.URL(local[3]).host == "::1"
+
+
+def test_a_person_is_told_how_long_the_reply_is_while_it_is_written(server: FaultyServer) -> None:
+    """Not what it says: that is the opponent's thought."""
+    assert _streamed("nano") == "nano" and _streamed("openai:a@http://b/v1,stream=no").endswith(",stream=no")
+    server.always = streamed(*pieces("Let me", " think", " \\boxed{bet}"))
+    agent, told = agents.get(_streamed(f"openai:{faulty_server.MODEL}@{server.url}")), list[str]()
+    assert isinstance(agent, LLMAgent)
+    game = games.get("kuhn_poker")
+    state = game.apply(game.apply(game.start(), "J"), "K")
+    decision = Decision(game=game, view=game.view(state, 0), observation=game.observe(state, 0))
+    with _followed(agent, told.append):
+        reply = asyncio.run(agent.act(decision))
+    assert reply.answer == "bet"
+    assert told[-1] == " (24 characters so far)" and not any("think" in t for t in told)
+
+
+def test_a_budget_of_reasoning_needs_a_server_that_tells_its_tokens(server: FaultyServer) -> None:
+    with pytest.raises(UserError, match="thinking_tokens needs a server that tells its tokens"):
+        agents.get(f"openai:{faulty_server.MODEL}@{server.url},thinking_tokens=8")

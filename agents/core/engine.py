@@ -1,6 +1,6 @@
 """What generates: the interface that every engine offers, with any number of adapters on one base model."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -84,6 +84,17 @@ class SleepingEngine(Protocol):
     def wake(self) -> None:
         """Takes the memory again; an engine that is awake stays so."""
         ...
+
+
+@runtime_checkable
+class StreamingEngine(Protocol):
+    """Tells a reply while it is written, to whoever waits for it.
+
+    Attributes:
+        on_text: given each piece, on a thread of the engine's own; an empty one says that the reply begins anew.
+    """
+
+    on_text: Callable[[str], None] | None
 
 
 @runtime_checkable

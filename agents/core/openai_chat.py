@@ -29,8 +29,8 @@ class ChatServer:
 
     Attributes:
         left_out: parameters that the server refuses. They aren't sent any more, so its own settings count for them.
-        on_text: given each piece of a streamed reply as it comes, on the engine's own thread; an empty piece says that
-            the reply begins, or begins anew. For one request at a time.
+        on_text: given each piece of a streamed reply and of its reasoning as it comes, on the engine's own thread; an
+            empty piece says that the reply begins, or begins anew. For one request at a time.
 
     Args:
         model: as the server calls it.
@@ -160,7 +160,8 @@ class ChatServer:
                 texts.append(choice.delta.content)
                 thoughts.append(choice.delta.thinking)
                 finish = choice.finish_reason or finish
-                self._show(choice.delta.content)
+                if written := choice.delta.thinking + choice.delta.content:
+                    self._show(written)
         else:
             if finish is None:
                 raise httpx.RemoteProtocolError("the stream ended before the reply did")

@@ -13,7 +13,7 @@ from typing import Annotated, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from mirrormatch import agents, prompts
-from mirrormatch.agents.core.engine import Engine, Settings
+from mirrormatch.agents.core.engine import ChatEngine, Engine, Settings
 from mirrormatch.agents.core.llm import LLMAgent
 from mirrormatch.agents.core.records import Agent, Sampling
 from mirrormatch.config import parsed
@@ -116,6 +116,8 @@ def model_agent(
     engine = engine_of(spec)
     adapter = engine.load(Path(spec.adapter)) if spec.adapter else None
     own = parsed({k: v for k, v in spec.settings if k in ModelSettings.model_fields}, ModelSettings, spec.text)
+    if own.thinking_tokens is not None and isinstance(engine, ChatEngine):
+        raise UserError(f"{spec.text!r}: thinking_tokens needs a server that tells its tokens, and this one doesn't")
     return LLMAgent(
         spec.text,
         engine,

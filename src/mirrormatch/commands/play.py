@@ -1,8 +1,10 @@
 """`mirrormatch play`: a person against an agent."""
 
 import asyncio
+import contextlib
 import random
 from argparse import Namespace
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +39,20 @@ def run(options: Namespace) -> int:
     spec = _opponent(game.info, options.opponent)
     screen = Screen(console(options.plain), options.plain)
     with screen.busy(f"loading {called(spec)}"):
-        opponent = agents.get(spec)
+        opponent = agents.get(_streamed(spec))
+        opponent.spec = spec
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(NUM_DEALS)
     try:
         asyncio.run(_evening(screen, game, opponent, seat, seed, options.save))
     except EOFError:
         screen.say("You left the game.")
     return 0
+
+
+def _streamed(spec: str) -> str:
+    """The spec with which a server's replies come as they are written, unless it says how they are to come."""
+    streams = spec.startswith("openai:") and ",stream=" not in spec
+    return f"{spec},stream=yes" if streams else spec
 
 
 class Waited:
@@ -56,8 +65,31 @@ class Waited:
         self._screen = screen
 
     async def act(self, decision: Decision) -> Reply:
-        with self._screen.busy(f"{called(self.spec)} is thinking"):
+        with self._screen.busy(f"{called(self.spec)} is thinking") as more, _followed(self._agent, more):
             return await self._agent.act(decision)
+
+
+@contextlib.contextmanager
+def _followed(agent: Agent, more: Callable[[str], None]) -> Iterator[None]:
+    """Tells how long a streamed reply is by now. Its words stay hidden: they are the opponent's thoughts."""
+    from mirrormatch.agents.core.engine import StreamingEngine
+
+    engine = getattr(agent, "engine", None)
+    if not isinstance(engine, StreamingEngine):
+        yield
+        return
+    num_chars = 0
+
+    def told(piece: str) -> None:
+        nonlocal num_chars
+        num_chars = num_chars + len(piece) if piece else 0
+        more(f" ({num_chars} characters so far)")
+
+    engine.on_text = told
+    try:
+        yield
+    finally:
+        engine.on_text = None
 
 
 async def _evening(

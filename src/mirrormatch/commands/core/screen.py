@@ -6,7 +6,7 @@ Whatever came from a model or a file passes `printable` here, and reaches rich a
 import contextlib
 import inspect
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mirrormatch.agents.core.records import Decision, Episode, Turn
@@ -83,13 +83,13 @@ class Screen:
             return False
 
     @contextlib.contextmanager
-    def busy(self, what: str) -> Iterator[None]:
-        """A spinner while something takes its time."""
+    def busy(self, what: str) -> Iterator[Callable[[str], None]]:
+        """A spinner while something takes its time; what is called with more to say shows that beside it."""
         if self._plain:
-            yield
+            yield lambda more: None
             return
-        with self._console.status(_text(what, _QUIET), spinner="dots"):
-            yield
+        with self._console.status(_text(what, _QUIET), spinner="dots") as status:
+            yield lambda more: status.update(_text(f"{what}{more}", _QUIET))
 
     def heading(self, title: str, rest: str = "") -> None:
         """A title and a few words about it."""
