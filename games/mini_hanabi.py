@@ -13,8 +13,6 @@ LAST_TURNS = 2  # once the deck is empty: one for each player
 BOLD = 0.65  # how probably a card must fit before the solver risks a life that isn't the last
 _NUM_CACHED = 65_536  # results of each pure function below; enough for every hand of the small decks
 _SEATS = ("first", "second")
-_SPEAKERS = ("Partner: ", "You: ")
-_NOBODY = -1
 
 Kind: TypeAlias = int  # of a card: its colour times the number of ranks, plus its rank, both counted from 0
 Cards = TypeVar("Cards")
@@ -35,17 +33,10 @@ class MiniHanabiSettings(Settings):
 _DEFAULT = MiniHanabiSettings()
 
 
-class Event(NamedTuple):
-    """A move and what everybody saw of it: the card that was laid down, or the numbers of the cards hinted at."""
-
-    role: int
-    action: Action
-    seen: str
-
-
 class Table(NamedTuple):
-    """The state: what is left in the deck, both hands, what both know of them, and the public rest."""
+    """The state: who acts, what is left in the deck, both hands, what both know of them, and the public rest."""
 
+    to_act: int
     left: tuple[int, ...]  # in the deck, of each kind
     hands: tuple[tuple[Kind, ...], tuple[Kind, ...]]  # oldest card first
     known: tuple[tuple[Known, ...], tuple[Known, ...]]
@@ -53,9 +44,9 @@ class Table(NamedTuple):
     discarded: tuple[Kind, ...]  # sorted
     hints: int
     lives: int
-    events: tuple[Event, ...]
+    past: tuple[str, str]  # the moves as each player is told of them
     last_turns: int
-    to_draw: int  # the role that draws a card next, or _NOBODY
+    drawer: int  # the role that draws a card, where chance acts
 
 
 class View(NamedTuple):
@@ -69,7 +60,7 @@ class View(NamedTuple):
     deck: int
     hints: int
     lives: int
-    events: tuple[Event, ...]
+    past: str
     last_turns: int
 
 
@@ -112,27 +103,24 @@ class MiniHanabi(Game[Table, View]):
 
     def start(self) -> Table:
         s = self.settings
-        return Table(self._copies, ((), ()), ((), ()), (0,) * s.colours, (), s.hints, s.lives, (), LAST_TURNS, 0)
+        none, built = ((), ()), (0,) * s.colours
+        return Table(CHANCE, self._copies, none, none, built, (), s.hints, s.lives, ("", ""), LAST_TURNS, 0)
 
     def to_act(self, state: Table) -> int:
-        if state.to_draw != _NOBODY:
-            return CHANCE
-        if not state.lives or not state.last_turns or sum(state.built) == self._perfect:
-            return OVER
-        return len(state.events) % 2
+        return state.to_act
 
     def chance(self, state: Table) -> tuple[tuple[Action, float], ...]:
         return _drawn(state.left, self._names)
 
     def legal(self, state: Table) -> tuple[Action, ...]:
-        role = self.to_act(state)
+        role = state.to_act
         if role < 0:
             return ()
         others = state.hands[1 - role] if state.hints else ()
         return _legal(len(state.hands[role]), state.hints < self.settings.hints, others, self.settings.ranks)
 
     def apply(self, state: Table, action: Action) -> Table:
-        role = self.to_act(state)
+        role = state.to_act
         if role == CHANCE:
             return self._draw(state, action)
         if role == OVER or action not in self.legal(state):
@@ -147,9 +135,8 @@ class MiniHanabi(Game[Table, View]):
         return (score, score)
 
     def view(self, state: Table, role: int) -> View:
-        _, hands, known, built, discarded, hints, lives, events, last_turns, _ = state
-        deck = sum(state.left)
-        return View(role, hands[1 - role], known, built, discarded, deck, hints, lives, events, last_turns)
+        _, left, hands, known, built, discarded, hints, lives, past, last_turns, _ = state
+        return View(role, hands[1 - role], known, built, discarded, sum(left), hints, lives, past[role], last_turns)
 
     def rules(self) -> str:
         s = self.settings
@@ -167,16 +154,16 @@ class MiniHanabi(Game[Table, View]):
         )
 
     def render(self, view: View) -> str:
-        s, role = self.settings, view.role
-        past = "; ".join([_SPEAKERS[e.role == role] + e.action + e.seen for e in view.events]) or "none"
-        score = sum(view.built) if view.lives else 0
-        deck = str(view.deck) if view.deck else f"0, turns left: {view.last_turns}"
+        s = self.settings
+        role, partner, known, built, discarded, deck, hints, lives, past, last_turns = view
+        score = sum(built) if lives else 0
+        cards = str(deck) if deck else f"0, turns left: {last_turns}"
         return (
-            f"You are the {_SEATS[role]} player. Built: {_piles(view.built)}. Score {score} of {self._perfect}.\n"
-            f"Hints: {view.hints} of {s.hints}. Lives: {view.lives}. Cards in the deck: {deck}.\n"
-            f"Discarded: {_heap(view.discarded, self._cards)}.\nMoves: {past}.\n"
-            f"Partner's cards:\n{_hand(view.known[1 - role], view.partner, self._cards, s.colours, s.ranks)}\n"
-            f"Your cards, as far as you know:\n{_hand(view.known[role], (), (), s.colours, s.ranks)}"
+            f"You are the {_SEATS[role]} player. Built: {_piles(built)}. Score {score} of {self._perfect}.\n"
+            f"Hints: {hints} of {s.hints}. Lives: {lives}. Cards in the deck: {cards}.\n"
+            f"Discarded: {_heap(discarded, self._cards)}.\nMoves: {past or 'none'}.\n"
+            f"Partner's cards:\n{_hand(known[1 - role], partner, self._cards, s.colours, s.ranks)}\n"
+            f"Your cards, as far as you know:\n{_hand(known[role], (), (), s.colours, s.ranks)}"
         )
 
     def notation(self, state: Table) -> dict[str, Action]:
@@ -187,19 +174,21 @@ class MiniHanabi(Game[Table, View]):
         return ((_sensible(view, self.settings, self._copies), 1.0),)
 
     def _draw(self, state: Table, action: Action) -> Table:
-        kind, role = self._dealt.get(action, -1), state.to_draw
-        if kind < 0 or not state.left[kind]:
+        _, left, hands, known, built, discarded, hints, lives, past, last_turns, drawer = state
+        kind = self._dealt.get(action, -1)
+        if kind < 0 or not left[kind]:
             raise ValueError(f"{action!r} is not a card left in the deck")
-        left = (*state.left[:kind], state.left[kind] - 1, *state.left[kind + 1 :])
-        hands = _put(state.hands, role, (*state.hands[role], kind))
-        known = _put(state.known, role, (*state.known[role], self._nothing_known))
-        is_dealing = not state.events and len(hands[1]) < self.settings.hand
-        to_draw = int(len(hands[0]) == self.settings.hand) if is_dealing else _NOBODY
-        _, _, _, built, discarded, hints, lives, events, last_turns, _ = state
-        return Table(left, hands, known, built, discarded, hints, lives, events, last_turns, to_draw)
+        left = (*left[:kind], left[kind] - 1, *left[kind + 1 :])
+        hands = _put(hands, drawer, (*hands[drawer], kind))
+        known = _put(known, drawer, (*known[drawer], self._nothing_known))
+        is_dealing = len(hands[1]) < self.settings.hand and not past[0]
+        to_act = CHANCE if is_dealing else 1 - drawer
+        if is_dealing:
+            drawer = int(len(hands[0]) == self.settings.hand)
+        return Table(to_act, left, hands, known, built, discarded, hints, lives, past, last_turns, drawer)
 
     def _laid_down(self, state: Table, role: int, action: Action, verb: str, number: int) -> Table:
-        left, hands, known, built, discarded, hints, lives, events, last_turns, _ = state
+        _, left, hands, known, built, discarded, hints, lives, past, last_turns, _ = state
         hand, kind = hands[role], hands[role][number]
         colour, rank = divmod(kind, self.settings.ranks)
         fits = verb == "play" and built[colour] == rank
@@ -213,23 +202,34 @@ class MiniHanabi(Game[Table, View]):
         outcome = "" if verb == "discard" else ", built" if fits else ", a life lost"
         hands = _put(hands, role, hand[:number] + hand[number + 1 :])
         known = _put(known, role, known[role][:number] + known[role][number + 1 :])
-        events = (*events, Event(role, action, f" ({self._cards[kind]}{outcome})"))
-        is_over = not lives or sum(built) == self._perfect
-        last_turns -= not any(left)
-        to_draw = role if any(left) and not is_over else _NOBODY
-        return Table(left, hands, known, built, discarded, hints, lives, events, last_turns, to_draw)
+        past = _told(past, role, f"{action} ({self._cards[kind]}{outcome})")
+        deck = any(left)
+        last_turns -= not deck
+        is_over = not lives or not last_turns or sum(built) == self._perfect
+        to_act = OVER if is_over else CHANCE if deck else 1 - role
+        return Table(to_act, left, hands, known, built, discarded, hints, lives, past, last_turns, role)
 
     def _hinted(self, state: Table, role: int, action: Action, verb: str, number: int) -> Table:
+        _, left, hands, known, built, discarded, hints, lives, past, last_turns, drawer = state
         other = 1 - role
-        told, seen = _hint(state.hands[other], state.known[other], verb, number, self.settings.ranks)
-        return state._replace(
-            known=_put(state.known, other, told), hints=state.hints - 1,
-            events=(*state.events, Event(role, action, seen)), last_turns=state.last_turns - (not any(state.left)),
-        )  # fmt: skip
+        told, seen = _hint(hands[other], known[other], verb, number, self.settings.ranks)
+        known, past = _put(known, other, told), _told(past, role, f"{action}{seen}")
+        last_turns -= not any(left)
+        to_act = other if last_turns else OVER
+        return Table(to_act, left, hands, known, built, discarded, hints - 1, lives, past, last_turns, drawer)
 
 
 def _put(pair: tuple[Cards, Cards], role: int, mine: Cards) -> tuple[Cards, Cards]:
     return (pair[0], mine) if role else (mine, pair[1])
+
+
+def _told(past: tuple[str, str], role: int, move: str) -> tuple[str, str]:
+    """The moves with one more, as each player is told of them."""
+    first, second = past
+    between = "; " if first else ""
+    if role == 0:
+        return f"{first}{between}You: {move}", f"{second}{between}Partner: {move}"
+    return f"{first}{between}Partner: {move}", f"{second}{between}You: {move}"
 
 
 def _moves(num_colours: int, ranks: int, hand: int) -> dict[Action, tuple[str, int]]:
@@ -303,13 +303,13 @@ def _hand(
     known: tuple[Known, ...], kinds: tuple[Kind, ...], cards: tuple[str, ...], num_colours: int, ranks: int
 ) -> str:
     """A hand, one card a line: the partner's with what it knows, one's own (no kinds given) as far as one knows."""
-    told = [_told(k, num_colours, ranks) for k in known]
+    told = [_thought(k, num_colours, ranks) for k in known]
     if kinds:
         told = [f"{cards[kind]}; knows: {text}" for kind, text in zip(kinds, told, strict=True)]
     return "\n".join(f"  {k}: {text}" for k, text in enumerate(told, 1))
 
 
-def _told(known: Known, num_colours: int, ranks: int) -> str:
+def _thought(known: Known, num_colours: int, ranks: int) -> str:
     """What the owner knows of a card: `red or green, any rank`."""
     colours = [COLOURS[k] for k in range(num_colours) if known[0] >> k & 1]
     numbers = [str(r + 1) for r in range(ranks) if known[1] >> r & 1]
