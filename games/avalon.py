@@ -35,6 +35,7 @@ EVIL = (ASSASSIN, MORGANA, MINION)
 DEAL, PROPOSE, TALK, VOTE, QUEST, ASSASSINATE, END = range(7)
 
 Team: TypeAlias = tuple[int, ...]  # seats in order, counted from 0
+Told: TypeAlias = tuple[str, ...]  # a proposal in words, as each player is told of it; at last without what was said
 
 _NUM_CACHED = 4_096  # results of each function that rendering, reading and the rules of thumb call again and again
 _READ_CHARS = 4 * CHAT_CHARS  # of a statement, before its quotation marks are taken off and it is cut
@@ -92,18 +93,34 @@ class Quest(NamedTuple):
     """A quest that was played: its proposals, the last of which was approved, and how many cards were fails."""
 
     proposals: tuple[Proposal, ...]
+    told: tuple[Told, ...]
     fails: int
 
 
 class Board(NamedTuple):
-    """What everybody sees: the quests played, the rejected or just approved teams, and the team under discussion."""
+    """What everybody sees.
+
+    Attributes:
+        stage: of the game.
+        leader: who proposes, or has proposed.
+        quests: those played.
+        num_lost: how many of them failed.
+        proposals: the rejected or just approved teams.
+        told: them in words.
+        team: the one under discussion.
+        said: about it.
+        num_said: how many statements were made in the whole game.
+    """
 
     stage: int
     leader: int
-    quests: tuple[Quest, ...]
-    proposals: tuple[Proposal, ...]
-    team: Team
-    said: tuple[str, ...]
+    quests: tuple[Quest, ...] = ()
+    num_lost: int = 0
+    proposals: tuple[Proposal, ...] = ()
+    told: tuple[Told, ...] = ()
+    team: Team = ()
+    said: tuple[str, ...] = ()
+    num_said: int = 0
 
 
 class Table(NamedTuple):
@@ -112,7 +129,7 @@ class Table(NamedTuple):
     Attributes:
         votes: on the team under discussion, by seat.
         cards: of the quest under way, in the order of its team.
-        laid: the cards of the quests played, in the order of their teams.
+        laid: by seat, the cards of the quests played; empty where it wasn't on the team.
         named: who the Assassin takes for Merlin.
     """
 
@@ -190,6 +207,7 @@ class Avalon(Game[Table, View]):
         self._num_evil = num - NUM_GOOD[num]
         self._cast = _cast(num, percival)
         self._num_statements = num * settings.talk
+        self._headings = tuple(f"Quest {k}, team of {size}:" for k, size in enumerate(self._sizes, start=1))
         self.info = Info(
             name=settings.named("avalon"), version=1, roles=tuple(f"player {k + 1}" for k in range(num)),
             min_return=-1.0, max_return=1.0, zero_sum=False,
@@ -199,8 +217,7 @@ class Avalon(Game[Table, View]):
         )  # fmt: skip
 
     def start(self) -> Table:
-        board = Board(DEAL, _NOT_DEALT, (), (), (), ())
-        return Table((), board, CHANCE, (), (), (), _NOT_DEALT)
+        return Table((), Board(DEAL, _NOT_DEALT), CHANCE, (), (), ((),) * self.settings.players, _NOT_DEALT)
 
     def to_act(self, state: Table) -> int:
         return state.to_move
@@ -233,8 +250,7 @@ class Avalon(Game[Table, View]):
         if stage == VOTE:
             return self._voted(state, action == "yes")
         if stage == PROPOSE:
-            board = state.board._replace(stage=TALK if self._num_statements else VOTE, team=_seats(action))
-            return state._replace(board=board, to_move=board.leader if self._num_statements else 0)
+            return self._discussed(state, _seats(action), ())
         if stage == QUEST:
             return self._carded(state, action)
         return state._replace(board=state.board._replace(stage=END), to_move=OVER, named=int(action) - 1)
@@ -256,7 +272,7 @@ class Avalon(Game[Table, View]):
             card = turns.get(role, "")
         return View(
             role, roles[role], _known(roles, role), board, votes[role] if role < len(votes) else None, card,
-            _own_cards(board.quests, laid, role), Ending(roles, named) if to_move == OVER else None,
+            laid[role], Ending(roles, named) if to_move == OVER else None,
         )  # fmt: skip
 
     def rules(self) -> str:
@@ -280,24 +296,26 @@ class Avalon(Game[Table, View]):
         )
 
     def render(self, view: View) -> str:
-        if not view.own:
+        role, own, known, board, _, _, cards, ending = view
+        if not own:
             return "The roles are not dealt yet."
-        board, role, num = view.board, view.role, self.settings.players
-        lines = [_introduced(view, num)]
-        before = sum(len(quest.proposals) for quest in board.quests) + len(board.proposals)
-        unshown = self._num_statements * before + len(board.said) - SHOWN_STATEMENTS
+        num, num_quests, num_proposals = self.settings.players, len(board.quests), len(board.proposals)
+        lines = [_introduced(role, own, known, num)]
+        unshown = board.num_said - SHOWN_STATEMENTS
         for k, quest in enumerate(board.quests):
-            lines.append(self._told(k, quest.proposals, role, unshown))
-            lines.append(_resulted(k, quest.fails, self._fails_needed(k), view.cards[k]))
+            lines.append(self._headings[k])
+            lines += self._told(quest.proposals, quest.told, role, unshown)
+            lines.append(_resulted(k, quest.fails, self._fails_needed(k), cards[k]))
             unshown -= self._num_statements * len(quest.proposals)
-        if board.stage not in (ASSASSINATE, END) or board.proposals:
-            lines.append(self._told(len(board.quests), board.proposals, role, unshown))
-            unshown -= self._num_statements * len(board.proposals)
+        if board.stage not in (ASSASSINATE, END) or num_proposals:
+            lines.append(self._headings[num_quests])
+            lines += self._told(board.proposals, board.told, role, unshown)
+            unshown -= self._num_statements * num_proposals
         if board.stage in (TALK, VOTE):
-            discussed = Proposal(board.leader, board.team, board.said, ())
-            lines.append(_proposed(len(board.proposals) + 1, discussed, num, role, max(unshown, 0)))
-        if view.ending is not None:
-            return "\n".join([*lines, self._ended(view.board, view.ending)])
+            lines.append(_opened(num_proposals + 1, board.leader, board.team))
+            lines += _spoken(board.leader, board.said, num, role, unshown)
+        if ending is not None:
+            return "\n".join([*lines, self._ended(board, ending)])
         return "\n".join([*lines, self._score(board), self._asked(view)])
 
     def parse(self, state: Table, text: str) -> Action | Problem:
@@ -350,18 +368,25 @@ class Avalon(Game[Table, View]):
         if len(state.roles) < self.settings.players:
             return state._replace(roles=(*state.roles, action))
         leader = self.info.roles.index(action)
-        return state._replace(board=state.board._replace(stage=PROPOSE, leader=leader), to_move=leader)
+        return state._replace(board=Board(PROPOSE, leader), to_move=leader)
+
+    def _discussed(self, state: Table, team: Team, said: tuple[str, ...]) -> Table:
+        """The state with a team proposed and that much said about it."""
+        roles, board, _, _, _, laid, _ = state
+        _, leader, quests, num_lost, proposals, told, _, before, num_said = board
+        num_said += len(said) - len(before)
+        stage, to_move = TALK, (leader + len(said)) % self.settings.players
+        if len(said) == self._num_statements:
+            stage, to_move = VOTE, 0
+        board = Board(stage, leader, quests, num_lost, proposals, told, team, said, num_said)
+        return Table(roles, board, to_move, (), (), laid, _NOT_DEALT)
 
     def _spoken(self, state: Table, action: Action) -> Table:
         statement = _read_statement(action)
         if isinstance(statement, Problem):
             raise ValueError(f"{action!r}: {statement.detail}")
-        board = state.board
-        said = (*board.said, "" if statement == _PASS else statement)
-        if len(said) == self._num_statements:
-            return state._replace(board=board._replace(stage=VOTE, said=said), to_move=0)
-        speaker = (board.leader + len(said)) % self.settings.players
-        return state._replace(board=board._replace(said=said), to_move=speaker)
+        said = (*state.board.said, "" if statement == _PASS else statement)
+        return self._discussed(state, state.board.team, said)
 
     def _voted(self, state: Table, vote: bool) -> Table:
         roles, board, _, votes, _, laid, _ = state
@@ -369,48 +394,67 @@ class Avalon(Game[Table, View]):
         num = self.settings.players
         if len(votes) < num:
             return Table(roles, board, len(votes), votes, (), laid, _NOT_DEALT)
-        proposals = (*board.proposals, Proposal(board.leader, board.team, board.said, votes))
-        leader = (board.leader + 1) % num
+        _, leader, quests, num_lost, proposals, told, team, said, num_said = board
+        proposal = Proposal(leader, team, said, votes)
+        told = (*told, _in_words(len(proposals) + 1, proposal))
+        proposals = (*proposals, proposal)
+        leader = (leader + 1) % num
+        stage, to_move = PROPOSE, leader
         if 2 * sum(votes) > num:
-            shown = Board(QUEST, leader, board.quests, proposals, (), ())
-            return Table(roles, shown, board.team[0], (), (), laid, _NOT_DEALT)
-        over = len(proposals) == MAX_PROPOSALS
-        shown = Board(END if over else PROPOSE, leader, board.quests, proposals, (), ())
-        return Table(roles, shown, OVER if over else leader, (), (), laid, _NOT_DEALT)
+            stage, to_move = QUEST, team[0]
+        elif len(proposals) == MAX_PROPOSALS:
+            stage, to_move = END, OVER
+        board = Board(stage, leader, quests, num_lost, proposals, told, num_said=num_said)
+        return Table(roles, board, to_move, (), (), laid, _NOT_DEALT)
 
     def _carded(self, state: Table, card: Action) -> Table:
-        board, cards = state.board, (*state.cards, card)
-        team = board.proposals[-1].team
+        roles, board, _, _, cards, laid, _ = state
+        cards = (*cards, card)
+        _, leader, quests, num_lost, proposals, told, _, _, num_said = board
+        team = proposals[-1].team
         if len(cards) < len(team):
-            return state._replace(cards=cards, to_move=team[len(cards)])
-        quests = (*board.quests, Quest(board.proposals, cards.count("fail")))
-        won, lost = self._tally(quests)
-        stage = ASSASSINATE if won == TO_WIN else END if lost == TO_WIN else PROPOSE
-        to_move = {ASSASSINATE: state.roles.index(ASSASSIN), END: OVER, PROPOSE: board.leader}[stage]
-        shown = Board(stage, board.leader, quests, (), (), ())
-        return Table(state.roles, shown, to_move, (), (), (*state.laid, cards), _NOT_DEALT)
+            return Table(roles, board, team[len(cards)], (), cards, laid, _NOT_DEALT)
+        num_fails = cards.count("fail")
+        num_lost += num_fails >= self._fails_needed(len(quests))
+        quests = (*quests, Quest(proposals, told, num_fails))
+        laid = tuple((*own, cards[team.index(p)] if p in team else "") for p, own in enumerate(laid))
+        stage, to_move = PROPOSE, leader
+        if len(quests) - num_lost == TO_WIN:
+            stage, to_move = ASSASSINATE, roles.index(ASSASSIN)
+        elif num_lost == TO_WIN:
+            stage, to_move = END, OVER
+        return Table(
+            roles, Board(stage, leader, quests, num_lost, num_said=num_said), to_move, (), (), laid, _NOT_DEALT
+        )
 
     def _fails_needed(self, quest: int) -> int:
         return 2 if quest == HARD_QUEST and self.settings.players >= HARD_FROM else 1
-
-    def _tally(self, quests: tuple[Quest, ...]) -> tuple[int, int]:
-        """How many quests have succeeded and failed."""
-        lost = sum(quest.fails >= self._fails_needed(k) for k, quest in enumerate(quests))
-        return len(quests) - lost, lost
 
     # words for the eyes
 
     def _counts(self) -> list[tuple[str, int]]:
         return [(role, self._cast.count(role)) for role in dict.fromkeys(self._cast)]
 
-    def _told(self, quest: int, proposals: tuple[Proposal, ...], role: int, unshown: int) -> str:
-        left_out = min(max(unshown, 0), self._num_statements * len(proposals))
-        return _quested(quest, self._sizes[quest], proposals, self.settings.players, role, left_out)
+    def _told(self, proposals: tuple[Proposal, ...], told: tuple[Told, ...], role: int, unshown: int) -> list[str]:
+        """A quest's proposals, without the first `unshown` statements."""
+        lines = list[str]()
+        for k, in_words in enumerate(told):
+            if unshown <= 0:
+                lines.append(in_words[role])
+            elif unshown >= self._num_statements:
+                lines.append(in_words[-1])
+            else:
+                lines.append(_proposed(k + 1, proposals[k], role, unshown))
+            unshown -= self._num_statements
+        return lines
 
     def _score(self, board: Board) -> str:
-        won, lost = self._tally(board.quests)
+        won = len(board.quests) - board.num_lost
         rejected = len(board.proposals) - (board.stage == QUEST)
-        return f"Quests succeeded: {won}, failed: {lost}. Teams rejected for this quest: {rejected} of {MAX_PROPOSALS}."
+        return (
+            f"Quests succeeded: {won}, failed: {board.num_lost}. "
+            f"Teams rejected for this quest: {rejected} of {MAX_PROPOSALS}."
+        )
 
     def _asked(self, view: View) -> str:
         board, role = view.board, view.role
@@ -535,11 +579,6 @@ def _paid(roles: tuple[str, ...], evil_wins: bool) -> tuple[float, ...]:
     return tuple(1.0 if (role in EVIL) == evil_wins else -1.0 for role in roles)
 
 
-def _own_cards(quests: tuple[Quest, ...], laid: tuple[tuple[Action, ...], ...], role: int) -> tuple[Action, ...]:
-    teams = (quest.proposals[-1].team for quest in quests)
-    return tuple(cards[t.index(role)] if role in t else "" for t, cards in zip(teams, laid, strict=True))
-
-
 # reading
 
 
@@ -591,43 +630,56 @@ def _listed(players: Team) -> str:
     return ", ".join(str(p + 1) for p in players) or "nobody"
 
 
-def _introduced(view: View, num_players: int) -> str:
-    side = "evil" if view.own in EVIL else "good"
+@functools.lru_cache(_NUM_CACHED)
+def _introduced(role: int, own: str, known: Team, num_players: int) -> str:
+    side = "evil" if own in EVIL else "good"
     know = {
-        MERLIN: f" Evil: {_listed(view.known)}.",
-        PERCIVAL: f" Merlin and Morgana are {_listed(view.known)}, in one order or the other.",
-    }.get(view.own, f" Evil beside you: {_listed(view.known)}." if side == "evil" else "")
-    return f"You are player {view.role + 1} of {num_players}, {_NAMES[view.own]} ({side}).{know}"
+        MERLIN: f" Evil: {_listed(known)}.",
+        PERCIVAL: f" Merlin and Morgana are {_listed(known)}, in one order or the other.",
+    }.get(own, f" Evil beside you: {_listed(known)}." if side == "evil" else "")
+    return f"You are player {role + 1} of {num_players}, {_NAMES[own]} ({side}).{know}"
 
 
-@functools.lru_cache(_NUM_CACHED)
-def _quested(quest: int, size: int, proposals: tuple[Proposal, ...], num_players: int, role: int, unshown: int) -> str:
-    """A quest's proposals, without the first `unshown` statements."""
-    lines = [f"Quest {quest + 1}, team of {size}:"]
-    for number, proposal in enumerate(proposals, start=1):
-        lines.append(_proposed(number, proposal, num_players, role, max(unshown, 0)))
-        unshown -= len(proposal.said)
-    return "\n".join(lines)
+def _in_words(number: int, proposal: Proposal) -> Told:
+    """A proposal as each player is told of it, and at last without what was said."""
+    everybody = range(len(proposal.votes))
+    return (
+        *(_proposed(number, proposal, role, 0) for role in everybody),
+        _proposed(number, proposal, 0, len(proposal.said)),
+    )
 
 
-@functools.lru_cache(_NUM_CACHED)
-def _proposed(number: int, proposal: Proposal, num_players: int, role: int, unshown: int) -> str:
-    """A proposed team, what was said about it but for the first `unshown` statements, and the votes once counted."""
+def _proposed(number: int, proposal: Proposal, role: int, unshown: int) -> str:
+    """A proposed team, what was said about it but for the first `unshown` statements, and the votes."""
     leader, team, said, votes = proposal
-    lines = [f"Team {number}, proposed by player {leader + 1}: {_listed(team)}."]
-    for k, statement in enumerate(said):
-        speaker = (leader + k) % num_players
-        if k >= unshown and statement:
-            lines.append(_spoken(speaker, statement, role))
-    if votes:
-        yes, no = (_listed(tuple(p for p, vote in enumerate(votes) if vote == way)) for way in (True, False))
-        lines.append(f"Yes: {yes}. No: {no}. {'Approved' if 2 * sum(votes) > num_players else 'Rejected'}.")
-    return "\n".join(lines)
+    spoken = _spoken(leader, said, len(votes), role, unshown)
+    return "\n".join([_opened(number, leader, team), *spoken, _counted(votes)])
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _spoken(speaker: int, statement: str, role: int) -> str:
-    return f"{'You' if speaker == role else f'Player {speaker + 1}'}: {quoted(statement)}"
+def _opened(number: int, leader: int, team: Team) -> str:
+    return f"Team {number}, proposed by player {leader + 1}: {_listed(team)}."
+
+
+def _spoken(leader: int, said: tuple[str, ...], num_players: int, role: int, unshown: int) -> list[str]:
+    """What was said, the leader first, but for the first `unshown` statements."""
+    spoken = list[str]()
+    for k in range(max(unshown, 0), len(said)):
+        if said[k]:
+            speaker = (leader + k) % num_players
+            spoken.append(f"{'You' if speaker == role else f'Player {speaker + 1}'}: {_quoted(said[k])}")
+    return spoken
+
+
+@functools.lru_cache(_NUM_CACHED)
+def _quoted(statement: str) -> str:
+    return quoted(statement)
+
+
+@functools.lru_cache(_NUM_CACHED)
+def _counted(votes: tuple[bool, ...]) -> str:
+    yes, no = (_listed(tuple(p for p, vote in enumerate(votes) if vote == way)) for way in (True, False))
+    return f"Yes: {yes}. No: {no}. {'Approved' if 2 * sum(votes) > len(votes) else 'Rejected'}."
 
 
 @functools.lru_cache(_NUM_CACHED)
