@@ -92,7 +92,7 @@ class LiarsDice(Game[Cups, View]):
         self.info = Info(
             name=settings.named("liars_dice"), version=1, roles=seats, min_return=-1.0, max_return=1.0,
             zero_sum=True, max_turns=len(self._bids.names) + 1, hidden=True, random=True,
-            open_text=False, solver="rules", forfeit=-1.0,
+            open_text=False, solver="rules", forfeit=-1.0, win_at=1 / (len(seats) - 1),
             source="OpenSpiel liars_dice, with its bidding rule reset-face; more than two players added",
         )  # fmt: skip
 
@@ -138,6 +138,7 @@ class LiarsDice(Game[Cups, View]):
             f"liar. The bid 2x1 says: at least two of all {self._num_dice} dice show 1 or {top}; a bid on {top} counts "
             f"only {top}. A bid must have more dice than the last, with any face, or as many dice and a higher face. "
             "'liar' ends the game: if the last bid is true, the caller loses, otherwise the bidder does."
+            + ("" if players == 2 else f" The loser gets -1, each other player 1/{players - 1}.")
         )
 
     def render(self, view: View) -> str:

@@ -141,16 +141,20 @@ class MiniHanabi(Game[Table, View]):
     def rules(self) -> str:
         s = self.settings
         middle = "two 2s" if s.ranks == 3 else f"two each of 2 to {s.ranks - 1}"
-        hints = "1 hint" if s.hints == 1 else f"{s.hints} hints"
+        hints = (
+            "There is at most 1 hint; with it"
+            if s.hints == 1
+            else f"There are at most {s.hints} hints; with all of them"
+        )
         return (
             f"Hanabi, cooperative, two players. Deck: {', '.join(COLOURS[: s.colours])}; in each colour three 1s, "
             f"{middle}, one {s.ranks}. You see your partner's {s.hand} cards, not your own. "
             "Build every colour upwards from 1. Moves: 'play 1': your card 1 is built if it is the next of its colour, "
             "else it is lost, and a life; 'discard 1' regains a hint; 'hint colour red' or 'hint rank 2' costs a hint "
-            f"and shows your partner all its cards that match, at least one. There are at most {hints}; with all of "
-            "them no discard. A completed colour regains a hint. A card you draw becomes your last. With the deck "
+            f"and shows your partner all its cards that match, at least one. {hints} no "
+            "discard. A completed colour regains a hint. A card you draw becomes your last. With the deck "
             f"empty each has one more turn. Score: cards built, {self._perfect} at best; 0 when no life of {s.lives} "
-            "is left."
+            f"is left. Only {self._perfect} counts as won."
         )
 
     def render(self, view: View) -> str:

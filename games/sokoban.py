@@ -124,9 +124,9 @@ class Sokoban(Game[Room, Room]):
         partly = "" if num == 1 else " If time runs out, each box on a goal still earns a little."
         return (
             "Sokoban. # wall, - floor, . goal, $ box, * box on a goal, @ you, + you on a goal. You move one square "
-            "up, down, left or right. If a box is there, you push it one square further in the same direction; the "
-            "square behind it must be floor or goal, not a wall or a box. You cannot pull, so a box in a corner stays "
-            f"there. You win when {all_boxes}, within {self.num_steps} moves.{partly} "
+            "up, down, left or right, not into a wall. If a box is there, you push it one square further in the same "
+            "direction; the square behind it must be floor or goal, not a wall or a box. You cannot pull, so a box in "
+            f"a corner stays there. You win when {all_boxes}, within {self.num_steps} moves.{partly} "
             "A move is one word: up, down, left or right."
         )
 

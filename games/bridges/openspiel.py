@@ -5,6 +5,7 @@ Those that have text, chance that can be listed, and players are offered; `unava
 
 import functools
 import importlib
+import logging
 import math
 from typing import Any
 
@@ -63,6 +64,7 @@ def _library() -> Any:
     Raises:
         UserError: it isn't installed.
     """
+    logging.getLogger("absl").setLevel(logging.ERROR)  # it tells of files that some games would take
     try:
         pyspiel = importlib.import_module("pyspiel")
         importlib.import_module("open_spiel.python.games")
