@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from mirrormatch.agents.core.gambit import MAX_HISTORIES, named, written
 from mirrormatch.agents.core.records import Decision, Reply
-from mirrormatch.agents.core.search import module, number_in
+from mirrormatch.agents.core.search import check_duel, module, number_in
 from mirrormatch.errors import UserError
 from mirrormatch.games.core.game import Game
 from mirrormatch.games.core.records import Action
@@ -29,15 +29,13 @@ class CFRAgent:
         self.spec = f"cfr:{argument}" if argument else "cfr"
         self._num_iterations = number_in("cfr", argument, ITERATIONS, "the number of iterations")
 
-    async def act(self, decision: Decision) -> Reply:
-        """A move of the average policy.
+    def check(self, game: Game[Any, Any]) -> None:
+        """Solves the game; raises a `UserError` if it isn't of that kind or too large, or OpenSpiel isn't installed."""
+        check_duel(self.spec, game.info)
+        solved(game, self._num_iterations)
 
-        Raises:
-            UserError: the game isn't of that kind or too large, or OpenSpiel isn't installed.
-        """
-        info = decision.game.info
-        if not (info.zero_sum and len(info.roles) == 2):
-            raise UserError(f"agent {self.spec!r} plays two-player zero-sum games, which {info.name!r} is not")
+    async def act(self, decision: Decision) -> Reply:
+        """A move of the average policy."""
         moves = solved(decision.game, self._num_iterations)[decision.view]
         move = decision.rng().choices(list(moves), list(moves.values()))[0]
         return Reply(answer=move, text=move)

@@ -1,11 +1,14 @@
 """The agent that searches with Monte Carlo playouts, OpenSpiel's MCTS."""
 
 import math
+from typing import Any
 
 from mirrormatch.agents.core.records import Decision, Reply
 from mirrormatch.agents.core.search import check_open, module, number_in, search_of
+from mirrormatch.games.core.game import Game
 
 SIMULATIONS = 300  # a move of tic-tac-toe then takes some 50 ms
+_ALGORITHM = "open_spiel.python.algorithms.mcts"
 _UCT = math.sqrt(2)  # Kocsis and Szepesvari 2006, of returns between -1 and 1
 
 
@@ -22,14 +25,14 @@ class MCTSAgent:
         self.spec = f"mcts:{argument}" if argument else "mcts"
         self._num_simulations = number_in("mcts", argument, SIMULATIONS, "the number of simulations for a move")
 
-    async def act(self, decision: Decision) -> Reply:
-        """The move that was tried most.
+    def check(self, game: Game[Any, Any]) -> None:
+        """Raises a `UserError` where something is hidden or text is free, or OpenSpiel isn't installed."""
+        check_open(self.spec, game.info)
+        module(_ALGORITHM)
 
-        Raises:
-            UserError: the game hides something or has free text, or OpenSpiel isn't installed.
-        """
-        check_open(self.spec, decision)
-        mcts, random = module("open_spiel.python.algorithms.mcts"), module("numpy").random
+    async def act(self, decision: Decision) -> Reply:
+        """The move that was tried most."""
+        mcts, random = module(_ALGORITHM), module("numpy").random
         search, info = search_of(decision.game, decision.state), decision.game.info
         rng = random.RandomState(decision.rng().getrandbits(32))
         bot = mcts.MCTSBot(

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 from mirrormatch.agents.core.records import Decision, Reply
-from mirrormatch.agents.core.search import SearchedGame, check_open, module, number_in, search_of
-from mirrormatch.errors import UserError
+from mirrormatch.agents.core.search import SearchedGame, check_duel, check_open, module, number_in, search_of
 from mirrormatch.games.core.game import Game
 from mirrormatch.games.core.records import Action
 
 MAX_LEAVES = 5_000  # unfinished positions that one depth may come to, where no depth is given: about a second
 _NUM_CACHED = 4_096  # positions whose best moves are kept: openings come again
+_ALGORITHM = "open_spiel.python.algorithms.minimax"
 _DIGITS = 12  # of a worth: sums over chance lose the others
 
 
@@ -33,16 +33,14 @@ class MinimaxAgent:
         self.spec = f"minimax:{argument}" if argument else "minimax"
         self._depth = number_in("minimax", argument, 0, "the number of moves to look ahead") or None
 
-    async def act(self, decision: Decision) -> Reply:
-        """One of the best moves.
+    def check(self, game: Game[Any, Any]) -> None:
+        """Raises a `UserError` unless the game is of that kind and OpenSpiel is installed."""
+        check_duel(self.spec, game.info)
+        check_open(self.spec, game.info)
+        module(_ALGORITHM)
 
-        Raises:
-            UserError: the game isn't of that kind, or OpenSpiel isn't installed.
-        """
-        info = decision.game.info
-        if not (info.zero_sum and len(info.roles) == 2):
-            raise UserError(f"agent {self.spec!r} plays two-player zero-sum games, which {info.name!r} is not")
-        check_open(self.spec, decision)
+    async def act(self, decision: Decision) -> Reply:
+        """One of the best moves."""
         move = decision.rng().choice(_best(decision.game, decision.state, self._depth))
         return Reply(answer=move, text=move)
 
@@ -82,7 +80,7 @@ class _Leaves:
 
 def _worth(game: Game[Any, Any], state: Any, depth: int, leaves: Callable[[Any], float]) -> dict[Action, float]:
     """What each move is worth to who makes it."""
-    minimax, search, role = module("open_spiel.python.algorithms.minimax"), search_of(game, state), game.to_act(state)
+    minimax, search, role = module(_ALGORITHM), search_of(game, state), game.to_act(state)
     searched, worth = SearchedGame(game), dict[Action, float]()
     for number, move in search.moves.items():
         after = search.state.clone()

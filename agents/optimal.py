@@ -1,8 +1,11 @@
 """The agent that plays a game's own solution."""
 
+from typing import Any
+
 from mirrormatch.agents.core.factory import without_argument
 from mirrormatch.agents.core.records import Decision, Reply
 from mirrormatch.errors import UserError
+from mirrormatch.games.core.game import Game
 
 
 class OptimalAgent:
@@ -16,17 +19,14 @@ class OptimalAgent:
     spec = "optimal"
     patience: int | None = 0
 
-    async def act(self, decision: Decision) -> Reply:
-        """A move from the solution.
+    def check(self, game: Game[Any, Any]) -> None:
+        """Raises a `UserError` where the game has no solution."""
+        if game.info.solver is None:
+            name = game.info.name
+            raise UserError(f"agent 'optimal' can't play {name!r}: the game has no solver (mirrormatch list games)")
 
-        Raises:
-            UserError: the game has no solution.
-        """
-        info = decision.game.info
-        if info.solver is None:
-            raise UserError(
-                f"agent 'optimal' can't play {info.name!r}: the game has no solver (mirrormatch list games)"
-            )
+    async def act(self, decision: Decision) -> Reply:
+        """A move from the solution."""
         moves, probabilities = zip(*decision.game.solution(decision.view), strict=True)
         move = decision.rng().choices(moves, probabilities)[0]
         return Reply(answer=move, text=move)

@@ -474,6 +474,13 @@ def test_a_narrow_terminal_gets_fewer_columns_and_whole_names(cli: Cli, width: i
     assert "2-4" in {row["players"] for row in shown}
 
 
+def test_an_opponent_that_does_not_play_the_game_is_refused_before_anything_is_shown(cli: Cli) -> None:
+    assert "'mcts' looks ahead, so it needs a game that hides nothing" in cli.refusal(
+        "play", "avalon", "--opponent", "mcts"
+    )
+    assert "'optimal' can't play" in cli.refusal("play", "openspiel/chess", "--opponent", "optimal")
+
+
 def test_only_games_are_narrowed(cli: Cli) -> None:
     assert "only games can be narrowed down, not agents" in cli.refusal("list", "agents", "--players", "2")
 

@@ -8,7 +8,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from mirrormatch.agents.core.records import Agent, Decision, Episode, Reply, Turn
+from mirrormatch.agents.core.records import Agent, Decision, Episode, Particular, Reply, Turn
 from mirrormatch.errors import UserError
 from mirrormatch.games.core.game import Game, outcomes
 from mirrormatch.games.core.records import CHANCE, OVER, Action, Problem, ProblemKind
@@ -30,11 +30,14 @@ async def play(game: Game[Any, Any], agents: Sequence[Agent], seed: int = 0) -> 
         seed: of chance and of every agent's own decisions.
 
     Raises:
-        UserError: too many or too few agents.
+        UserError: too many or too few agents, or one that doesn't play this game.
     """
     num_roles = len(game.info.roles)
     if len(agents) != num_roles:
         raise UserError(f"{game.info.name} is for {num_roles} players, {len(agents)} were given")
+    for agent in set(agents):
+        if isinstance(agent, Particular):
+            agent.check(game)
     deck = random.Random(derive(seed, "chance"))
     state, deal, turns = game.start(), list[Action](), list[Turn]()
     forfeited_by = None

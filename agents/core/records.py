@@ -5,7 +5,7 @@ Records are frozen; problems of a model are data in them. Nothing here knows a t
 
 import random
 from dataclasses import dataclass, fields
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from mirrormatch.games.core.game import Game
 from mirrormatch.games.core.records import Action, Observation, Outcome, Problem
@@ -213,8 +213,21 @@ class Reply:
     completion: Completion | None = None
 
 
+@runtime_checkable
+class Particular(Protocol):
+    """An agent that doesn't play every game."""
+
+    def check(self, game: Game[Any, Any]) -> None:
+        """Asked before a game begins.
+
+        Raises:
+            UserError: it can't play this one, and why.
+        """
+        ...
+
+
 class Agent(Protocol):
-    """Who sits in a seat.
+    """Who sits in a seat. It may be `Particular`.
 
     Attributes:
         spec: what to write on the command line to get this agent.

@@ -8,11 +8,10 @@ import importlib
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-from mirrormatch.agents.core.records import Decision
 from mirrormatch.errors import UserError
 from mirrormatch.games.bridges.core.spiel import Position
 from mirrormatch.games.core.game import Game
-from mirrormatch.games.core.records import CHANCE, OVER, Action
+from mirrormatch.games.core.records import CHANCE, OVER, Action, Info
 
 MISSING = "pip install 'mirrormatch[games]'"
 
@@ -105,19 +104,29 @@ def search_of(game: Game[Any, Any], state: Any) -> Search:
     return Search(SearchedGame(game), SearchedState(game, state), dict(enumerate(game.legal(state) or ())))
 
 
-def check_open(spec: str, decision: Decision) -> None:
+def check_open(spec: str, info: Info) -> None:
     """Refuses games that can't be searched.
 
     Raises:
         UserError: something is hidden in the game, or its moves are free text.
     """
-    if decision.state is None:
+    if info.hidden:
         raise UserError(
-            f"agent {spec!r} looks ahead, so it needs a game that hides nothing, which {decision.game.info.name!r} "
+            f"agent {spec!r} looks ahead, so it needs a game that hides nothing, which {info.name!r} "
             "is not (mirrormatch list games)"
         )
-    if decision.observation.legal is None:
-        raise UserError(f"agent {spec!r} needs listed moves; those of {decision.game.info.name!r} are free text")
+    if info.open_text:
+        raise UserError(f"agent {spec!r} needs listed moves; those of {info.name!r} are free text")
+
+
+def check_duel(spec: str, info: Info) -> None:
+    """Refuses all but two-player zero-sum games.
+
+    Raises:
+        UserError: the game is of another kind.
+    """
+    if not (info.zero_sum and len(info.roles) == 2):
+        raise UserError(f"agent {spec!r} plays two-player zero-sum games, which {info.name!r} is not")
 
 
 def module(name: str) -> Any:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from mirrormatch.agents.core.records import Agent, Decision, Episode, Reply
+from mirrormatch.agents.core.records import Agent, Decision, Episode, Particular, Reply
 from mirrormatch.commands.core.output import console
 from mirrormatch.commands.core.parser import SPEC_HELP, Parser, add_plain
 from mirrormatch.commands.core.screen import Screen, called, ending, introduce, seating
@@ -41,6 +41,8 @@ def run(options: Namespace) -> int:
     with screen.busy(f"loading {called(spec)}"):
         opponent = agents.get(_streamed(spec))
         opponent.spec = spec
+        if isinstance(opponent, Particular):
+            opponent.check(game)
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(NUM_DEALS)
     try:
         asyncio.run(_evening(screen, game, opponent, seat, seed, options.save))
