@@ -1,10 +1,9 @@
 """Countdown, the numbers game."""
 
 import functools
-import operator
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
@@ -24,18 +23,17 @@ MAX_CHARS = 500  # of an answer, spaces included
 MAX_TOKENS = 60
 
 Numbers: TypeAlias = tuple[int, ...]
+Ratio: TypeAlias = tuple[int, int]  # over and under the line; not in lowest terms, so that it is made quickly
 
 _PUZZLES = tuple((str(k), 1 / NUM_PUZZLES) for k in range(1, NUM_PUZZLES + 1))
 _IDS = frozenset(number for number, _ in _PUZZLES)
 _BINDING = {"+": 1, "-": 1, "*": 2, "/": 2}
-_SIGNED: dict[str, Callable[[Fraction, Fraction], Fraction]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv,
-}  # fmt: skip
+_SPACED = {sign: f" {sign} " for sign in _BINDING}
 _SIGNS = str.maketrans({"×": "*", "·": "*", "⋅": "*", "∗": "*", "÷": "/", "∕": "/", "−": "-", "–": "-"})
 _LATEX = {"\\times": "*", "\\cdot": "*", "\\div": "/", "\\left": "", "\\right": ""}
 _X_TIMES = re.compile(r"(?<=[\d)])(\s*)[xX](\s*)(?=[\d(])")
 _EQUALS = re.compile(r"=\s*[0-9]{1,9}\s*$")  # what one says that it makes; the expression alone counts
-_TOKEN = re.compile(r"\s*([0-9]{1,4}(?![0-9])|[-+*/()])")
+_TOKEN = re.compile(r"[0-9]{1,4}(?![0-9])|[-+*/()]")
 _NUM_CACHED = 1_024  # results of each function that rendering and reading call again and again
 
 
@@ -149,7 +147,7 @@ class Countdown(Game[Puzzle, Puzzle]):
     def sample(self, view: Puzzle, legal: tuple[Action, ...] | None, rng: random.Random) -> Action:
         """Two or more of the numbers in any order, with any signs between them."""
         numbers = rng.sample(view.numbers, rng.randint(2, len(view.numbers)))
-        return "".join(f"{number} {rng.choice('+-*/')} " for number in numbers[1:]) + str(numbers[0])
+        return "".join([f"{number} {rng.choice('+-*/')} " for number in numbers[1:]]) + str(numbers[0])
 
     def solution(self, view: Puzzle) -> tuple[tuple[Action, float], ...]:
         """An expression that makes the target with all numbers, by search over their partitions."""
@@ -162,8 +160,9 @@ def _is_solved(state: Puzzle) -> bool:
 
 @functools.lru_cache(_NUM_CACHED)
 def _shown(tried: Try, target: int) -> str:
-    off = Fraction(tried.value) - target
-    verdict = f"{abs(off)} too {'high' if off > 0 else 'low'}" if off else "the target"
+    over, slash, under = tried.value.partition("/")
+    off = int(over) - target * int(under or 1)
+    verdict = f"{abs(off)}{slash}{under} too {'high' if off > 0 else 'low'}" if off else "the target"
     return f"You tried {tried.expression} = {tried.value}: {verdict}."
 
 
@@ -190,39 +189,37 @@ def _read(text: str, numbers: Numbers) -> Try | Problem:
         return Problem(ProblemKind.ILLEGAL, "it divides by zero")
     if value is None:
         return Problem(ProblemKind.NONE, f"no complete expression: {one_line(text, 60)!r}")
-    return Try(_written(tokens), str(value))
+    return Try(_written(tokens), _named(value))
 
 
 def _tokens(text: str) -> list[str]:
     """Numbers, signs and parentheses in order; nothing where anything else is said."""
-    said = text.translate(_SIGNS)
-    for latex, sign in _LATEX.items():
-        said = said.replace(latex, sign)
+    said = text if text.isascii() else text.translate(_SIGNS)
+    if "\\" in said:
+        for latex, sign in _LATEX.items():
+            said = said.replace(latex, sign)
     said = said.lstrip(" \t\r\n\"'`$[").rstrip(" \t\r\n\"'`$].")
     said = _X_TIMES.sub(r"\1*\2", _EQUALS.sub("", said)).rstrip()
-    tokens, place = list[str](), 0
-    while place < len(said):
-        found = _TOKEN.match(said, place)
-        if found is None:
-            return []
-        tokens.append(str(int(found[1])) if found[1].isdecimal() else found[1])
-        place = found.end()
-    return tokens
+    tokens = _TOKEN.findall(said)
+    if "".join(tokens) != "".join(said.split()):
+        return []
+    return [token.lstrip("0") or "0" if token[0] == "0" else token for token in tokens]
 
 
-def _evaluated(tokens: list[str]) -> Fraction | None:
+def _evaluated(tokens: list[str]) -> Ratio | None:
     """The exact value by operator precedence, without recursion; None where the tokens are no complete expression.
 
     Raises:
         ZeroDivisionError: it divides by zero.
     """
-    values, waiting = list[Fraction](), list[str]()
+    values, waiting = list[Ratio](), list[str]()
     operand_next = True
     for token in tokens:
-        if (token.isdecimal() or token == "(") != operand_next:
+        is_number = token.isdecimal()
+        if (is_number or token == "(") != operand_next:
             return None
-        if token.isdecimal():
-            values.append(Fraction(int(token)))
+        if is_number:
+            values.append((int(token), 1))
             operand_next = False
         elif token == ")":
             _reduce(values, waiting, 1)
@@ -240,16 +237,34 @@ def _evaluated(tokens: list[str]) -> Fraction | None:
     return None if waiting else values[0]
 
 
-def _reduce(values: list[Fraction], waiting: list[str], binding: int) -> None:
+def _reduce(values: list[Ratio], waiting: list[str], binding: int) -> None:
     """Carries out the signs that bind at least so strongly, back to an open parenthesis."""
     while waiting and waiting[-1] != "(" and _BINDING[waiting[-1]] >= binding:
         sign, right, left = waiting.pop(), values.pop(), values.pop()
-        values.append(_SIGNED[sign](left, right))
+        values.append(_signed(sign, left, right))
+
+
+def _signed(sign: str, left: Ratio, right: Ratio) -> Ratio:
+    (a, b), (c, d) = left, right
+    if sign == "+":
+        return a * d + c * b, b * d
+    if sign == "-":
+        return a * d - c * b, b * d
+    if sign == "*":
+        return a * c, b * d
+    if c == 0:
+        raise ZeroDivisionError
+    return a * d, b * c
+
+
+def _named(value: Ratio) -> str:
+    over, under = value
+    return str(Fraction(over, under) if over % under else over // under)
 
 
 def _written(tokens: list[str]) -> str:
     """The canonical spelling: spaces around signs only."""
-    return "".join(f" {token} " if token in _BINDING else token for token in tokens)
+    return "".join([_SPACED.get(token, token) for token in tokens])
 
 
 # making and solving puzzles
