@@ -324,6 +324,13 @@ def test_nothing_is_imported_before_it_is_asked_for() -> None:
     assert not {"pyspiel", "numpy", "open_spiel"} & set(run.stdout.split())
 
 
+def test_a_chess_position_is_drawn() -> None:
+    game = games.get("openspiel/chess")
+    shown = game.observe(game.apply(game.start(), "e4"), 1).text
+    assert "8 r n b q k b n r\n7 p p p p p p p p\n6 . . . . . . . .\n" in shown
+    assert "4 . . . . P . . .\n" in shown and "\n  a b c d e f g h\nFEN: rnbqkbnr/pppppppp/8/8/4P3/8/" in shown
+
+
 def test_the_table_is_up_to_date() -> None:
     command = "python -m mirrormatch.games.bridges.core.openspiel_table docs/openspiel.md"
     page = Path(__file__).parents[1] / "docs" / "openspiel.md"

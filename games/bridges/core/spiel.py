@@ -196,7 +196,7 @@ class SpielGame(Game[Position, View]):
 
     def _told(self, spiel: Any, role: int) -> str:
         if self._source == "board":
-            told = str(spiel)
+            told = _drawn(str(spiel))
         elif self._source == "information":
             told = spiel.information_state_string(role)
         else:
@@ -224,6 +224,17 @@ class SpielGame(Game[Position, View]):
         return f"Moves of {', '.join(self.info.roles)} and their returns: {'; '.join(cells)}."
 
 
+def _drawn(told: str) -> str:
+    """A chess position with its board drawn above the notation; any other text as it is."""
+    if not _FEN.fullmatch(told):
+        return told
+    ranks = re.sub(r"\d", lambda empty: "." * int(empty[0]), told.split()[0]).split("/")
+    lines = [f"{len(ranks) - k} {' '.join(rank)}" for k, rank in enumerate(ranks)]
+    files = " ".join("abcdefgh"[: len(ranks[0])])
+    return "\n".join([*lines, f"  {files}", f"FEN: {told}"])
+
+
+_FEN = re.compile(r"(?:[pnbrqkPNBRQK1-8]+/){3,7}[pnbrqkPNBRQK1-8]+ [wb] .*")
 _INTERESTS = {
     "zero-sum": "What one wins the others lose.",
     "cooperative": "All players get the same.",
