@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from tests.tiny_model import spaced_tokenizer
 from transformers import AutoTokenizer
 
 from mirrormatch import games, prompts
@@ -48,6 +49,16 @@ def test_half_a_choice_is_gone_on_with(texts: TokenTexts, tokenizer: Any) -> Non
 
 def test_after_the_answer_comes_the_end(texts: TokenTexts, tokenizer: Any) -> None:
     assert permitted(texts, tokenizer, "\\boxed{bet}") == {tokenizer.eos_token}
+
+
+@pytest.mark.parametrize("scheme", ["always", "first", "never", "normalizer"])
+def test_a_token_that_begins_with_a_space_is_no_choice_without_one(scheme: str) -> None:
+    tokenizer = spaced_tokenizer(scheme)
+    bare, spaced = tokenizer.convert_tokens_to_ids(["a", "▁a"])
+    texts = TokenTexts(tokenizer, len(tokenizer), frozenset({tokenizer.eos_token_id}))
+    assert texts.permit("{", Constraint("{", ("a", "b"), "}")).ids.count(bare) == 1
+    assert spaced not in texts.permit("{", Constraint("{", ("a", "b"), "}")).ids
+    assert texts.permit("{b", Constraint("{", ("b a",), "}")).ids.count(spaced) == 1
 
 
 def test_before_the_box_all_is_free_but_a_token_that_answers_wrongly_at_once(texts: TokenTexts, tokenizer: Any) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.tiny_model import spaced_tokenizer
 from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
@@ -128,6 +129,28 @@ def test_a_sampled_reply_is_never_encoded_again() -> None:
     assert len(clumsy) > len(ENCODER.plain_ids("I take 4.")), "spelled letter by letter"
     ids = ENCODER.encode([*conversation("Rules.", "You are X."), Message("assistant", "I take 4.", clumsy)])
     assert any(ids[k : k + len(clumsy)] == clumsy for k in range(len(ids)))
+
+
+# tokenizers that put a space before every text
+
+
+@pytest.mark.parametrize("scheme", ["always", "first", "never", "normalizer"])
+@pytest.mark.parametrize("text", ["a <|im_end|> b", "<|im_end|><|im_end|>", "a", " a", "\n\na", "<", "|<|im_end|>|"])
+def test_pieces_of_a_text_join_to_the_same_text(scheme: str, text: str) -> None:
+    encoder = ChatEncoder(spaced_tokenizer(scheme))
+    (end_id,) = encoder.end_ids
+    ids = encoder.plain_ids(text)
+    assert end_id not in ids
+    assert encoder.decode((*encoder.complete("."), *ids)).endswith(f".{text}")
+
+
+@pytest.mark.parametrize("scheme", ["always", "first", "never", "normalizer"])
+def test_a_prompt_is_what_such_a_tokenizer_makes_of_it_whole(scheme: str) -> None:
+    tokenizer = spaced_tokenizer(scheme)
+    messages = conversation("You are X.", "hello", "a b", "hello")
+    dicts = [{"role": m.role, "content": m.text} for m in messages]
+    text = tokenizer.apply_chat_template(dicts, tokenize=False, add_generation_prompt=True)
+    assert ChatEncoder(tokenizer).encode(messages) == tuple(tokenizer.encode(text, add_special_tokens=False))
 
 
 # tokenizers that can't be used

@@ -5,10 +5,12 @@ Its logits are spread widely, so that rounding never decides which token is the 
 
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import Qwen3Config, Qwen3ForCausalLM
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
 from mirrormatch.training.nano import corpus
 from mirrormatch.training.nano.tokenizer import END, PAD, save_tokenizer, train_tokenizer
@@ -62,3 +64,26 @@ def save_adapter(folder: Path, seed: int, hidden: int = HIDDEN, layers: int = LA
                 weight.normal_(std=0.1)
         model.save_pretrained(str(folder))
     return folder
+
+
+def spaced_tokenizer(scheme: str) -> Any:
+    """A tokenizer like SentencePiece's, for which spaces begin words and a text may begin with one unasked.
+
+    Args:
+        scheme: "always", "first" and "never" as the pre-tokenizer Metaspace takes them; "normalizer" as Llama 2 did it.
+    """
+    tokenizer = Tokenizer(models.BPE())
+    if scheme == "normalizer":
+        tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+        tokenizer.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    else:
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme=scheme)
+        tokenizer.decoder = decoders.Metaspace(prepend_scheme=scheme)
+    trainer = trainers.BpeTrainer(vocab_size=200, special_tokens=["<s>", END], show_progress=False)
+    tokenizer.train_from_iterator(
+        ["system user assistant hello a b\n\n You are X. Legal: 1 2 {} <|im_end|>"] * 3, trainer
+    )
+    fast: Any = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=END)  # type: ignore[no-untyped-call]
+    turn = "{{ '<s>' + m['role'] + '\\n' + m['content'] + '<|im_end|>\\n' }}"
+    fast.chat_template = f"{{% for m in messages %}}{turn}{{% endfor %}}<s>assistant\n"
+    return fast

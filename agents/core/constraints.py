@@ -29,7 +29,7 @@ class TokenTexts:
 
     def __init__(self, tokenizer: Any, num_tokens: int, end_ids: frozenset[int]) -> None:
         known = min(num_tokens, len(tokenizer))
-        self._texts = tokenizer.batch_decode([[k] for k in range(known)], skip_special_tokens=False)
+        self._texts = _texts(tokenizer, known)
         self._by_text: dict[str, list[int]] = defaultdict(list)
         for token, text in enumerate(self._texts):
             if token not in end_ids:
@@ -63,6 +63,15 @@ class TokenTexts:
         if character not in self._with:
             self._with[character] = [token for token, text in enumerate(self._texts) if character in text]
         return self._with[character]
+
+
+def _texts(tokenizer: Any, num: int) -> list[str]:
+    """What each token adds to a text. Alone, SentencePiece's tokens lose the space that they begin with."""
+    before = tokenizer.convert_tokens_to_ids("a")
+    if before is None or tokenizer.decode([before, before]) != "aa":
+        return list(tokenizer.batch_decode([[k] for k in range(num)], skip_special_tokens=False))
+    both = tokenizer.batch_decode([[before, k] for k in range(num)], skip_special_tokens=False)
+    return [text.removeprefix("a") for text in both]
 
 
 def _spoils(text: str, opening: str, answers: Sequence[str]) -> bool:

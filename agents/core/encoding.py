@@ -18,6 +18,7 @@ from mirrormatch.prompts.core.prompt import Message
 _MARK = re.compile("\ue000(\\d+)\ue001")  # private-use characters: no tokenizer or template gives them a meaning
 _LONE_SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters: no tokenizer takes them
 _CACHED_TEXTS = 4096  # rules and observations repeat in every episode
+_LEADS = ("\n", "|", ".", "a")  # what may stand before a piece while it is encoded
 
 
 class ChatEncoder:
@@ -34,9 +35,11 @@ class ChatEncoder:
         self._added: dict[str, int] = tokenizer.get_added_vocab()
         spelled = "|".join(re.escape(t) for t in sorted(self._added, key=len, reverse=True))
         self._spelled = re.compile(f"(?=({spelled}))") if spelled else None
+        self._joins = _joins(tokenizer)
         self.end_ids = _end_ids(tokenizer)
         self.plain_ids = functools.lru_cache(_CACHED_TEXTS)(self._plain_ids)
         self._template_ids = functools.lru_cache(_CACHED_TEXTS)(self._encoded)
+        self._first_ids = functools.lru_cache(_CACHED_TEXTS)(self._encoded_alone)
         self._scaffold = functools.lru_cache(_CACHED_TEXTS)(self._rendered)
 
     def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
@@ -50,7 +53,8 @@ class ChatEncoder:
         ended = False
         for k, piece in enumerate(scaffold):
             if k % 2 == 0:
-                ids += self._after_end(piece) if ended else self._template_ids(piece)
+                encoded = self._first_ids if k == 0 else self._after_end if ended else self._template_ids
+                ids += encoded(piece)
                 continue
             message = messages[int(piece)]
             own = message.token_ids
@@ -83,6 +87,17 @@ class ChatEncoder:
         yield text[start:]
 
     def _encoded(self, text: str) -> tuple[int, ...]:
+        """The ids of a piece that stands in the middle of a text: a tokenizer may begin a text with a space."""
+        alone = self._encoded_alone(text)
+        if self._joins or not alone:
+            return alone
+        for lead in _LEADS:
+            before, both = self._encoded_alone(lead), self._encoded_alone(lead + text)
+            if both[: len(before)] == before:  # it has not become one token with what follows
+                return both[len(before) :]
+        return alone
+
+    def _encoded_alone(self, text: str) -> tuple[int, ...]:
         whole = _LONE_SURROGATES.sub("\ufffd", text)
         return tuple(self.tokenizer.encode(whole, add_special_tokens=False)) if whole else ()
 
@@ -103,6 +118,12 @@ class ChatEncoder:
         if [int(k) for k in pieces[1::2]] != list(range(len(roles))):
             raise UserError(f"the chat template of {name!r} drops or moves messages of the roles {said}")
         return pieces
+
+
+def _joins(tokenizer: Any) -> bool:
+    """Whether texts that are encoded one by one join to one text. SentencePiece's put a space before each."""
+    ids = tokenizer.encode("a", add_special_tokens=False)
+    return str(tokenizer.decode([*ids, *ids])) == "aa"
 
 
 def _end_ids(tokenizer: Any) -> frozenset[int]:
