@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from benchmarks.games.players import NAMES, PLAYERS, plays
 
-NUM_GAMES = {"mirrormatch": 300, "OpenSpiel text": 300, "OpenSpiel": 300}  # per round; tens of milliseconds
+NUM_GAMES = {"mirrormatch": 600, "OpenSpiel text": 300, "OpenSpiel": 300}  # per round; tens of milliseconds
 FEW_GAMES = 20  # of the slower libraries
 NUM_ROUNDS = 11
 NUM_WARM_UP = 2
