@@ -47,10 +47,72 @@ def run_folder(folder: Path, adapter: Path, *steps: int) -> Path:
         ("nano,temperature=0", Spec("nano,temperature=0", "nano", "", None, (("temperature", "0"),))),
         ("hf:a,b+c,x=1,y=z=2", Spec("hf:a,b+c,x=1,y=z=2", "hf", "a,b", "c", (("x", "1"), ("y", "z=2")))),
         ("scripted:I say: 4", Spec("scripted:I say: 4", "scripted", "I say: 4", None)),
+        (f"scripted:{9999 * '4'}", Spec(f"scripted:{9999 * '4'}", "scripted", 9999 * "4", None)),
     ],
 )
 def test_a_spec_is_taken_apart(text: str, expected: Spec) -> None:
     assert parse_spec(text) == expected
+
+
+@pytest.fixture
+def odd_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folders with a plus in their names, in the working directory."""
+    for name in ("c++/model", "c++/run+1", "model", "a", "model+a"):
+        (tmp_path / name).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "adapter"),
+    [
+        ("hf:c++/model", "c++/model", None),
+        ("hf:c++/model+a", "c++/model", "a"),
+        ("hf:c++/model+c++/run+1", "c++/model", "c++/run+1"),
+        ("hf:c++/model+gone", "c++/model", "gone"),
+        ("hf:org/name+c++/run+1", "org/name", "c++/run+1"),
+        ("hf:org/name+gone", "org/name", "gone"),
+        ("hf:model+a", "model+a", None),
+        ("nano+c++/run+1", "nano", "c++/run+1"),
+        ("nano+gone+gone", "nano", "gone+gone"),
+        ("openai:qwen+lora@http://h/v1", "qwen+lora@http://h/v1", None),
+        ("openai:qwen+lora@http://h/v1+a", "qwen+lora@http://h/v1", "a"),
+        ("openai:qwen+lora@http://h/v1+gone", "qwen+lora@http://h/v1", "gone"),
+        ("openai:qwen@http://h/v1+gone,top_k=1", "qwen@http://h/v1", "gone"),
+        ("scripted:1+a", "1", "a"),
+    ],
+)
+def test_a_plus_in_a_path_is_no_adapter(odd_folders: Path, text: str, target: str, adapter: str | None) -> None:
+    assert parse_spec(text)[2:4] == (target.removeprefix("nano") if text.startswith("nano") else target, adapter)
+
+
+def test_an_adapter_behind_the_settings_is_told_its_place(odd_folders: Path) -> None:
+    with pytest.raises(UserError, match=r"an adapter stands before the settings: 'nano\+a,temperature=0'$"):
+        parse_spec("nano,temperature=0+a")
+
+
+def test_a_setting_that_is_given_twice_is_refused() -> None:
+    with pytest.raises(UserError, match="'top_k' is set more than once"):
+        parse_spec("nano,top_k=1,top_k=2")
+
+
+@pytest.mark.parametrize("setting", ["temperature=inf", "temperature=nan", "top_p=nan"])
+def test_a_setting_is_a_number_that_one_can_calculate_with(setting: str) -> None:
+    with pytest.raises(UserError, match=r"Input should be"):
+        agents.get(f"nano,{setting}")
+
+
+def test_a_path_may_begin_in_the_home_folder(tiny: Path, adapter: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tiny.parent))
+    agent = model_agent(f"hf:~/{tiny.name}+{adapter}")
+    assert agent.engine is model_agent(f"hf:{tiny}").engine
+    monkeypatch.setenv("HOME", str(adapter.parent))
+    assert model_agent(f"hf:{tiny}+~/{adapter.name}").adapter == agent.adapter
+
+
+def test_nano_is_a_path_to_engines_that_read_one_only() -> None:
+    with pytest.raises(UserError, match=r"^openai:'nano' is not MODEL@URL"):
+        agents.get("openai:nano")
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,11 @@
 `nano`, `nano+ADAPTER`, `hf:PATH_OR_ID+ADAPTER`, or the name of an agent's file: `random`, `optimal`, `human`. ADAPTER
 is the folder of an adapter or of a run, whose newest adapter is taken. A model may be followed by settings, its own or
 its engine's: `nano,temperature=0`, `vllm:PATH+ADAPTER,dtype=bfloat16,max_tokens=512`.
+
+A path may hold a plus itself: where there are several, the folders that exist tell which of them means an adapter.
 """
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +29,8 @@ DEFAULT_PROMPT = "boxed"
 
 
 _SETTINGS = re.compile(r",(?=[a-z_]+=)")  # a comma elsewhere belongs to a path
+_KIND = re.compile("[^:+]*")
+_NO_PATHS = frozenset({"openai", "scripted"})  # engines whose target is no folder
 
 
 class Spec(NamedTuple):
@@ -41,7 +46,7 @@ class Spec(NamedTuple):
 class ModelSettings(BaseModel):
     """What a spec may turn about a model; whatever else stands there is its engine's."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     max_tokens: Annotated[int | None, Field(ge=1, description="budget of one reply")] = None
     temperature: Annotated[float | None, Field(ge=0, description="0: always the most probable token")] = None
@@ -64,8 +69,9 @@ def parse_spec(text: str) -> Spec:
         UnknownName: its kind is neither an agent nor an engine.
     """
     named, *given = _SETTINGS.split(text)
-    head, plus, adapter = named.partition("+")
-    kind, colon, target = head.partition(":")
+    kind = named[: _KIND.match(named).end()]  # type: ignore[union-attr]  # it matches everything
+    colon, rest = named[len(kind) :][:1] == ":", named[len(kind) :].removeprefix(":")
+    target, plus, adapter = _at_plus(rest)
     if plus and not adapter:
         raise UserError(f"{text!r} ends in '+': the folder of an adapter or of a run belongs there")
     if kind not in (known := [NANO, *agents.engines.names(), *agents.registry.names()]):
@@ -80,7 +86,37 @@ def parse_spec(text: str) -> Spec:
     if given and not is_model:
         raise UserError(f"{text!r}: only a model takes settings, and {kind!r} is none")
     settings = tuple((name, value) for name, _, value in (part.partition("=") for part in given))
+    _check_settings(text, settings)
     return Spec(text, kind, target, adapter or None, settings)
+
+
+def _at_plus(text: str) -> tuple[str, str, str]:
+    """The model's path, the plus and the adapter's: the plus with a folder behind it, or else before it, or the first.
+
+    What is a folder as a whole has no adapter, and no URL is one.
+    """
+    if _is_folder(text):
+        return text, "", ""
+    places = [k for k, character in enumerate(text) if character == "+" and "://" not in text[k:]]
+    behind = [k for k in places if text[k + 1 :] and _is_folder(text[k + 1 :])]
+    before = [k for k in places if text[:k] and _is_folder(text[:k])]
+    if not places:
+        return text, "", ""
+    found = (behind or before or places)[0]
+    return text[:found], "+", text[found + 1 :]
+
+
+def _is_folder(text: str) -> bool:
+    return os.path.isdir(os.path.expanduser(text))  # a Path raises where a text is too long for one
+
+
+def _check_settings(text: str, settings: Settings) -> None:
+    names = [name for name, _ in settings]
+    if twice := [name for k, name in enumerate(names) if name in names[:k]]:
+        raise UserError(f"{text!r}: {twice[0]!r} is set more than once")
+    before, plus, adapter = text.rpartition("+")
+    if plus and settings and settings[-1][1].endswith(f"+{adapter}") and _is_folder(adapter):
+        raise UserError(f"{text!r}: an adapter stands before the settings: {with_adapter(before, Path(adapter))!r}")
 
 
 def with_adapter(text: str, adapter: Path) -> str:
@@ -114,7 +150,7 @@ def model_agent(
     if spec.kind in agents.registry.names():
         raise UserError(f"{spec.text!r} is not a language model: this needs one, like nano or hf:PATH_OR_ID")
     engine = engine_of(spec)
-    adapter = engine.load(Path(spec.adapter)) if spec.adapter else None
+    adapter = engine.load(Path(spec.adapter).expanduser()) if spec.adapter else None
     own = parsed({k: v for k, v in spec.settings if k in ModelSettings.model_fields}, ModelSettings, spec.text)
     if own.thinking_tokens is not None and isinstance(engine, ChatEngine):
         raise UserError(f"{spec.text!r}: thinking_tokens needs a server that tells its tokens, and this one doesn't")
@@ -131,8 +167,12 @@ def model_agent(
 
 
 def target_of(spec: Spec) -> str:
-    """What the engine of a spec is given. `nano` is the bundled model to every engine."""
+    """What the engine of a spec is given. `nano` is the bundled model to every engine that reads a folder."""
+    if spec.kind in _NO_PATHS:
+        return spec.target
     target = NANO if spec.kind == NANO else spec.target
+    if target.startswith("~"):
+        return str(Path(target).expanduser())
     return str(NANO_PATH) if target == NANO and not Path(target).exists() else target
 
 
