@@ -269,6 +269,22 @@ def test_own_tokens_with_no_advantage_give_no_gradient(trained: Any, played: lis
     assert max(float(gradient.abs().max()) for gradient in found.values()) == 0.0
 
 
+@pytest.mark.parametrize("micro_batches", [1, 3])
+@pytest.mark.parametrize("loss", ["dr_grpo", "dapo"])
+@pytest.mark.parametrize("kl", [0.0, 0.3])
+def test_a_step_in_which_nobody_said_anything_teaches_nothing(
+    tiny: Path, tmp_path: Path, micro_batches: int, loss: str, kl: float
+) -> None:
+    config = settings(tiny, micro_batches=micro_batches, loss=loss, kl=kl)
+    trainer = new_trainer(config, tiny, tmp_path, Learnable([], 4))
+    before = {n: p.clone() for n, p in trainer._peft.named_parameters() if f".{LEARNER}." in n}
+    trainer.train()
+    assert all(torch.equal(p, before[n]) for n, p in trainer._peft.named_parameters() if n in before)
+    logged = trainer.state.log_history[0]
+    assert (logged["loss"], logged["grad_norm"]) == (0.0, 0.0)
+    assert all(math.isfinite(value) for value in logged.values())
+
+
 # what the loss reads
 
 

@@ -134,13 +134,14 @@ class SelfPlayTrainer(GRPOTrainer):
         ordered = sorted(learnable.rows, key=lambda row: len(row.ids))  # stable: equal batches stay equal
         size = max(1, -(-len(ordered) // num_parts))
         if self._config.learn.loss == "dapo":
-            denominator = num_own_tokens(ordered)
+            denominator = max(1, num_own_tokens(ordered))
         else:
             denominator = learnable.num_trajectories * self._config.play.max_tokens
         parts = []
         for k in range(num_parts):
-            chunk = ordered[k * size : (k + 1) * size] or [_nothing(ordered[0])]
-            part = collated(chunk, self._tokenizer.pad_token_id, self.accelerator.device)
+            pad_id = self._tokenizer.pad_token_id
+            chunk = ordered[k * size : (k + 1) * size] or [_nothing(pad_id)]
+            part = collated(chunk, pad_id, self.accelerator.device)
             part["num_items_in_batch"] = torch.tensor(float(denominator), device=self.accelerator.device)
             if self.beta != 0.0:
                 part["ref_per_token_logps"] = self._reference_logps(part)
@@ -241,9 +242,9 @@ def _arguments(config: RunConfig, folder: Path) -> GRPOConfig:
     )
 
 
-def _nothing(row: Row) -> Row:
-    """A row that teaches nothing, for a part that would be empty."""
-    return Row(row.prompt_ids[:1], row.completion_ids[:1], (0,), (0.0,), (0.0,))
+def _nothing(pad_id: int) -> Row:
+    """A row that teaches nothing, for a part that would be empty: all are, where every prompt filled the context."""
+    return Row((pad_id,), (pad_id,), (0,), (0.0,), (0.0,))
 
 
 def _weights(model: PeftModel, adapter: str) -> dict[str, Tensor]:
