@@ -14,7 +14,7 @@ from transformers import TrainerCallback
 
 from mirrormatch.agents.core.engine import ChatEngine, Engine
 from mirrormatch.agents.core.llm import LLMAgent
-from mirrormatch.agents.core.spec import engine_of, parse_spec
+from mirrormatch.agents.core.spec import ModelSettings, engine_of, parse_spec
 from mirrormatch.agents.engines.hf import load_base
 from mirrormatch.errors import UserError
 from mirrormatch.training import estimators
@@ -84,7 +84,7 @@ def train(
         return Ended(start.step, folder.adapter(start.step), alarms.lasting())
     if config.threads:
         torch.set_num_threads(config.threads)
-    engine, path = _engine(config)
+    engine, path = trainable(config)
     estimator = estimators.get(config.estimator.name)(config.estimator.decay)
     if start is not None:
         estimator.restore(start.state["estimator"])
@@ -105,11 +105,17 @@ def train(
     return Ended(step, play.save(step), alarms.lasting())
 
 
-def _engine(config: RunConfig) -> tuple[Engine, str]:
-    """What generates, and from where the weights are loaded that learn."""
+def trainable(config: RunConfig) -> tuple[Engine, str]:
+    """What generates, and from where the weights are loaded that learn.
+
+    Raises:
+        UserError: the model can't be trained, or not like that.
+    """
     spec = parse_spec(config.model)
     if spec.adapter:
         raise UserError(f"model = {config.model!r}: training starts from a base model, without '+ADAPTER'")
+    if said := [name for name, _ in spec.settings if name in ModelSettings.model_fields]:
+        raise UserError(f"model = {config.model!r}: {said[0]!r} is for play and evals; a run's own are in [play]")
     engine = engine_of(spec)
     if engine.base is None or isinstance(engine, ChatEngine):
         raise UserError(f"model = {config.model!r} can't be trained: it gives no tokens; write nano or hf:PATH_OR_ID")

@@ -56,9 +56,9 @@ def run(options: Namespace) -> int:
 
 def _run(config: "RunConfig", folder: "RunFolder", resume: bool) -> int:
     from mirrormatch.commands.core.training_progress import TrainingProgress
-    from mirrormatch.training.core.trainer import train
+    from mirrormatch.training.core.trainer import train, trainable
 
-    policy(config)  # a model that can't be loaded is said before anything is written
+    trainable(config)  # a model that can't be loaded or trained is said before anything is written
     start = folder.open(config, resume)
     before = _measured(config, folder, "before", policy(config))
     with TrainingProgress(config.learn.steps, start.step if start else 0) as watcher:
