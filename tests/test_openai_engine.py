@@ -32,7 +32,7 @@ from mirrormatch.agents.core.openai_tokens import NUM_SCORED, TokenServer
 from mirrormatch.agents.core.records import ChatReply, Completion, Constraint, Decision, Sampling
 from mirrormatch.agents.core.spec import model_agent
 from mirrormatch.agents.engines.openai import connect, key_for, place_of
-from mirrormatch.commands.play import _followed, _streamed
+from mirrormatch.commands.play import _followed
 from mirrormatch.errors import UserError
 from mirrormatch.evals.core.arena import run_match
 from mirrormatch.games.core.records import Problem, ProblemKind
@@ -573,6 +573,13 @@ def test_a_redirection_is_not_followed(server: FaultyServer, engines: list[Engin
 # at once
 
 
+def test_a_program_ends_without_a_warning_about_open_connections(server: FaultyServer) -> None:
+    words = ["match", "kuhn_poker", f"openai:{faulty_server.MODEL}@{server.url}", "random", "--episodes", "4"]
+    run = [sys.executable, "-W", "error", "-m", "mirrormatch.cli", *words]
+    ended = subprocess.run(run, capture_output=True, text=True, timeout=60, check=True)
+    assert "Warning" not in ended.stderr
+
+
 def test_no_more_requests_are_under_way_than_allowed(server: FaultyServer, engines: list[Engine]) -> None:
     engine = chat_server(server, engines, max_connections="3")
 
@@ -923,9 +930,8 @@ def test_a_url_of_this_machine_is_told_by_its_whole_name() -> None:
 
 def test_a_person_is_told_how_long_the_reply_is_while_it_is_written(server: FaultyServer) -> None:
     """Not what it says: that is the opponent's thought."""
-    assert _streamed("nano") == "nano" and _streamed("openai:a@http://b/v1,stream=no").endswith(",stream=no")
     server.always = streamed(*pieces("Let me", " think", " \\boxed{bet}"))
-    agent, told = agents.get(_streamed(f"openai:{faulty_server.MODEL}@{server.url}")), list[str]()
+    agent, told = agents.get(f"openai:{faulty_server.MODEL}@{server.url}"), list[str]()
     assert isinstance(agent, LLMAgent)
     game = games.get("kuhn_poker")
     state = game.apply(game.apply(game.start(), "J"), "K")
@@ -934,6 +940,25 @@ def test_a_person_is_told_how_long_the_reply_is_while_it_is_written(server: Faul
         reply = asyncio.run(agent.act(decision))
     assert reply.answer == "bet"
     assert told[-1] == " (24 characters so far)" and not any("think" in t for t in told)
+
+
+def test_a_reply_is_streamed_only_while_somebody_watches(server: FaultyServer, engines: list[Engine]) -> None:
+    asked: list[bool] = []
+    for stream in ({}, {"stream": "no"}, {"stream": "yes"}):
+        engine = chat_server(server, engines, **stream)
+        for watching in (None, lambda piece: None):
+            engine.on_text = watching
+            reply(engine)
+            asked.append(bool(server.posts[-1].body.get("stream")))
+    assert asked == [False, True, False, False, True, True]
+
+
+def test_a_person_plays_an_adapter_on_a_server_that_tells_its_tokens(
+    vllm: FaultyServer, adapter_paths: list[Path]
+) -> None:
+    agent = agents.get(f"openai:{faulty_server.MODEL}@{vllm.url}+{adapter_paths[0]}")
+    with _followed(agent, [].append):
+        assert isinstance(agent, LLMAgent) and isinstance(agent.engine, TokenServer)
 
 
 def test_a_budget_of_reasoning_needs_a_server_that_tells_its_tokens(server: FaultyServer) -> None:

@@ -12,7 +12,16 @@ import httpx
 
 from mirrormatch.agents.core.background import BackgroundLoop
 from mirrormatch.agents.core.http_client import Broken, Client, Refusal, events
-from mirrormatch.agents.core.openai_answers import ChatAnswer, ChatPiece, Meter, Tokens, overflows, parsed, unwanted
+from mirrormatch.agents.core.openai_answers import (
+    ChatAnswer,
+    ChatPiece,
+    Meter,
+    Tokens,
+    overflows,
+    parsed,
+    reader,
+    unwanted,
+)
 from mirrormatch.agents.core.openai_spellings import broken_up
 from mirrormatch.agents.core.records import ChatReply, Completion, Sampling, Usage
 from mirrormatch.errors import UserError
@@ -38,11 +47,19 @@ class ChatServer:
         loop: the client's event loop.
         meter: counts what was done.
         why: the reason that tokens aren't to be had, for those who ask for them.
-        stall_s: how long a stream may go without an event; None doesn't stream.
+        stall_s: how long a stream may go without an event.
+        stream: whether replies are taken as they are written; None takes them so while somebody watches.
     """
 
     def __init__(
-        self, model: str, client: Client, loop: BackgroundLoop, meter: Meter, why: str, stall_s: float | None = None
+        self,
+        model: str,
+        client: Client,
+        loop: BackgroundLoop,
+        meter: Meter,
+        why: str,
+        stall_s: float,
+        stream: bool | None = None,
     ) -> None:
         self.base: str | None = None
         self.fingerprint = f"{model}@{client.url}"
@@ -55,6 +72,7 @@ class ChatServer:
         self._meter = meter
         self._why = why
         self._stall_s = stall_s
+        self._stream = stream
         self._budget = _BUDGET
 
     @property
@@ -71,7 +89,8 @@ class ChatServer:
         while True:
             body = self._body(messages, sampling, seed)
             try:
-                answer = await self._loop.run(self._client.ask("chat/completions", body, self._read))
+                read = self._streamed if body.get("stream") else reader(ChatAnswer)
+                answer = await self._loop.run(self._client.ask("chat/completions", body, read))
             except Refusal as refusal:
                 if overflows(refusal):
                     return ChatReply(text="", thinking="", finish="length")
@@ -125,7 +144,8 @@ class ChatServer:
             body["top_k"] = sampling.top_k
         if sampling.stop:
             body["stop"] = list(sampling.stop)
-        if self._stall_s is not None:
+        watched = self.on_text is not None
+        if watched if self._stream is None else self._stream:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return {name: value for name, value in body.items() if name not in self.left_out}
 
@@ -138,18 +158,13 @@ class ChatServer:
             self.left_out |= {name}
         return name is not None
 
-    async def _read(self, response: httpx.Response) -> ChatAnswer:
-        if self._stall_s is None:
-            return parsed(await response.aread(), ChatAnswer)
-        return await self._streamed(response, self._stall_s)
-
-    async def _streamed(self, response: httpx.Response, stall_s: float) -> ChatAnswer:
+    async def _streamed(self, response: httpx.Response) -> ChatAnswer:
         """A streamed reply as if it had come whole."""
         self._show("")
         texts, thoughts = list[str](), list[str]()
         finish: str | None = None
         usage: Tokens | None = None
-        async for data in events(response, stall_s):
+        async for data in events(response, self._stall_s):
             if data == _DONE:
                 break
             piece = parsed(data.encode(), ChatPiece)

@@ -5,6 +5,7 @@ here, it is asked in tokens, and can be trained and given adapters (openai_token
 messages (openai_chat.py). The key is read from the environment and kept out of everything that is written or shown.
 """
 
+import atexit
 import difflib
 import functools
 import os
@@ -42,7 +43,9 @@ class OpenAISettings(BaseModel):
     price_in: Annotated[float, Field(ge=0, description="of a million tokens of prompts, for the costs")] = 0.0
     price_out: Annotated[float, Field(ge=0, description="of a million generated tokens")] = 0.0
     key_env: Annotated[str, Field(description="the environment variable with the key")] = DEFAULT_KEY_ENV
-    stream: Annotated[bool, Field(description="take replies as they are written; messages only")] = False
+    stream: Annotated[
+        bool | None, Field(description="take replies as they are written; messages only; none: while somebody watches")
+    ] = None
     mode: Annotated[Literal["auto", "token", "chat"], Field(description="tokens, messages, or what there is")] = "auto"
     mixed: Annotated[
         bool, Field(description="base and adapter rows at once: faster, but wrong in vLLM's builds for CPUs")
@@ -59,7 +62,9 @@ class Place(NamedTuple):
 @functools.cache
 def engine(target: str, settings: Settings = ()) -> ChatServer | TokenServer:
     """The engine of a served model: one per process, so that all its agents share connections."""
-    return connect(target, settings)
+    found = connect(target, settings)
+    atexit.register(found.close)
+    return found
 
 
 def connect(target: str, settings: Settings = ()) -> ChatServer | TokenServer:
@@ -132,7 +137,7 @@ def _connected(place: Place, chosen: OpenAISettings, client: Client, meter: Mete
     if why and chosen.mode == "token":
         raise UserError(f"{place.model!r} at {place.url!r} can't be asked in tokens: {why}")
     if why:
-        return ChatServer(place.model, client, _loop(), meter, why, chosen.timeout_s if chosen.stream else None)
+        return ChatServer(place.model, client, _loop(), meter, why, chosen.timeout_s, chosen.stream)
     assert card.root is not None and card.max_model_len is not None
     names = frozenset(c.id for c in cards if c.root == card.root and not c.parent)
     return TokenServer(card.id, names, card.root, card.max_model_len, client, _loop(), meter, chosen.mixed)

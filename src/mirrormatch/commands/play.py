@@ -39,8 +39,7 @@ def run(options: Namespace) -> int:
     spec = _opponent(game.info, options.opponent)
     screen = Screen(console(options.plain), options.plain)
     with screen.busy(f"loading {called(spec)}"):
-        opponent = agents.get(_streamed(spec))
-        opponent.spec = spec
+        opponent = agents.get(spec)
         if isinstance(opponent, Particular):
             opponent.check(game)
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(NUM_DEALS)
@@ -49,12 +48,6 @@ def run(options: Namespace) -> int:
     except EOFError:
         screen.say("You left the game.")
     return 0
-
-
-def _streamed(spec: str) -> str:
-    """The spec with which a server's replies come as they are written, unless it says how they are to come."""
-    streams = spec.startswith("openai:") and ",stream=" not in spec
-    return f"{spec},stream=yes" if streams else spec
 
 
 class Waited:
