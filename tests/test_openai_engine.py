@@ -957,7 +957,7 @@ def test_a_person_plays_an_adapter_on_a_server_that_tells_its_tokens(
     vllm: FaultyServer, adapter_paths: list[Path]
 ) -> None:
     agent = agents.get(f"openai:{faulty_server.MODEL}@{vllm.url}+{adapter_paths[0]}")
-    with _followed(agent, [].append):
+    with _followed(agent, print):
         assert isinstance(agent, LLMAgent) and isinstance(agent.engine, TokenServer)
 
 

@@ -91,6 +91,32 @@ def test_loading_an_adapter_begins_anew_for_it(engine: TransformersEngine, tmp_p
     assert computed(engine, PROMPTS, adapter) == first
 
 
+def test_what_an_owner_keeps_does_not_depend_on_what_came_before() -> None:
+    """A run that resumes has read nothing for earlier adapters: its prompts must be read in the same parts."""
+    block = torch.zeros(4, 2, BLOCK, 8)
+    known = []
+    for num_earlier in range(8):
+        prefixes = Prefixes(max_bytes=3 * block.numel() * 4)
+        for k in range(num_earlier):
+            prefixes.keep(f"adapter {k}", list(range(BLOCK)), block)
+        for k in range(3):
+            prefixes.keep("new", [k] * BLOCK, block)
+        known.append([prefixes.known("new", [k] * BLOCK) for k in range(3)])
+        assert prefixes.num_bytes <= 3 * block.numel() * 4
+    assert known == [[BLOCK] * 3] * 8
+
+
+def test_the_owner_unused_for_longest_makes_room() -> None:
+    block = torch.zeros(4, 2, BLOCK, 8)
+    prefixes = Prefixes(max_bytes=2 * block.numel() * 4)
+    ids = list(range(BLOCK))
+    for owner in ("a", "b"):
+        prefixes.keep(owner, ids, block)
+    prefixes.find("a", (*ids, 0))
+    prefixes.keep("c", ids, block)
+    assert [prefixes.known(owner, ids) for owner in ("a", "b", "c")] == [BLOCK, 0, BLOCK]
+
+
 def test_memory_is_bounded() -> None:
     block = torch.zeros(4, 2, BLOCK, 8)
     prefixes = Prefixes(max_bytes=3 * block.numel() * 4)
@@ -108,6 +134,14 @@ def test_forgetting_one_owner_gives_its_memory_back() -> None:
         prefixes.keep(owner, list(range(2 * BLOCK)), block)
         prefixes.forget({"b": "a", "c": "b", "d": "c"}.get(owner, "nobody"))
     assert prefixes.known("d", list(range(2 * BLOCK))) == 2 * BLOCK
+
+
+def test_a_prompt_of_any_length_is_forgotten_whole() -> None:
+    prefixes, ids = Prefixes(1 << 20), list(range(5_000 * BLOCK))
+    prefixes.keep("a", ids, torch.zeros(1, 1, len(ids), 1, dtype=torch.int8))
+    assert prefixes.num_bytes == len(ids)
+    prefixes.forget("a")
+    assert prefixes.num_bytes == 0
 
 
 def test_at_least_one_token_is_left_to_read() -> None:

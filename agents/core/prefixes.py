@@ -30,7 +30,13 @@ class _Node:
 
 
 class Prefixes:
-    """What has been read, up to a bound in memory; when it is reached everything is forgotten.
+    """What has been read, up to a bound in memory.
+
+    When it is reached, the owners unused for longest are forgotten, and at last the one that needs room, whole. So what
+    an owner finds doesn't depend on what others had read before it came.
+
+    Attributes:
+        num_bytes: of all keys and values that are kept.
 
     Args:
         max_bytes: of keys and values; 0 keeps nothing.
@@ -38,11 +44,13 @@ class Prefixes:
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._num_bytes = 0
-        self._roots: dict[Hashable, _Node] = {}
+        self.num_bytes = 0
+        self._roots: dict[Hashable, _Node] = {}  # by owner, the most recently used last
 
     def find(self, owner: Hashable, ids: Sequence[int]) -> Found:
         """The longest known beginning; at least one token is always left to read, whose logits are wanted."""
+        if owner in self._roots:
+            self._roots[owner] = self._roots.pop(owner)
         node, blocks = self._roots.get(owner), list[Tensor]()
         while node is not None and (len(blocks) + 1) * BLOCK < len(ids):
             start = len(blocks) * BLOCK
@@ -59,29 +67,25 @@ class Prefixes:
             ids: as many as the tensor has tokens, or more.
             kv_NHTD: of all layers; it is copied.
         """
-        node = self._roots.setdefault(owner, _Node(None))
+        self._roots[owner] = node = self._roots.pop(owner, _Node(None))
         for start in range(0, kv_NHTD.shape[2] - BLOCK + 1, BLOCK):
             block = tuple(ids[start : start + BLOCK])
             if block not in node.children:
                 kv = kv_NHTD[:, :, start : start + BLOCK].clone()
-                self._num_bytes += kv.numel() * kv.element_size()
+                self.num_bytes += kv.numel() * kv.element_size()
                 node.children[block] = _Node(kv)
             node = node.children[block]
-        if self._num_bytes > self._max_bytes:
-            self.forget()
+        while self.num_bytes > self._max_bytes:
+            self.forget(next(iter(self._roots)))
 
     def known(self, owner: Hashable, ids: Sequence[int]) -> int:
         """How many of the ids have keys and values here."""
         return self.find(owner, (*ids, -1)).num
 
-    def forget(self, owner: Hashable | None = None) -> None:
-        """Drops everything, or what belongs to one owner."""
-        if owner is None:
-            self._roots.clear()
-            self._num_bytes = 0
-            return
+    def forget(self, owner: Hashable) -> None:
+        """Drops what belongs to one owner."""
         root = self._roots.pop(owner, None)
-        self._num_bytes -= _bytes(root) if root is not None else 0
+        self.num_bytes -= _bytes(root) if root is not None else 0
 
     @property
     def wanted(self) -> bool:
@@ -89,9 +93,14 @@ class Prefixes:
         return self._max_bytes > 0
 
 
-def _bytes(node: _Node) -> int:
-    own = node.kv.numel() * node.kv.element_size() if node.kv is not None else 0
-    return own + sum(map(_bytes, node.children.values()))
+def _bytes(root: _Node) -> int:
+    """Of everything below, without recursion: a long prompt is a long branch."""
+    num, nodes = 0, [root]
+    while nodes:
+        node = nodes.pop()
+        num += node.kv.numel() * node.kv.element_size() if node.kv is not None else 0
+        nodes += node.children.values()
+    return num
 
 
 def joined(found: Sequence[Found], like: Tensor) -> Tensor:
