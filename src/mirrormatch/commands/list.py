@@ -62,7 +62,8 @@ def _agents() -> list[Item]:
 
 
 def _engine_agent(engine: str) -> Item:
-    return {"name": f"{engine}:MODEL[+ADAPTER]", "about": f"A language model on the engine {engine!r}."}
+    form = _FORMS.get(engine, "MODEL[+ADAPTER]")
+    return {"name": f"{engine}:{form}", "about": _module("mirrormatch.agents.engines", engine)["about"]}
 
 
 def _of_package(kind: str, package: str) -> Callable[[], list[Item]]:
@@ -90,6 +91,7 @@ def _module(package: str, name: str) -> Item:
     return {"name": name, "about": about.partition("\n")[0]}
 
 
+_FORMS = {"openai": "MODEL@URL[+ADAPTER]", "scripted": "TEXT"}
 _ABOUT = {"nano": "The bundled model of about a million parameters; nano+ADAPTER is one that was trained further."}
 
 

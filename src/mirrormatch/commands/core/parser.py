@@ -8,7 +8,9 @@ from mirrormatch.errors import UnknownName, UserError
 
 CLASSICS = ("kuhn_poker", "simple_negotiation", "tictactoe")  # one of each kind, and what SPIRAL trains on
 ALL = "all"
-SPEC_HELP = "random, optimal, human, nano[+ADAPTER], hf:MODEL[+ADAPTER] (mirrormatch list agents)"
+SPEC_HELP = (
+    "random, optimal, human, nano[+ADAPTER], hf:MODEL, vllm:MODEL, openai:MODEL@URL, ... (mirrormatch list agents)"
+)
 
 
 class Parser(argparse.ArgumentParser):
