@@ -10,7 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil  # type: ignore[import-untyped]  # vLLM brings it
 import pytest
+
+from mirrormatch.agents.core.spec import NANO_PATH
+from mirrormatch.commands.serve import _model
 
 PROGRAM = (sys.executable, "-m", "mirrormatch.cli")
 LONG_S = 240
@@ -81,8 +85,35 @@ def test_a_run_trains_over_vllm_in_process_on_the_tokens_that_it_drew(tmp_path: 
     assert [m["logp_gap"] < PARITY for m in measured] == [True, True]
 
 
+def test_a_served_folder_is_told_so_that_clients_elsewhere_find_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(NANO_PATH.parent)
+    name, flags = _model(NANO_PATH.name + "/../nano")
+    assert name == "nano/../nano"
+    assert f"--model={Path.cwd()}/nano/../nano" in flags
+
+
+def workers(process: "subprocess.Popen[str]") -> list[psutil.Process]:
+    return list(psutil.Process(process.pid).children(recursive=True))
+
+
 def test_an_interrupt_ends_the_server_with_its_workers(served: Served) -> None:
+    running = workers(served.process)
     served.process.send_signal(signal.SIGINT)
     assert served.process.wait(LONG_S) == 130
-    alive = subprocess.run(["pgrep", "-f", "--", f"--port={served.url.split(':')[2].split('/')[0]}"], check=False)
-    assert alive.returncode == 1
+    assert running and not psutil.wait_procs(running, LONG_S)[1]
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=lambda n: str(n)
+)
+def test_whatever_ends_it_while_it_loads_ends_the_server(number: signal.Signals, code: int) -> None:
+    words = [*PROGRAM, "serve", "nano", "--port", "0"]
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    with process.stderr as told:
+        assert "starting vLLM" in told.readline()
+        running = workers(process)
+        process.send_signal(number)
+        assert process.wait(LONG_S) == code
+        assert told.read().count("\n") <= 1, "at most one line"
+    assert running and not psutil.wait_procs(running, LONG_S)[1]

@@ -46,6 +46,8 @@ def run(options: Namespace) -> int:
     name, flags = _model(options.model)
     name = options.name or name
     log = options.log or Path(tempfile.mkstemp(prefix="mirrormatch-serve-", suffix=".log")[1])
+    for number in (signal.SIGTERM, signal.SIGHUP):  # of whoever stops a service, and of a terminal that is closed
+        signal.signal(number, _leave)
     words = [*flags, "--served-model-name", name, "--host", options.host, "--port", str(port)]
     with _server(words, log) as server:
         url = f"http://{options.host}:{port}"
@@ -72,6 +74,8 @@ def _model(text: str) -> tuple[str, list[str]]:
     path = target_of(spec)
     if path.startswith(("/", ".", "~")) and not Path(path).expanduser().is_dir():
         raise UserError(f"no model at {path!r}: there is no such folder")
+    if Path(path).is_dir():
+        path = str(Path(path).absolute())  # clients are told it, and may be somewhere else
     arguments = read_settings("vllm", VllmSettings, spec.settings).arguments(path, on_cpu())
     return spec.target, list(_flags(arguments))
 
@@ -99,6 +103,11 @@ def _server(words: list[str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
         yield server
     finally:
         _end(server)
+
+
+def _leave(number: int, _: Any) -> None:
+    """Ends as at an interrupt: a server left behind would go on holding the GPU."""
+    sys.exit(128 + number)
 
 
 def _end(server: "subprocess.Popen[bytes]") -> None:
