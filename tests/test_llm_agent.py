@@ -91,6 +91,14 @@ def test_a_reply_without_reasoning_needs_no_second_request() -> None:
     assert first_turn(agent).action == "3" and engine.asked[0][1].stop == ("</think>",)
 
 
+def test_without_a_budget_for_reasoning_the_answer_is_asked_for_at_once() -> None:
+    engine = Recorded("\\boxed{3}")
+    agent = LLMAgent("scripted", engine, prompts.get("boxed"), Sampling(max_tokens=60), thinking_tokens=0)
+    assert first_turn(agent).action == "3"
+    asked, sampling = engine.asked[0]
+    assert asked.endswith("[assistant]</think>") and sampling.max_tokens == 60 - len("</think>")
+
+
 def test_a_reply_with_forced_tokens_is_refused_by_training() -> None:
     agent = LLMAgent("x", Recorded("<think>long", "\\boxed{3}"), prompts.get("boxed"), Sampling(), thinking_tokens=8)
     with pytest.raises(AssertionError, match="8 tokens of a reply were not the model's own"):

@@ -90,8 +90,10 @@ class LLMAgent:
         closing = self.prompt.thought(_MARK).partition(_MARK)[2]
         if self.thinking_tokens is None or not closing or self.thinking_tokens >= sampling.max_tokens:
             return await self.engine.generate(prompt_ids, sampling, adapter=self.adapter, seed=seed)
-        budget = replace(sampling, max_tokens=self.thinking_tokens, stop=(*sampling.stop, closing))
-        first = await self.engine.generate(prompt_ids, budget, adapter=self.adapter, seed=seed)
+        first = Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=self.adapter)
+        if self.thinking_tokens:
+            budget = replace(sampling, max_tokens=self.thinking_tokens, stop=(*sampling.stop, closing))
+            first = await self.engine.generate(prompt_ids, budget, adapter=self.adapter, seed=seed)
         if first.finish == "stop" and closing not in first.text:
             return first  # it came to its end without reasoning
         forced = () if closing in first.text else self.engine.complete(closing)
