@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from tests.tiny_model import save_adapter
+from transformers import AutoModelForCausalLM, MistralConfig, Qwen3NextConfig
 
+from mirrormatch.agents.core import decoding
 from mirrormatch.agents.core.prefixes import BLOCK, Prefixes, joined
 from mirrormatch.agents.core.records import Completion, Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine
@@ -49,6 +52,43 @@ def test_a_model_says_the_same_whether_or_not_its_prompts_were_read_before(
         for found, wanted in zip(said(engine, PROMPTS), expected, strict=True):
             assert found.token_ids == wanted.token_ids
             assert found.logprobs == pytest.approx(wanted.logprobs, abs=ROUNDING)
+
+
+SHAPE: dict[str, Any] = {
+    "vocab_size": 512, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 2,
+    "num_key_value_heads": 1, "head_dim": 32, "initializer_range": 0.2,
+}  # fmt: skip
+LINEAR: dict[str, Any] = {
+    "layer_types": ["linear_attention", "full_attention"], "num_experts": 2, "num_experts_per_tok": 1,
+    "moe_intermediate_size": 32, "shared_expert_intermediate_size": 32, "linear_num_key_heads": 2,
+    "linear_num_value_heads": 2, "linear_key_head_dim": 16, "linear_value_head_dim": 16,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "config",
+    [MistralConfig(**SHAPE, sliding_window=24), Qwen3NextConfig(**SHAPE, **LINEAR)],
+    ids=["sliding window", "linear attention"],
+)
+def test_a_model_that_keeps_no_keys_of_all_tokens_reads_every_prompt_once(config: Any) -> None:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+        model.eval()
+
+    def written(*prompts: tuple[int, ...]) -> tuple[list[list[int]], int]:
+        greedy = Sampling(max_tokens=20, temperature=0)
+        asked = [decoding.Request(ids, greedy, 0) for ids in prompts]
+        rows, read = decoding.generate(
+            model, asked, end_ids=frozenset(range(100, 130)), pad_id=0, has_stop=lambda *_: False, prefixes=prefixes
+        )
+        return [row.ids for row in rows], read.computed
+
+    prefixes = Prefixes(1 << 20)
+    alone = [written(ids)[0][0] for ids in PROMPTS]
+    for _ in range(2):
+        assert written(*PROMPTS) == (alone, sum(map(len, PROMPTS)))
+    assert len({len(ids) for ids in alone}) > 1, "rows leave the batch one by one"
 
 
 def test_what_all_prompts_begin_with_is_read_once(engine: TransformersEngine) -> None:

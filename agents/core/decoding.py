@@ -71,7 +71,8 @@ def generate(
         prefixes: keys and values to begin with, and to add to; none keeps none.
         owner: under which they are kept: the adapter.
     """
-    prefixes = prefixes or Prefixes(0)
+    if prefixes is None or not _keeps_all(model):
+        prefixes = Prefixes(0)
     written = [Written() for _ in requests]
     logits_BV, cache, mask_BT, read = _prefill(model, requests, pad_id, prefixes, owner)
     device = logits_BV.device
@@ -94,7 +95,7 @@ def generate(
         next_B = drawn.ids_B
         if len(writing) < COMPACT_BELOW * len(rows):
             kept_B = torch.tensor(writing, device=device)
-            cache.batch_select_indices(kept_B)
+            cache.reorder_cache(kept_B)
             mask_BT, next_B, rules = mask_BT[kept_B], next_B[kept_B], rules.rows(kept_B)
             seeds_B, rows = seeds_B[writing], [rows[k] for k in writing]
         mask_BT = torch.cat([mask_BT, mask_BT.new_ones(len(rows), 1)], dim=1)
@@ -130,7 +131,7 @@ def _prefill(
     logits_BV, cache, mask_BT = _read(model, prompts, found, pad_id)
     _keep(prefixes, owner, cache, mask_BT, dict(enumerate(prompts)))
     row_B = torch.tensor([order[r.prompt_ids] for r in requests], device=logits_BV.device)
-    cache.batch_select_indices(row_B)
+    cache.reorder_cache(row_B)  # which takes any rows, and unlike `batch_select_indices` is there for every cache
     num_new = sum(len(ids) - f.num for ids, f in zip(prompts, found, strict=True))
     read = Read(sum(len(r.prompt_ids) for r in requests), num_shared + num_new)
     return logits_BV[row_B], cache, mask_BT[row_B], read
@@ -175,13 +176,18 @@ def _read(
 def _keep(prefixes: Prefixes, owner: Hashable, cache: Any, mask_BT: Tensor, rows: dict[int, tuple[int, ...]]) -> None:
     """Keeps keys and values of the rows, given with their ids, of which the last may not have been read."""
     new = {k: ids for k, ids in rows.items() if len(ids) // BLOCK * BLOCK > prefixes.known(owner, ids)}
-    if not (prefixes.wanted and new and all(type(layer) is DynamicLayer for layer in cache.layers)):
+    if not (prefixes.wanted and new):
         return
     for k, ids in new.items():
         columns = mask_BT[k].nonzero()[: len(ids), 0]  # a row that ended goes on being fed, with what doesn't count
         columns = columns[: len(columns) // BLOCK * BLOCK]
         kv = [t[k].index_select(1, columns) for layer in cache.layers for t in (layer.keys, layer.values)]
         prefixes.keep(owner, ids, torch.stack(kv))
+
+
+def _keeps_all(model: Any) -> bool:
+    """Whether the cache holds keys and values of all tokens: not with a sliding window or linear attention."""
+    return all(type(layer) is DynamicLayer for layer in DynamicCache(config=model.config).layers)
 
 
 def _said(requests: Sequence[Request], written: Sequence[Written], row: int) -> tuple[int, ...]:
