@@ -16,6 +16,7 @@ import torch
 from peft import PeftModel
 from tests.tiny_model import CONTEXT, save_adapter, save_model
 from torch import Tensor
+from transformers import AutoModelForCausalLM, AutoTokenizer, Gemma3Config
 
 from mirrormatch.agents.core import adapters, decoding
 from mirrormatch.agents.core.records import Completion, Sampling
@@ -485,6 +486,25 @@ def test_a_folder_without_an_adapter_is_named(engine: TransformersEngine, tmp_pa
 def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"no model can be loaded from '{tmp_path}'"):
         TransformersEngine(str(tmp_path))
+
+
+def test_a_folder_without_a_config_is_told_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"the folder has no config\.json$"):
+        TransformersEngine(str(tmp_path))
+
+
+def test_a_model_that_also_sees_is_generated_with(tiny: Path, tmp_path: Path) -> None:
+    text = {
+        "vocab_size": 512, "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "head_dim": 32,
+        "num_attention_heads": 2, "num_key_value_heads": 1, "max_position_embeddings": 64, "sliding_window": 16,
+    }  # fmt: skip
+    sight = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config: Any = Gemma3Config(text_config=text, vision_config={**sight, "image_size": 28, "patch_size": 14})
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)  # type: ignore[no-untyped-call]
+    AutoTokenizer.from_pretrained(tiny).save_pretrained(tmp_path)
+    seeing = TransformersEngine(str(tmp_path))
+    said = asyncio.run(seeing.generate((5,) * 60, Sampling(max_tokens=9)))
+    assert len(said.token_ids) <= 4
 
 
 # batches

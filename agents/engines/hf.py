@@ -54,7 +54,8 @@ class TransformersEngine:
         self.model, tokenizer = load_base(path)
         self._encoder = ChatEncoder(tokenizer)
         self._pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(self._encoder.end_ids)
-        self._context = int(self.model.config.max_position_embeddings)
+        self._config = self.model.config.get_text_config(decoder=True)  # of a model that also sees or hears
+        self._context = int(self._config.max_position_embeddings)
         self._peft: Any = None  # a PeftModel once an adapter is there
         self._resident: dict[str, None] = {}  # adapter hashes, the most recently used last
         self._folders: dict[str, Path] = {}  # where each adapter was loaded from, to come back after it made room
@@ -70,7 +71,7 @@ class TransformersEngine:
 
     @functools.cached_property
     def _texts(self) -> TokenTexts:
-        return TokenTexts(self._encoder.tokenizer, self.model.config.vocab_size, self.end_ids)
+        return TokenTexts(self._encoder.tokenizer, self._config.vocab_size, self.end_ids)
 
     @property
     def end_ids(self) -> frozenset[int]:
@@ -228,12 +229,14 @@ def load_base(path: str) -> tuple[Any, Any]:
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     if path.startswith(("/", ".", "~")) and not Path(path).expanduser().is_dir():
         raise UserError(f"no model at {path!r}: there is no such folder")
+    if Path(path).is_dir() and not (Path(path) / "config.json").is_file():
+        raise UserError(f"no model can be loaded from {path!r}: the folder has no config.json")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
     try:
         tokenizer = AutoTokenizer.from_pretrained(path)
         model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
-    except (OSError, ValueError, KeyError, SafetensorError) as problem:
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as problem:
         reason = str(problem).strip().splitlines()[0]
         raise UserError(f"no model can be loaded from {path!r}: {reason}") from None
     if device == "cpu" and "OMP_NUM_THREADS" not in os.environ and model.num_parameters() < TINY_PARAMETERS:

@@ -270,6 +270,8 @@ def load_tokenizer(path: str) -> Any:
     """
     if path.startswith(("/", ".", "~")) and not Path(path).expanduser().is_dir():
         raise UserError(f"no model at {path!r}: there is no such folder")
+    if Path(path).is_dir() and not (Path(path) / "config.json").is_file():
+        raise UserError(f"no model can be loaded from {path!r}: the folder has no config.json")
     try:
         return AutoTokenizer.from_pretrained(path)
     except (OSError, ValueError, KeyError) as problem:
