@@ -1,4 +1,4 @@
-"""Ctrl-C ends a match in one line, and what was finished is on the disk."""
+"""What a match says on its way: what its engines did, and at Ctrl-C one line, with what was finished on the disk."""
 
 import os
 import signal
@@ -7,7 +7,10 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from mirrormatch.agents.core.episodes import read
+from mirrormatch.cli import main
 
 PATIENCE_S = 60.0
 
@@ -32,3 +35,9 @@ def test_an_interrupt_keeps_every_finished_episode(tmp_path: Path) -> None:
     assert err.splitlines()[-1].startswith("mirrormatch: interrupted") and "Traceback" not in err
     episodes = list(read(path))
     assert len(episodes) >= 3 and all(e.game == "tictactoe" and e.returns for e in episodes)
+
+
+def test_what_an_engine_did_is_told_with_all_who_used_it(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["match", "kuhn_poker", "nano", "nano,temperature=0", "--episodes", "2"]) == 0
+    (told,) = (line for line in capsys.readouterr().err.splitlines() if "requests" in line)
+    assert told.startswith("mirrormatch: nano, nano,temperature=0: ")

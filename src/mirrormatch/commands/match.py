@@ -80,11 +80,13 @@ def _told_usage(players: Iterable[Agent]) -> Iterator[None]:
     """Says on stderr what each model's engine did meanwhile: requests, tokens, and what they cost."""
     from mirrormatch.agents.core.llm import LLMAgent
 
-    models = {id(p.engine): p for p in players if isinstance(p, LLMAgent)}
-    before = {key: model.engine.usage for key, model in models.items()}
+    models = [p for p in players if isinstance(p, LLMAgent)]
+    engines = {id(p.engine): p.engine for p in models}
+    before = {key: engine.usage for key, engine in engines.items()}
     yield
-    for key, model in models.items():
-        note(f"{one_line(model.spec, _SPEC_CHARS)}: {model.engine.usage.since(before[key])}")
+    for key, engine in engines.items():
+        specs = ", ".join(one_line(p.spec, _SPEC_CHARS) for p in models if p.engine is engine)
+        note(f"{specs}: {engine.usage.since(before[key])}")
 
 
 @contextmanager
