@@ -273,3 +273,9 @@ def test_odd_points_are_drawn_within_the_chart(points: list[tuple[float, float]]
 
 def test_a_chart_without_points_says_so() -> None:
     assert "Nothing was measured." in figure(Chart("x", "y", [Line("x", [(1.0, math.inf)])]))
+
+
+def test_a_game_of_another_library_keeps_its_whole_name_in_the_curves() -> None:
+    metrics = [{"step": 1.0, f"return/openspiel/leduc_poker:players=3/{role}": 0.5} for role in range(3)]
+    (chart,) = [chart for chart in curves(metrics) if chart.title.startswith("Return")]
+    assert chart.title == "Return by role in openspiel/leduc_poker:players=3"

@@ -52,7 +52,8 @@ def _names(metrics: Metrics, prefix: str) -> list[str]:
 def _returns(metrics: Metrics) -> Iterator[Chart]:
     by_game: dict[str, list[str]] = {}
     for name in _names(metrics, "return/"):
-        by_game.setdefault(name.split("/")[1], []).append(name.rpartition("/")[2])
+        game, _, role = name.removeprefix("return/").rpartition("/")  # `openspiel/chess` has a slash of its own
+        by_game.setdefault(game, []).append(role)
     for game, roles in by_game.items():
         lines = list[Line]()
         for colour, role in enumerate(roles):
