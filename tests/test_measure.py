@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 from rich.console import Console
+from tests.faulty_server import MODEL, FaultyServer
 
 from mirrormatch import agents
 from mirrormatch.agents.core.records import Agent, Decision, Reply
@@ -103,6 +104,14 @@ def test_what_an_agent_cannot_do_is_left_out() -> None:
     assert found.policies == ()
     assert found.transfer is None
     assert not {"exploitability/kuhn_poker", "accuracy/overall"} & values(found).keys()
+
+
+def test_a_server_that_keeps_its_tokens_is_measured_in_all_but_its_policy() -> None:
+    with FaultyServer() as server:
+        agent = agents.get(f"openai:{MODEL}@{server.url}")
+        plan = Plan(games=("kuhn_poker",), episodes=2, exploitability=("kuhn_poker",), transfer=("logic",), items=2)
+        found = asyncio.run(measure(agent, plan, 0))
+    assert found.policies == () and found.transfer is not None
 
 
 def test_who_can_be_asked_problems_is_asked_them() -> None:
