@@ -279,3 +279,8 @@ def test_a_game_of_another_library_keeps_its_whole_name_in_the_curves() -> None:
     metrics = [{"step": 1.0, f"return/openspiel/leduc_poker:players=3/{role}": 0.5} for role in range(3)]
     (chart,) = [chart for chart in curves(metrics) if chart.title.startswith("Return")]
     assert chart.title == "Return by role in openspiel/leduc_poker:players=3"
+
+
+def test_a_line_along_zero_is_drawn_on_a_scale_up_to_one() -> None:
+    drawn = str(figure(Chart("Nothing", "return", [Line("first", [(1.0, 0.0), (2.0, 0.0)])])))
+    assert ">1.0<" in drawn and "0.000" not in drawn

@@ -97,7 +97,7 @@ def smoothed(points: Sequence[Point], window: int) -> list[Point]:
 def _drawn(chart: Chart, lines: Sequence[Line]) -> Html:
     steps = [step for line in lines for step, _ in line.points]
     values = [value for line in lines for _, value in line.points]
-    least = chart.least_top or 1e-9
+    least = chart.least_top or (1e-9 if any(values) else 1.0)  # a line along zero is drawn on a scale up to 1
     marks = ticks(min(0.0, *values), max(least, *values))
     across = ticks(min(steps), max(steps)) if min(steps) < max(steps) else [min(steps)]
     across = [step for step in across if min(steps) <= step <= max(steps)]
