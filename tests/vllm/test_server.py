@@ -164,7 +164,7 @@ def test_an_unknown_model_is_told_what_there_is(url: str) -> None:
 
 def test_a_streamed_reply_is_the_whole_reply(url: str) -> None:
     replies, shown = [], list[str]()
-    for settings in ((("mode", "chat"),), (("stream", "yes"),)):
+    for settings in ((("mode", "chat"), ("stream", "no")), (("stream", "yes"),)):
         engine = connect(f"nano@{url}", settings)
         assert isinstance(engine, ChatServer)
         engine.on_text = shown.append
