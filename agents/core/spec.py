@@ -179,6 +179,6 @@ def target_of(spec: Spec) -> str:
 def engine_of(spec: Spec) -> Engine:
     """The engine of a model's spec, without its adapter."""
     kind = "hf" if spec.kind == NANO else spec.kind
-    settings = tuple((k, v) for k, v in spec.settings if k not in ModelSettings.model_fields)
+    settings = tuple(sorted((k, v) for k, v in spec.settings if k not in ModelSettings.model_fields))
     engine: Engine = agents.engines.get(kind)(target_of(spec), settings)
     return engine
