@@ -152,9 +152,13 @@ def test_a_models_settings_stand_in_its_spec(tiny: Path) -> None:
 
 
 def test_what_is_no_setting_of_the_model_is_its_engines(tiny: Path) -> None:
-    assert engine_of(parse_spec(f"hf:{tiny},max_batch=7,temperature=0")) is engine_of(
-        parse_spec(f"hf:{tiny},max_batch=7")
-    )
+    cold, plain = (parse_spec(f"hf:{tiny},max_batch=7{rest}") for rest in (",temperature=0", ""))
+    assert engine_of(cold) is engine_of(plain)
+
+
+def test_the_order_of_an_engines_settings_makes_no_other_engine(tiny: Path) -> None:
+    one, other = (parse_spec(f"hf:{tiny},{given}") for given in ("max_batch=7,prefix_mb=1", "prefix_mb=1,max_batch=7"))
+    assert engine_of(one) is engine_of(other)
 
 
 @pytest.mark.parametrize(
