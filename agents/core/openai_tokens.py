@@ -5,7 +5,6 @@ can become a special token. Every answer names the model that gave it, and the n
 """
 
 import asyncio
-import functools
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,17 +12,16 @@ from typing import Any
 
 from mirrormatch.agents.core import adapters
 from mirrormatch.agents.core.background import BackgroundLoop
-from mirrormatch.agents.core.encoding import ChatEncoder
 from mirrormatch.agents.core.http_client import Client, Refusal
 from mirrormatch.agents.core.openai_adapters import PREFIX, ServedAdapters, Sides
 from mirrormatch.agents.core.openai_answers import Meter, TokenAnswer, overflows, reader
 from mirrormatch.agents.core.openai_chat import told
 from mirrormatch.agents.core.records import Completion, Sampling, Usage
+from mirrormatch.agents.core.token_engine import TokenEngine
 from mirrormatch.agents.core.vllm_adapters import RANKS, check_settings
 from mirrormatch.agents.core.vllm_fit import check_fit
 from mirrormatch.agents.core.vllm_pattern import pattern
 from mirrormatch.errors import UserError
-from mirrormatch.prompts.core.prompt import Message
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 2.0  # vLLM raises what is lower without saying so, and refuses what is higher
 NUM_SCORED = 64  # places per request: vLLM compares 128 tokens at most, and a request costs more than a place
@@ -31,7 +29,7 @@ _RETURNS = 3  # how often an adapter that the server has lost is given again for
 _PATH = "completions"
 
 
-class TokenServer:
+class TokenServer(TokenEngine):
     """One base model on a vLLM server, and any number of LoRA adapters on it.
 
     Log-probs are those of `Completion`, but for one thing: with top_p or top_k, a server that was started with
@@ -59,15 +57,13 @@ class TokenServer:
         meter: Meter,
         mixed: bool = False,
     ) -> None:
-        self.base: str | None = root
-        self._root = root
+        super().__init__(root, load_tokenizer(root))
         self._model = model
         self._names = names
         self._context = context
         self._client = client
         self._loop = loop
         self._meter = meter
-        self._encoder = ChatEncoder(load_tokenizer(root))
         self._adapters = ServedAdapters(client)
         self._sides = Sides(mixed)
         self._at_temperature = loop.call(self._tells_at_temperature())
@@ -76,21 +72,6 @@ class TokenServer:
     def usage(self) -> Usage:
         """What was done since the start."""
         return self._meter.usage
-
-    @functools.cached_property
-    def fingerprint(self) -> str:
-        """Names the base model; see `adapters.fingerprint`."""
-        return adapters.fingerprint(self._folder)
-
-    @property
-    def end_ids(self) -> frozenset[int]:
-        return self._encoder.end_ids
-
-    def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        return self._encoder.encode(messages)
-
-    def complete(self, text: str) -> tuple[int, ...]:
-        return self._encoder.complete(text)
 
     async def generate(
         self, prompt_ids: Sequence[int], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
@@ -131,19 +112,15 @@ class TokenServer:
     def load(self, adapter_path: Path) -> str:
         folder = adapters.find_adapter(adapter_path)
         name = adapters.content_hash(folder)
-        adapters.check_base(folder, self._root, self.fingerprint)
+        adapters.check_base(folder, self.base, self.fingerprint)
         check_settings(folder, RANKS[-1])
-        check_fit(folder, self._root, self._folder)
+        check_fit(folder, self.base, self._base_folder)
         self._loop.call(self._adapters.add(name, folder))
         return name
 
     def close(self) -> None:
         """Ends all connections."""
         self._loop.call(self._client.close())
-
-    @functools.cached_property
-    def _folder(self) -> Path:
-        return local_folder(self._root)
 
     def _check_temperature(self, sampling: Sampling) -> None:
         temperature = sampling.temperature
@@ -244,10 +221,3 @@ def load_tokenizer(root: str) -> Any:
     except (OSError, ValueError, KeyError) as problem:
         reason = (str(problem).strip().splitlines() or [""])[0]
         raise UserError(f"the model {root!r} can't be read here: {reason}") from None
-
-
-def local_folder(root: str) -> Path:
-    """The folder of a model that is on this machine."""
-    from transformers.utils.hub import cached_file
-
-    return Path(str(cached_file(root, "config.json", local_files_only=True))).parent

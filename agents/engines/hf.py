@@ -18,17 +18,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
-from transformers.utils.hub import cached_file
 
 from mirrormatch.agents.core import adapters, decoding
 from mirrormatch.agents.core.batching import Batcher
 from mirrormatch.agents.core.constraints import TokenTexts
-from mirrormatch.agents.core.encoding import ChatEncoder
 from mirrormatch.agents.core.engine import Settings, read_settings
 from mirrormatch.agents.core.prefixes import Prefixes
 from mirrormatch.agents.core.records import Completion, Sampling, Usage
+from mirrormatch.agents.core.token_engine import TokenEngine, check_folder
 from mirrormatch.errors import UserError
-from mirrormatch.prompts.core.prompt import Message
 
 MAX_BATCH = 256  # requests generated together
 MAX_SCORED = 128  # sequences scored together: their logits are held at once
@@ -38,7 +36,7 @@ MAX_ADAPTERS = 8  # resident beside the base model; the one unused for longest m
 _REASON_CHARS = 300  # of what PEFT says about an adapter that doesn't fit: it lists every tensor
 
 
-class TransformersEngine:
+class TransformersEngine(TokenEngine):
     """Generates with one base model and any number of LoRA adapters on it.
 
     Args:
@@ -48,11 +46,10 @@ class TransformersEngine:
     """
 
     def __init__(self, path: str, max_batch: int = MAX_BATCH, prefix_mb: int = PREFIX_MB) -> None:
-        self.base = path
+        self.model, tokenizer = load_base(path)
+        super().__init__(path, tokenizer)
         self.usage = Usage()
         self._prefixes = Prefixes(prefix_mb << 20)
-        self.model, tokenizer = load_base(path)
-        self._encoder = ChatEncoder(tokenizer)
         self._pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(self._encoder.end_ids)
         self._config = self.model.config.get_text_config(decoder=True)  # of a model that also sees or hears
         self._context = int(self._config.max_position_embeddings)
@@ -64,29 +61,13 @@ class TransformersEngine:
         self._scoring = Batcher(self._score, MAX_SCORED)
 
     @functools.cached_property
-    def fingerprint(self) -> str:
-        """Names the base model; see `adapters.fingerprint`."""
-        config_path = cached_file(self.base, "config.json", local_files_only=True)
-        return adapters.fingerprint(Path(str(config_path)).parent)
-
-    @functools.cached_property
     def _texts(self) -> TokenTexts:
         return TokenTexts(self._encoder.tokenizer, self._config.vocab_size, self.end_ids)
-
-    @property
-    def end_ids(self) -> frozenset[int]:
-        return self._encoder.end_ids
 
     @property
     def pad_id(self) -> int:
         """A token to fill up rows with."""
         return self._pad_id
-
-    def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        return self._encoder.encode(messages)
-
-    def complete(self, text: str) -> tuple[int, ...]:
-        return self._encoder.complete(text)
 
     async def generate(
         self, prompt_ids: Sequence[int], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
@@ -227,10 +208,7 @@ def load_base(path: str) -> tuple[Any, Any]:
     # What a user can act on is said by our own errors.
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    if path.startswith(("/", ".", "~")) and not Path(path).expanduser().is_dir():
-        raise UserError(f"no model at {path!r}: there is no such folder")
-    if Path(path).is_dir() and not (Path(path) / "config.json").is_file():
-        raise UserError(f"no model can be loaded from {path!r}: the folder has no config.json")
+    check_folder(path)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
     try:

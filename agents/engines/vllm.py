@@ -15,19 +15,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from transformers import AutoTokenizer
-from transformers.utils.hub import cached_file
 
 from mirrormatch.agents.core import adapters
 from mirrormatch.agents.core.background import BackgroundLoop
-from mirrormatch.agents.core.encoding import ChatEncoder
 from mirrormatch.agents.core.engine import Settings, read_settings
 from mirrormatch.agents.core.records import Completion, Sampling, Usage
+from mirrormatch.agents.core.token_engine import TokenEngine, check_folder
 from mirrormatch.agents.core.vllm_adapters import RANKS, Residents, check_settings
 from mirrormatch.agents.core.vllm_fit import check_fit
 from mirrormatch.agents.core.vllm_pattern import pattern
 from mirrormatch.agents.core.vllm_start import load_vllm, on_cpu, start, stop
 from mirrormatch.errors import UserError
-from mirrormatch.prompts.core.prompt import Message
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 2.0  # vLLM raises what is lower without saying so, and refuses what is higher
 CPU_BLOCK = 32  # tokens; the smallest that vLLM's kernels for CPUs are made for. A prompt is reused in whole blocks
@@ -88,7 +86,7 @@ class VllmSettings(BaseModel):
         }
 
 
-class VllmEngine:
+class VllmEngine(TokenEngine):
     """Generates with one base model and any number of LoRA adapters on it.
 
     Log-probs are those of `Completion`, but for one thing: with top_p or top_k, vLLM tells those of what these leave.
@@ -99,10 +97,8 @@ class VllmEngine:
     """
 
     def __init__(self, path: str, settings: VllmSettings) -> None:
-        self.base: str | None = path
-        self._path = path
+        super().__init__(path, load_tokenizer(path))
         self._settings = settings
-        self._encoder = ChatEncoder(load_tokenizer(path))
         self._vllm = load_vllm()
         self._on_cpu = on_cpu()
         self._loop = BackgroundLoop("vllm")
@@ -113,29 +109,10 @@ class VllmEngine:
         self._numbers = itertools.count()
         self.usage = Usage()
 
-    @functools.cached_property
-    def fingerprint(self) -> str:
-        """Names the base model; see `adapters.fingerprint`."""
-        return adapters.fingerprint(self._base_folder)
-
-    @functools.cached_property
-    def _base_folder(self) -> Path:
-        return Path(str(cached_file(self._path, "config.json", local_files_only=True))).parent
-
-    @property
-    def end_ids(self) -> frozenset[int]:
-        return self._encoder.end_ids
-
     @property
     def block_size(self) -> int:
         """Tokens that are kept and found again together: a prompt is reused in whole blocks."""
         return int(self._llm.vllm_config.cache_config.block_size)
-
-    def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        return self._encoder.encode(messages)
-
-    def complete(self, text: str) -> tuple[int, ...]:
-        return self._encoder.complete(text)
 
     async def generate(
         self, prompt_ids: Sequence[int], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
@@ -169,16 +146,16 @@ class VllmEngine:
     ) -> tuple[float, ...]:
         whole = (*prompt_ids, *continuation_ids)
         if len(whole) > self._context:
-            raise UserError(f"{len(whole)} tokens can't be scored: {self._path!r} reads {self._context} at most")
+            raise UserError(f"{len(whole)} tokens can't be scored: {self.base!r} reads {self._context} at most")
         return await self._loop.run(self._scored(whole, len(prompt_ids), adapter))
 
     def load(self, adapter_path: Path) -> str:
         folder = adapters.find_adapter(adapter_path)
         name = adapters.content_hash(folder)
         if name not in self._residents.names():
-            adapters.check_base(folder, self._path, self.fingerprint)
+            adapters.check_base(folder, self.base, self.fingerprint)
             check_settings(folder, self._settings.max_lora_rank)
-            check_fit(folder, self._path, self._base_folder)
+            check_fit(folder, self.base, self._base_folder)
         self._loop.call(self._residents.add(name, folder))
         return name
 
@@ -256,7 +233,7 @@ class VllmEngine:
                 raise
             except EngineDeadError:
                 raise UserError(
-                    f"vLLM's process has died while {self._path!r} answered, for lack of memory perhaps: "
+                    f"vLLM's process has died while {self.base!r} answered, for lack of memory perhaps: "
                     "VLLM_LOGGING_LEVEL=INFO shows what it says"
                 ) from None
         return last
@@ -268,10 +245,7 @@ def load_tokenizer(path: str) -> Any:
     Raises:
         UserError: there is none.
     """
-    if path.startswith(("/", ".", "~")) and not Path(path).expanduser().is_dir():
-        raise UserError(f"no model at {path!r}: there is no such folder")
-    if Path(path).is_dir() and not (Path(path) / "config.json").is_file():
-        raise UserError(f"no model can be loaded from {path!r}: the folder has no config.json")
+    check_folder(path)
     try:
         return AutoTokenizer.from_pretrained(path)
     except (OSError, ValueError, KeyError) as problem:

@@ -62,6 +62,7 @@ def _model(text: str) -> tuple[str, list[str]]:
     """The name that clients use, and the server's flags."""
     from mirrormatch.agents.core.engine import read_settings
     from mirrormatch.agents.core.spec import ModelSettings, parse_spec, target_of
+    from mirrormatch.agents.core.token_engine import check_folder
     from mirrormatch.agents.core.vllm_start import load_vllm, on_cpu
     from mirrormatch.agents.engines.vllm import VllmSettings
 
@@ -72,8 +73,7 @@ def _model(text: str) -> tuple[str, list[str]]:
         raise UserError(f"{text!r}: {turned[0]!r} is for clients to say, after openai:MODEL@URL")
     load_vllm()
     path = target_of(spec)
-    if path.startswith(("/", ".", "~")) and not Path(path).expanduser().is_dir():
-        raise UserError(f"no model at {path!r}: there is no such folder")
+    check_folder(path)
     if Path(path).is_dir():
         path = str(Path(path).absolute())  # clients are told it, and may be somewhere else
     arguments = read_settings("vllm", VllmSettings, spec.settings).arguments(path, on_cpu())
