@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mirrormatch.games.core.ordinal_games import Table
 from mirrormatch.games.core.records import Action, Info
-from mirrormatch.games.core.repeated import BEGINNING, Play, RepeatedGame, Step, View
+from mirrormatch.games.core.repeated import Play, RepeatedGame, Step, View
 from mirrormatch.games.core.settings import Settings, setting
 
 TEMPTATION, REWARD, PUNISHMENT, SUCKER = 5, 3, 1, 0
@@ -50,9 +50,6 @@ class IteratedPrisonersDilemma(RepeatedGame):
             hidden=True, random=False, open_text=False, solver="rules", forfeit=self.bounds[0],
             source="Axelrod 1984, The evolution of cooperation; payoffs 5, 3, 1, 0 as there",
         )  # fmt: skip
-
-    def start(self) -> Play:
-        return BEGINNING
 
     def rules(self) -> str:
         rounds = "one round" if self.num_rounds == 1 else f"{self.num_rounds} rounds"

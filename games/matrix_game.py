@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from mirrormatch.games.core.ordinal_games import find, names
 from mirrormatch.games.core.records import Info
-from mirrormatch.games.core.repeated import BEGINNING, ROUND_ENDS, Play, RepeatedGame, Step, Words
+from mirrormatch.games.core.repeated import ROUND_ENDS, RepeatedGame, Step, Words
 from mirrormatch.games.core.settings import Settings, setting
 
 
@@ -90,9 +90,6 @@ class MatrixGame(RepeatedGame):
             hidden=True, random=False, open_text=False, solver="exact", forfeit=self.bounds[0],
             source="Robinson and Goforth 2005, The topology of the 2x2 games; Wang et al. 2024, TMGBench",
         )  # fmt: skip
-
-    def start(self) -> Play:
-        return BEGINNING
 
     def rules(self) -> str:
         rounds = "" if self.num_rounds == 1 else f" This is repeated for {self.num_rounds} rounds."

@@ -21,9 +21,6 @@ class ReverseTicTacToe(TicTacToe):
         source="OpenSpiel misere(game=tic_tac_toe())",
     )  # fmt: skip
 
-    def start(self) -> Board:
-        return super().start()
-
     def returns(self, state: Board) -> tuple[float, ...]:
         return super().returns(state)[::-1]
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mirrormatch.games.core.ordinal_games import Table
 from mirrormatch.games.core.records import Action, Info
-from mirrormatch.games.core.repeated import BEGINNING, Play, RepeatedGame, Step, View
+from mirrormatch.games.core.repeated import Play, RepeatedGame, Step, View
 from mirrormatch.games.core.settings import Settings, setting
 
 STAG, HARE, NOTHING = 4, 3, 0  # each hunter's part of a stag; a hare; a stag hunted alone
@@ -49,9 +49,6 @@ class StagHunt(RepeatedGame):
             hidden=True, random=False, open_text=False, solver="exact", forfeit=self.bounds[0],
             source="Rousseau 1755, Discourse on inequality; payoffs 4, 3, 0 after Skyrms 2001, The stag hunt",
         )  # fmt: skip
-
-    def start(self) -> Play:
-        return BEGINNING
 
     def rules(self) -> str:
         rounds = "one round" if self.num_rounds == 1 else f"{self.num_rounds} rounds"

@@ -8,7 +8,6 @@ import copy
 import math
 import random
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from mirrormatch.games.core.records import CHANCE, OVER, Action, Problem
 from mirrormatch.games.core.spots import (
@@ -251,9 +250,9 @@ def _not_zero_sum(game: AnyGame, returns: tuple[float, ...], source: str) -> Wro
 
 
 def _name_is_the_file(game: AnyGame, spots: Sequence[Spot]) -> Wrongs:
-    file = Path(type(game).start.__code__.co_filename)
-    if "/" not in game.info.name and game.info.name.partition(":")[0] != file.stem:
-        yield f"info.name is {game.info.name!r}, but the file is {file.name!r}: a game is found by its file's name"
+    file = type(game).__module__.rpartition(".")[2]
+    if "/" not in game.info.name and game.info.name.partition(":")[0] != file:
+        yield f"info.name is {game.info.name!r}, but the file is '{file}.py': a game is found by its file's name"
 
 
 def _facts_make_sense(game: AnyGame, spots: Sequence[Spot]) -> Wrongs:

@@ -66,7 +66,7 @@ class View(NamedTuple):
     points: Payoffs
 
 
-BEGINNING = Play(1, 0, "", "", (0, 0))
+_BEGINNING = Play(1, 0, "", "", (0, 0))
 
 
 class RepeatedGame(Game[Play, View]):
@@ -84,6 +84,9 @@ class RepeatedGame(Game[Play, View]):
         self._spellings = [_spellings(step) for step in steps]
         self._payoffs = [_payoffs(step) for step in steps]
         self._offers = [f"{self._told_tables(role)}\n" for role in (0, 1)]
+
+    def start(self) -> Play:
+        return _BEGINNING
 
     def to_act(self, state: Play) -> int:
         if state.round > self.num_rounds:
