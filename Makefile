@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 VLLM_VENV ?= .venv-vllm
 # One thread per process is fastest for models of a million parameters.
 export OMP_NUM_THREADS ?= 1
+# The root folders agents/, games/, ... must not shadow other packages of these names: the working directory is no import path.
+export PYTHONSAFEPATH := 1
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 

@@ -9,6 +9,7 @@ os.environ.update(
     TRL_EXPERIMENTAL_SILENCE="1",
     TOKENIZERS_PARALLELISM="false",
     CUDA_VISIBLE_DEVICES="",  # numbers are compared in single precision, also on a machine with a GPU
+    PYTHONSAFEPATH="1",  # of child processes: the root folders shadow no other package
     OMP_NUM_THREADS="1",  # tiny tensors: more threads only wait for each other
 )
 

@@ -12,7 +12,7 @@ from mirrormatch.games.core.pages import page
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "docs" / "games"
-NAMES = sorted(path.stem for path in (ROOT / "games").glob("*.py"))
+NAMES = sorted(path.stem for path in (ROOT / "games").glob("[!_]*.py"))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -18,7 +18,7 @@ from mirrormatch.seeds import derive
 
 ROOT = Path(__file__).parents[1]
 FOLDER = Path(__file__).parent / "golden"
-NAMES = sorted(path.stem for path in (ROOT / "games").glob("*.py"))
+NAMES = sorted(path.stem for path in (ROOT / "games").glob("[!_]*.py"))
 NUM_SHOWN = 60  # moves before which everything is shown
 
 

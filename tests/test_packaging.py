@@ -1,6 +1,8 @@
 """The wheel holds every file of the package, from a checkout with links, without links, and by way of an sdist."""
 
+import importlib.resources
 import os
+import pkgutil
 import shutil
 import subprocess
 import sys
@@ -9,6 +11,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+import mirrormatch
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("agents", "evals", "games", "prompts", "training")
@@ -86,7 +90,7 @@ def test_a_wheel_finds_its_games_without_the_checkout(tmp_path: Path, wheel: Pat
     zipfile.ZipFile(wheel).extractall(tmp_path)
     code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from mirrormatch import games; print(*games.names())"
     run = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True, cwd="/", check=True)
-    assert run.stdout.split() == sorted(path.stem for path in (ROOT / "games").glob("*.py"))
+    assert run.stdout.split() == sorted(path.stem for path in (ROOT / "games").glob("[!_]*.py"))
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
@@ -95,5 +99,32 @@ def test_the_package_links_to_its_folder(folder: str) -> None:
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_a_folder_shadows_nobodys_package(folder: str) -> None:
-    assert not (ROOT / folder / "__init__.py").exists()
+def test_a_folder_is_an_ordinary_package(folder: str) -> None:
+    """Editors, type checkers, `pkgutil` and `importlib.resources` all find what is in it."""
+    assert (ROOT / folder / "__init__.py").is_file()
+    assert importlib.resources.files(f"mirrormatch.{folder}").joinpath("__init__.py").is_file()
+
+
+def test_every_module_is_found_by_walking_the_package() -> None:
+    found = {m.name for m in pkgutil.walk_packages(mirrormatch.__path__, "mirrormatch.")}
+    assert {"mirrormatch.games.kuhn_poker", "mirrormatch.cli"} <= found
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_a_root_folder_does_not_shadow_a_package_of_its_name(folder: str) -> None:
+    """`PYTHONSAFEPATH=1`, set by the Makefile and by this suite, keeps the working directory off the path."""
+    code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({folder!r}) is not None)"
+    assert subprocess.run([sys.executable, "-P", "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_a_checkout_without_links_says_how_to_get_them(tmp_path: Path) -> None:
+    """Git writes a link that it can't create as a text file that holds the target."""
+    (package := tmp_path / "mirrormatch").mkdir()
+    shutil.copy(ROOT / "src" / "mirrormatch" / "__init__.py", package)
+    for folder in FOLDERS:
+        (package / folder).write_text(f"../../{folder}")
+    run = subprocess.run(
+        [sys.executable, "-I", "-c", f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import mirrormatch"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.stderr.splitlines()[-1].startswith("ImportError: this checkout has no symbolic links: run 'git config")

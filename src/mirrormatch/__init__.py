@@ -8,6 +8,7 @@
 Importing this costs nothing: games, agents and the rest are imported when they are first named.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["__version__", "play"]
 __version__ = "0.1.0"
+
+# In a checkout the floors are symbolic links; git writes a small text file in place of a link that it can't create.
+if Path(__file__).with_name("games").is_file():
+    raise ImportError(
+        "this checkout has no symbolic links: run 'git config core.symlinks true', then "
+        "'git checkout -- src/mirrormatch' (on Windows, switch on developer mode first)"
+    )
 
 
 def __getattr__(name: str) -> object:

@@ -3,10 +3,6 @@
 A spec is a name, or a model and an adapter: `random`, `nano+runs/demo`, `hf:PATH`.
 """
 
-from pathlib import Path
-
-__path__ = [str(Path(__file__).with_suffix(""))]  # this module is the front door of the folder beside it
-
 from collections.abc import Callable
 from typing import Any
 

@@ -3,10 +3,6 @@
 Each file directly in `training/estimators/` is one estimator.
 """
 
-from pathlib import Path
-
-__path__ = [str(Path(__file__).with_suffix(""))]  # this module is the front door of the folder beside it
-
 from collections.abc import Callable
 
 from mirrormatch.registry import Registry

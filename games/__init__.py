@@ -3,10 +3,6 @@
 A name may carry settings, `liars_dice:players=4`, or come from another library, `openspiel/chess`.
 """
 
-from pathlib import Path
-
-__path__ = [str(Path(__file__).with_suffix(""))]  # this module is the front door of the folder beside it
-
 import functools
 from typing import Any
 

@@ -1,9 +1,5 @@
 """The prompts: `get` one, list their `names`. Each file directly in the folder `prompts/` is one prompt."""
 
-from pathlib import Path
-
-__path__ = [str(Path(__file__).with_suffix(""))]  # this module is the front door of the folder beside it
-
 from mirrormatch.prompts.core.prompt import Exchange, Message, Prompt, PromptSettings, Reading
 from mirrormatch.registry import Registry
 
