@@ -70,17 +70,17 @@ lint: setup
 
 # Golden transcripts of games that are new or of a new version, the page of every game, the tables of the bridges.
 docs: setup
-	$(BIN)/python -m pytest -q --write-golden tests/test_golden_transcripts.py tests/test_game_pages.py
-	$(BIN)/python -m mirrormatch.games.bridges.core.openspiel_table docs/openspiel.md
-	$(BIN)/python -m mirrormatch.games.bridges.core.textarena_table docs/textarena.md
+	$(BIN)/python -m pytest -q --write-golden tests/games/contract/test_golden_transcripts.py tests/games/contract/test_game_pages.py
+	$(BIN)/python docs/generate/openspiel.py docs/openspiel.md
+	$(BIN)/python docs/generate/textarena.py docs/textarena.md
 
 bench: setup
 	$(BIN)/pip install --quiet -e '.[bench]'
-	$(BIN)/python -m pytest benchmarks -q
+	$(BIN)/python -m pytest speed -q
 
 # From nothing to the bundled model: docs/nano.md says how long it takes.
 nano: setup
-	$(BIN)/python -m mirrormatch.training.nano.pretrain agents/nano
+	$(BIN)/python -m mirrormatch.training.bundled.pretrain agents/models/nano
 
 clean:
 	rm -rf $(VENV) $(VLLM_VENV) runs dist .pytest_cache .mypy_cache .ruff_cache

@@ -1,22 +1,16 @@
-"""The agents: `get` one by its spec, list their `names`. Each file directly in the folder `agents/` is one agent.
+"""The agents: `get` one by its spec, list their `names`.
 
-A spec is a name, or a model and an adapter: `random`, `nano+runs/demo`, `hf:PATH`.
+A spec is a name, or a model and an adapter: `random`, `nano+runs/demo`, `hf:PATH`. Each file in the folder
+`agents/players/` is an agent, each file or folder in `agents/engines/` a kind of model.
 """
 
-from collections.abc import Callable
-from typing import Any
-
-from mirrormatch.agents.core.records import Agent, Completion, Decision, Episode, Reply, Sampling, Turn
-from mirrormatch.registry import Registry
+from mirrormatch.agents import engines, environments, models, players
+from mirrormatch.agents.types import Agent, Completion, Decision, Episode, Reply, Sampling, Turn
 
 __all__ = [
-    "Agent", "Completion", "Decision", "Episode", "Reply", "Sampling", "Turn", "engines", "get", "names", "registry",
+    "Agent", "Completion", "Decision", "Episode", "Reply", "Sampling", "Turn", "engines", "environments", "get",
+    "names", "players",
 ]  # fmt: skip
-
-NANO = "nano"  # the bundled model, which no file in the folder stands for
-
-registry: Registry[Callable[[str], Agent]] = Registry("agent", "mirrormatch.agents", "AGENT")
-engines: Registry[Any] = Registry("engine", "mirrormatch.agents.engines", "ENGINE")
 
 
 def get(spec: str) -> Agent:
@@ -26,11 +20,11 @@ def get(spec: str) -> Agent:
         UnknownName: no such agent (a `LookupError` that names the nearest).
         UserError: a model or an adapter that can't be used.
     """
-    from mirrormatch.agents.core.spec import agent_from_spec
+    from mirrormatch.agents.spec import agent_from_spec  # loads pydantic, which names need not wait for
 
     return agent_from_spec(spec)
 
 
 def names() -> list[str]:
     """Every agent that has a name of its own, sorted. Models beyond the bundled one are named by their engine."""
-    return sorted({*registry.names(), NANO})
+    return sorted({*players.names(), models.NANO})

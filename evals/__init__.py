@@ -1,8 +1,6 @@
-"""The evals: benchmarks by name. Each file directly in the folder `evals/benchmarks/` is one benchmark."""
+"""The evals: arenas, exploitability, transfer. Each file in the folder `evals/benchmarks/` is one benchmark."""
 
-from mirrormatch.evals.core.benchmark import Answered, Benchmark, Item, Verdict
-from mirrormatch.registry import Registry
+from mirrormatch.evals import benchmarks
+from mirrormatch.evals.benchmark import Answered, Benchmark, Item, Verdict
 
 __all__ = ["Answered", "Benchmark", "Item", "Verdict", "benchmarks"]
-
-benchmarks: Registry[Benchmark] = Registry("benchmark", "mirrormatch.evals.benchmarks", "BENCHMARK")

@@ -1,4 +1,4 @@
-"""The games: `get` one, list their `names`. Each file directly in the folder `games/` is one game.
+"""The games: `get` one, list their `names`. Each file in a family's folder (`games/board/` and so on) is one game.
 
 A name may carry settings, `liars_dice:players=4`, or come from another library, `openspiel/chess`.
 """
@@ -7,20 +7,21 @@ import functools
 from typing import Any
 
 from mirrormatch.errors import UserError
-from mirrormatch.games.core.bridge import Bridge
-from mirrormatch.games.core.game import Game, outcomes
-from mirrormatch.games.core.playouts import playouts
-from mirrormatch.games.core.records import CHANCE, OVER, Action, Info, Observation, Problem, ProblemKind
-from mirrormatch.games.core.settings import Settings, setting
+from mirrormatch.games import bridges
+from mirrormatch.games.game import Game, outcomes
+from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.theory.playouts import playouts
+from mirrormatch.games.types import CHANCE, OVER, Action, Info, Observation, Problem, ProblemKind
 from mirrormatch.registry import Registry
 
 __all__ = [
-    "CHANCE", "OVER", "Action", "Game", "Info", "Observation", "Problem", "ProblemKind", "Settings", "as_textarena",
+    "CHANCE", "OVER", "Action", "Game", "Info", "Observation", "Problem", "ProblemKind", "Settings",
     "bridges", "get", "names", "outcomes", "playouts", "registry", "setting",
 ]  # fmt: skip
 
-registry: Registry[Game[Any, Any]] = Registry("game", "mirrormatch.games", "GAME")
-bridges: Registry[Bridge] = Registry("bridge", "mirrormatch.games.bridges", "BRIDGE")
+FAMILIES = ("board", "cards", "matrix", "puzzles", "talk")
+
+registry: Registry[Game[Any, Any]] = Registry("game", "GAME", *(f"{__name__}.{family}" for family in FAMILIES))
 names = registry.names
 
 
@@ -42,21 +43,10 @@ def get(name: str) -> Game[Any, Any]:
         )
     if name.endswith(".py"):
         raise UserError(
-            f"{name!r} is a file: mirrormatch check game {name}; games are played by name, from the folder games/"
+            f"{name!r} is a file: mirrormatch check game {name}; games are played by name, from a folder of games/"
         )
     if slash:
         return bridges.get(library).get(theirs)
     own_name, colon, given = name.partition(":")
     game = registry.get(own_name)
     return game.varied(given) if colon else game
-
-
-def as_textarena(game: Game[Any, Any] | str) -> Any:
-    """A game as a `textarena.Env`, for code that is written for TextArena.
-
-    Raises:
-        UserError: textarena isn't installed, or no such game.
-    """
-    from mirrormatch.games.bridges.core.environment import GameEnv
-
-    return GameEnv(get(game) if isinstance(game, str) else game)

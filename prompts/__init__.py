@@ -1,14 +1,13 @@
-"""The prompts: `get` one, list their `names`. Each file directly in the folder `prompts/` is one prompt."""
+"""The prompts: `get` one, list their `names`. Each file in the folder `prompts/formats/` is one prompt format."""
 
-from mirrormatch.prompts.core.prompt import Exchange, Message, Prompt, PromptSettings, Reading
-from mirrormatch.registry import Registry
+from mirrormatch.prompts import formats
+from mirrormatch.prompts.prompt import Exchange, Message, Prompt, PromptSettings, Reading
 
-__all__ = ["Exchange", "Message", "Prompt", "PromptSettings", "Reading", "get", "names", "registry"]
+__all__ = ["Exchange", "Message", "Prompt", "PromptSettings", "Reading", "formats", "get", "names"]
 
-registry: Registry[type[Prompt]] = Registry("prompt", "mirrormatch.prompts", "PROMPT")
-names = registry.names
+names = formats.names
 
 
 def get(name: str, settings: PromptSettings | None = None) -> Prompt:
     """The prompt of that name, with the given settings or the defaults."""
-    return registry.get(name)(settings or PromptSettings())
+    return formats.get(name)(settings or PromptSettings())

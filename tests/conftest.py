@@ -55,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a tiny random model, made when a test first asks for it."""
-    from tests.tiny_model import save_model
+    from tests.agents.engines.tiny_model import save_model
 
     return save_model(tmp_path_factory.mktemp("tiny"))
 

@@ -1,14 +1,9 @@
-"""The trainer: trajectories, advantages, self-play runs, and the recipe of the nano model.
+"""The trainer: from episodes to trajectories, advantages and updates of a LoRA adapter.
 
-Each file directly in `training/estimators/` is one estimator.
+Each file in the folder `training/estimators/` is one estimator.
 """
 
-from collections.abc import Callable
-
-from mirrormatch.registry import Registry
-from mirrormatch.training.core.estimator import Estimator
+from mirrormatch.training import estimators
+from mirrormatch.training.estimator import Estimator
 
 __all__ = ["Estimator", "estimators"]
-
-estimators: Registry[Callable[[float], Estimator]]  # each is made with its decay
-estimators = Registry("estimator", "mirrormatch.training.estimators", "ESTIMATOR")

@@ -6,10 +6,10 @@ Tokens are characters, so that a reader can check every id by eye.
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mirrormatch.agents.core.engine import NoSettings, Settings, read_settings
-from mirrormatch.agents.core.records import Completion, Sampling, Usage
+from mirrormatch.agents.engines._engine import NoSettings, Settings, read_settings
+from mirrormatch.agents.types import Completion, Sampling, Usage
 from mirrormatch.errors import UserError
-from mirrormatch.prompts.core.prompt import Message
+from mirrormatch.prompts.prompt import Message
 
 END = 0  # the id that ends a turn; no character has it
 

@@ -1,5 +1,5 @@
-"""Cards that are hidden. The problems are the project's own: see `mirrormatch.exercises`."""
+"""Cards that are hidden. The problems are the project's own: see `mirrormatch.games.exercises`."""
 
-from mirrormatch.evals.core.exercise_benchmark import ExerciseBenchmark
+from mirrormatch.evals.benchmarks._exercises import ExerciseBenchmark
 
 BENCHMARK = ExerciseBenchmark("case_analysis", "hidden cards: how many cases there are, and who holds what")

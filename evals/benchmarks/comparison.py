@@ -1,5 +1,5 @@
-"""Which option pays more. The problems are the project's own: see `mirrormatch.exercises`."""
+"""Which option pays more. The problems are the project's own: see `mirrormatch.games.exercises`."""
 
-from mirrormatch.evals.core.exercise_benchmark import ExerciseBenchmark
+from mirrormatch.evals.benchmarks._exercises import ExerciseBenchmark
 
 BENCHMARK = ExerciseBenchmark("comparison", "which option pays more, or the most or least of three")

@@ -17,11 +17,11 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from mirrormatch.errors import UserError
-from mirrormatch.evals.core.benchmark import Answered, Item, Verdict
-from mirrormatch.evals.core.guarded import GuardedChild
+from mirrormatch.evals.benchmark import Answered, Item, Verdict
+from mirrormatch.sandbox import GuardedChild
 from mirrormatch.seeds import derive
 
-WORKER: Final = Path(__file__).parent.parent / "core" / "gym_worker.py"  # run, never imported
+WORKER: Final = Path(__file__).with_name("_gym_worker.py")  # run, never imported
 PREFIX: Final = "gym_"
 TASKS: Final[Mapping[str, Mapping[str, int]]] = {  # settings that keep questions within reach of small models
     "chain_sum": {"max_terms": 3, "max_digits": 2},

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mirrormatch.agents.core.loop import play
+    from mirrormatch.agents.play import play
 
 __all__ = ["__version__", "play"]
 __version__ = "0.1.0"
@@ -27,7 +27,7 @@ if Path(__file__).with_name("games").is_file():
 
 def __getattr__(name: str) -> object:
     if name == "play":
-        from mirrormatch.agents.core.loop import play
+        from mirrormatch.agents.play import play
 
         return play
     raise AttributeError(f"module 'mirrormatch' has no attribute {name!r}")

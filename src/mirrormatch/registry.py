@@ -4,6 +4,7 @@ A registry lists names without importing anything. What a plug-in is for is not 
 attribute that its modules define (a game's module defines `GAME`).
 """
 
+import ast
 import importlib
 import importlib.util
 import pkgutil
@@ -20,17 +21,16 @@ class Registry(Generic[T]):
     """The plug-ins of one kind.
 
     Args:
-        kind: the singular, as users say it: `"game"`. Entry points are looked up in the group `mirrormatch.games`.
-        package: the package whose direct modules are plug-ins (sub-folders are not).
+        kind: the singular, as users write it: `"game"`. Entry points are looked up in the group `mirrormatch.games`.
         attribute: the name that each module defines.
+        packages: the packages whose modules and sub-packages are plug-ins; a name with a leading underscore is
+            machinery that they share.
     """
 
-    def __init__(self, kind: str, package: str, attribute: str) -> None:
+    def __init__(self, kind: str, attribute: str, *packages: str) -> None:
         self.kind = kind
-        # Imported before a registry is bound to a name: importing a sub-package later would rebind an equal name to it.
-        self._folder = importlib.import_module(package).__path__
-        self._package = package
         self._attribute = attribute
+        self._packages = packages
 
     def names(self) -> list[str]:
         """Every name, sorted, without importing a plug-in."""
@@ -42,11 +42,20 @@ class Registry(Generic[T]):
         Raises:
             UnknownName: no such plug-in (a `LookupError` that names the nearest).
         """
-        if name in self._modules():
-            return self._attribute_of(importlib.import_module(f"{self._package}.{name}"), name)
+        if module := self._modules().get(name):
+            return self._attribute_of(importlib.import_module(module), name)
         if name in (installed := self._entry_points()):
             return cast(T, installed[name].load())
         raise UnknownName(self.kind, name, self.names(), f"mirrormatch list {self.kind}s")
+
+    def about(self, name: str) -> str | None:
+        """The first line of the plug-in's own file, which is read and not run; None for one of an installed package."""
+        module = self._modules().get(name)
+        spec = importlib.util.find_spec(module) if module else None
+        if spec is None or spec.origin is None:
+            return None
+        docstring = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""
+        return docstring.partition("\n")[0]
 
     def load_file(self, path: Path) -> T:
         """The plug-in defined by a Python file that isn't installed anywhere. Runs the file."""
@@ -60,8 +69,14 @@ class Registry(Generic[T]):
             raise UserError(f"{str(path)!r} can't be imported: {problem}") from problem
         return self._attribute_of(module, str(path))
 
-    def _modules(self) -> list[str]:
-        return [m.name for m in pkgutil.iter_modules(self._folder) if not m.ispkg and not m.name.startswith("_")]
+    def _modules(self) -> dict[str, str]:
+        """The dotted name of every plug-in's module, by the plug-in's name."""
+        return {
+            module.name: f"{package}.{module.name}"
+            for package in self._packages
+            for module in pkgutil.iter_modules(importlib.import_module(package).__path__)
+            if not module.name.startswith("_")
+        }
 
     def _entry_points(self) -> dict[str, EntryPoint]:
         return {e.name: e for e in entry_points(group=f"mirrormatch.{self.kind}s")}

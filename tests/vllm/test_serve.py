@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 import psutil  # type: ignore[import-untyped]  # vLLM brings it
 import pytest
+from tests.paths import ROOT
 
-from mirrormatch.agents.core.spec import NANO_PATH
-from mirrormatch.commands.serve import _model
+from mirrormatch.agents.models import NANO_PATH
+from mirrormatch.cli.commands.serve import _model
 
 PROGRAM = (sys.executable, "-m", "mirrormatch.cli")
 LONG_S = 240
-CONFIG = Path(__file__).parents[2] / "configs" / "kuhn_nano.toml"
+CONFIG = ROOT / "configs" / "kuhn_nano.toml"
 SHORT = (
     "learn.steps=2", "play.episodes=6", "play.max_tokens=48", "measure.every=0", "measure.games=[]",
     "measure.exploitability=[]", "measure.transfer=[]",

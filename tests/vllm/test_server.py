@@ -15,15 +15,16 @@ import torch
 from tests.vllm.conftest import Asked, all_of, save_adapter, scores
 
 from mirrormatch import games
-from mirrormatch.agents.core.loop import play
-from mirrormatch.agents.core.openai_chat import ChatServer
-from mirrormatch.agents.core.openai_tokens import TokenServer
-from mirrormatch.agents.core.records import Constraint, Sampling
-from mirrormatch.agents.core.spec import NANO_PATH, model_agent
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.engines.openai import connect
+from mirrormatch.agents.engines.openai.chat_server import ChatServer
+from mirrormatch.agents.engines.openai.vllm_server import TokenServer
+from mirrormatch.agents.models import NANO_PATH
+from mirrormatch.agents.play import play
+from mirrormatch.agents.spec import model_agent
+from mirrormatch.agents.types import Constraint, Sampling
 from mirrormatch.errors import UserError
-from mirrormatch.prompts.core.prompt import Message
+from mirrormatch.prompts.prompt import Message
 
 MAX_RANK = 8
 START_S = 120.0  # half a minute on two idle cores

@@ -9,12 +9,12 @@ import pytest
 from tests.vllm.conftest import Asked, all_of, scores
 
 from mirrormatch import games, prompts
-from mirrormatch.agents.core.llm import LLMAgent
-from mirrormatch.agents.core.loop import play
-from mirrormatch.agents.core.records import Completion, Constraint, Decision, Reply, Sampling
-from mirrormatch.agents.core.spec import agent_from_spec, model_agent
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.engines.vllm import VllmEngine
+from mirrormatch.agents.llm import LLMAgent
+from mirrormatch.agents.play import play
+from mirrormatch.agents.spec import agent_from_spec, model_agent
+from mirrormatch.agents.types import Completion, Constraint, Decision, Reply, Sampling
 from mirrormatch.errors import UserError
 from mirrormatch.prompts import PromptSettings
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from mirrormatch.training.core.estimator import MovingAverages, State
-from mirrormatch.training.core.trajectories import Trajectory
+from mirrormatch.training.estimator import MovingAverages, State
+from mirrormatch.training.trajectories import Trajectory
 
 
 class RoleBaseline:

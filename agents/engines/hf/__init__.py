@@ -1,0 +1,245 @@
+"""transformers in this process: the engine that needs nothing else, on a laptop's CPU or a GPU.
+
+Base model and adapters stay in memory together (PEFT); requests that wait at the same time are generated as one batch
+per adapter. Generation blocks the event loop: it is the work that everybody waits for.
+"""
+
+import dataclasses
+import functools
+import os
+import warnings
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, cast
+
+import torch
+from peft import PeftConfig, PeftModel
+from pydantic import BaseModel, ConfigDict, Field
+from safetensors import SafetensorError
+from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
+
+from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines._engine import Settings, read_settings
+from mirrormatch.agents.engines._token_engine import TokenEngine, check_folder
+from mirrormatch.agents.engines.hf import decoding
+from mirrormatch.agents.engines.hf.batching import Batcher
+from mirrormatch.agents.engines.hf.constraints import TokenTexts
+from mirrormatch.agents.engines.hf.prefix_cache import Prefixes
+from mirrormatch.agents.types import Completion, Sampling, Usage
+from mirrormatch.errors import UserError
+
+MAX_BATCH = 256  # requests generated together
+MAX_SCORED = 128  # sequences scored together: their logits are held at once
+TINY_PARAMETERS = 20_000_000  # below this one thread is fastest on a CPU: more threads only wait for each other
+PREFIX_MB = 1_024  # keys and values of prompts that may come again: half a million tokens of the bundled model
+MAX_ADAPTERS = 8  # resident beside the base model; the one unused for longest makes room
+_REASON_CHARS = 300  # of what PEFT says about an adapter that doesn't fit: it lists every tensor
+
+
+class TransformersEngine(TokenEngine):
+    """Generates with one base model and any number of LoRA adapters on it.
+
+    Args:
+        path: a folder in Hugging Face format, or an id that transformers can load.
+        max_batch: how many requests are generated together.
+        prefix_mb: memory for prompts that were read, in MiB; 0 reads every prompt anew.
+    """
+
+    def __init__(self, path: str, max_batch: int = MAX_BATCH, prefix_mb: int = PREFIX_MB) -> None:
+        self.model, tokenizer = load_base(path)
+        super().__init__(path, tokenizer)
+        self.usage = Usage()
+        self._prefixes = Prefixes(prefix_mb << 20)
+        self._pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(self._encoder.end_ids)
+        self._config = self.model.config.get_text_config(decoder=True)  # of a model that also sees or hears
+        self._context = int(self._config.max_position_embeddings)
+        self._peft: Any = None  # a PeftModel once an adapter is there
+        self._resident: dict[str, None] = {}  # adapter hashes, the most recently used last
+        self._folders: dict[str, Path] = {}  # where each adapter was loaded from, to come back after it made room
+        self._generation: Batcher[decoding.Request, Completion] = Batcher(self._generate, max_batch)
+        self._scoring: Batcher[tuple[tuple[int, ...], tuple[int, ...]], tuple[float, ...]]
+        self._scoring = Batcher(self._score, MAX_SCORED)
+
+    @functools.cached_property
+    def _texts(self) -> TokenTexts:
+        return TokenTexts(self._encoder.tokenizer, self._config.vocab_size, self.end_ids)
+
+    @property
+    def pad_id(self) -> int:
+        """A token to fill up rows with."""
+        return self._pad_id
+
+    async def generate(
+        self, prompt_ids: Sequence[int], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
+    ) -> Completion:
+        room = self._context - len(prompt_ids)
+        if room < 1:  # a prompt that fills the context leaves nothing to say: a truncated reply, not an error
+            return Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=adapter)
+        if sampling.max_tokens > room:
+            sampling = dataclasses.replace(sampling, max_tokens=room)
+        return await self._generation.submit(adapter, decoding.Request(tuple(prompt_ids), sampling, seed))
+
+    async def logprobs(
+        self, prompt_ids: Sequence[int], continuation_ids: Sequence[int], *, adapter: str | None = None
+    ) -> tuple[float, ...]:
+        return await self._scoring.submit(adapter, (tuple(prompt_ids), tuple(continuation_ids)))
+
+    def load(self, adapter_path: Path) -> str:
+        folder = adapters.find_adapter(adapter_path)
+        name = adapters.content_hash(folder)
+        self._prefixes.forget(name)  # so that what follows is the same, to the last bit, in a process that starts here
+        if name not in self._resident:
+            adapters.check_base(folder, self.base, self.fingerprint)
+            while len(self._resident) >= MAX_ADAPTERS:
+                self._detach(oldest := next(iter(self._resident)))
+                del self._resident[oldest]
+            self._attach(folder, name)
+            self._folders[name] = folder
+        self._used(name)
+        return name
+
+    def _used(self, name: str) -> None:
+        self._resident.pop(name, None)
+        self._resident[name] = None
+
+    def _attach(self, folder: Path, name: str) -> None:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # PEFT's, about keys that don't match: those are counted here
+                misfit = self._misfit(folder, name)
+        except (RuntimeError, ValueError, KeyError, SafetensorError) as problem:
+            misfit = " ".join(str(problem).split())[:_REASON_CHARS]
+        if misfit:
+            self._detach(name)
+            raise UserError(f"the adapter at {str(folder)!r} does not fit {self.base!r}: {misfit}")
+
+    def _misfit(self, folder: Path, name: str) -> str:
+        """Loads the adapter and says what of it has no place in the base model."""
+        if self._peft is None:
+            settings = PeftConfig.from_pretrained(str(folder))
+            settings.inference_mode = True
+            self._peft = PeftModel(self.model, settings, adapter_name=name)
+        loaded = self._peft.load_adapter(str(folder), adapter_name=name)
+        self._peft.eval()
+        num_missing, num_unknown = len(loaded.missing_keys), len(loaded.unexpected_keys)
+        return f"{num_missing} tensors are missing, {num_unknown} are unknown" if num_missing or num_unknown else ""
+
+    def _detach(self, name: str) -> None:
+        """Takes an adapter out of the model, whole or half loaded."""
+        if self._peft is None or name not in self._peft.peft_config:
+            return
+        if len(self._peft.peft_config) == 1:  # PEFT can't be without an adapter
+            self._peft.unload()
+            self._peft = None
+            return
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # PEFT's, about the adapter that is active now: `_as` chooses each time
+            self._peft.delete_adapter(name)
+
+    def _generate(self, adapter: Hashable, requests: Sequence[decoding.Request]) -> list[Completion]:
+        with self._as(cast("str | None", adapter)):
+            written, read = decoding.generate(
+                self.model,
+                requests,
+                end_ids=self.end_ids,
+                pad_id=self._pad_id,
+                has_stop=self._has_stop,
+                permit=lambda ids, constraint: self._texts.permit(self._encoder.decode(ids), constraint),
+                prefixes=self._prefixes,
+                owner=adapter,
+            )
+        self.usage = self.usage.plus(
+            Usage(
+                requests=len(requests),
+                prompt_tokens=read.asked,
+                cached_tokens=read.asked - read.computed,
+                completion_tokens=sum(len(w.ids) for w in written),
+            )
+        )
+        return [
+            Completion(
+                token_ids=tuple(w.ids),
+                logprobs=tuple(w.logprobs),
+                text=self._encoder.decode(w.ids),
+                finish=cast(Literal["stop", "length"], w.finish),
+                adapter=cast("str | None", adapter),
+            )
+            for w in written
+        ]
+
+    def _score(
+        self, adapter: Hashable, pairs: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]
+    ) -> list[tuple[float, ...]]:
+        with self._as(cast("str | None", adapter)):
+            return decoding.continuation_logprobs(self.model, pairs, pad_id=self._pad_id)
+
+    def _as(self, adapter: str | None) -> Any:
+        """A context in which the model answers with the adapter, or as the base model."""
+        if adapter is None:
+            return self._peft.disable_adapter() if self._peft is not None else torch.inference_mode()
+        self._bring_back(adapter)
+        assert self._peft is not None
+        self._peft.base_model.set_adapter(adapter, inference_mode=True)
+        return torch.inference_mode()
+
+    def _bring_back(self, adapter: str) -> None:
+        """Loads an adapter again that had made room for others, and counts it as used."""
+        assert adapter in self._folders, f"adapter {adapter} was never loaded"
+        if adapter in self._resident:
+            self._used(adapter)
+        elif (found := self.load(self._folders[adapter])) != adapter:
+            folder = str(self._folders[adapter])
+            raise UserError(
+                f"the adapter at {folder!r} has changed: {adapter} was loaded from there, now it is {found}"
+            )
+
+    def _has_stop(self, ids: list[int], stop: tuple[str, ...]) -> bool:
+        num_bytes = max(len(s.encode()) for s in stop)  # a token is a byte or more
+        tail = self._encoder.decode(ids[-num_bytes - 1 :])
+        return any(s in tail for s in stop)
+
+
+def load_base(path: str) -> tuple[Any, Any]:
+    """A causal language model in eval mode, fp32 on a CPU and bf16 on a GPU, and its tokenizer.
+
+    Raises:
+        UserError: nothing loadable there.
+    """
+    # What a user can act on is said by our own errors.
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    check_folder(path)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path)
+        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as problem:
+        reason = str(problem).strip().splitlines()[0]
+        raise UserError(f"no model can be loaded from {path!r}: {reason}") from None
+    if device == "cpu" and "OMP_NUM_THREADS" not in os.environ and model.num_parameters() < TINY_PARAMETERS:
+        torch.set_num_threads(1)
+    # PEFT freezes the base when its first adapter comes, and torch rounds otherwise for weights that want a gradient:
+    # they are frozen from the start, so that the base answers alike before and after.
+    placed: Any = model.to(device)  # type: ignore[arg-type]  # PyTorch's signature is lost on the way
+    return placed.eval().requires_grad_(False), tokenizer
+
+
+class HfSettings(BaseModel):
+    """What may be turned about the engine: `hf:PATH,max_batch=64`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    max_batch: Annotated[int, Field(ge=1, description="requests generated together")] = MAX_BATCH
+    prefix_mb: Annotated[int, Field(ge=0, description="memory for prompts that were read; 0: none")] = PREFIX_MB
+
+
+@functools.cache
+def engine(path: str, settings: Settings = ()) -> TransformersEngine:
+    """The engine of a base model: one per process, so that all its agents share batches."""
+    chosen = read_settings("hf", HfSettings, settings)
+    return TransformersEngine(path, chosen.max_batch, chosen.prefix_mb)
+
+
+ENGINE = engine

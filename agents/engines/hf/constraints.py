@@ -1,0 +1,79 @@
+"""Which tokens may come next when an answer has to be one of a few: a constraint on text, told in tokens.
+
+Tokens don't end where moves do: one may hold a whole answer with its opening, another half a move. Every decision is
+made on the text that a token would lead to. Nothing here knows a model.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from mirrormatch.agents.types import Constraint
+
+
+class Permit(NamedTuple):
+    """Tokens: the only ones that may come next, or those that may not."""
+
+    ids: list[int]
+    only: bool
+
+
+class TokenTexts:
+    """What each token of a tokenizer says.
+
+    Args:
+        tokenizer: a transformers tokenizer.
+        num_tokens: of the model's vocabulary, which may be larger than the tokenizer's.
+        end_ids: tokens that end a turn.
+    """
+
+    def __init__(self, tokenizer: Any, num_tokens: int, end_ids: frozenset[int]) -> None:
+        known = min(num_tokens, len(tokenizer))
+        self._texts = _texts(tokenizer, known)
+        self._by_text: dict[str, list[int]] = defaultdict(list)
+        for token, text in enumerate(self._texts):
+            if token not in end_ids:
+                self._by_text[text].append(token)
+        self._end_ids = sorted(end_ids)
+        self._with: dict[str, list[int]] = {}
+
+    def permit(self, text: str, constraint: Constraint) -> Permit:
+        """What may come after a text.
+
+        Args:
+            text: everything said so far.
+            constraint: before its opening all is free but the end; then one of the choices and the closing come, and
+                then the end.
+        """
+        _, opened, inside = text.rpartition(constraint.opening)
+        answers = [choice + constraint.closing for choice in constraint.choices]
+        if not opened:
+            return Permit([*self._end_ids, *self._spoiling(text, constraint.opening, answers)], only=False)
+        rests = {answer[len(inside) :] for answer in answers if answer.startswith(inside)}
+        beginnings = {rest[:k] for rest in rests for k in range(1, len(rest) + 1)}
+        allowed = [token for beginning in beginnings for token in self._by_text.get(beginning, ())]
+        return Permit(sorted(allowed) or self._end_ids, only=True)
+
+    def _spoiling(self, text: str, opening: str, answers: Sequence[str]) -> list[int]:
+        """The tokens that would open the answer and go on with something that is none."""
+        tail = text[-(len(opening) - 1) :] if len(opening) > 1 else ""
+        return [token for token in self._holding(opening[-1]) if _spoils(tail + self._texts[token], opening, answers)]
+
+    def _holding(self, character: str) -> list[int]:
+        if character not in self._with:
+            self._with[character] = [token for token, text in enumerate(self._texts) if character in text]
+        return self._with[character]
+
+
+def _texts(tokenizer: Any, num: int) -> list[str]:
+    """What each token adds to a text. Alone, SentencePiece's tokens lose the space that they begin with."""
+    before = tokenizer.convert_tokens_to_ids("a")
+    if before is None or tokenizer.decode([before, before]) != "aa":
+        return list(tokenizer.batch_decode([[k] for k in range(num)], skip_special_tokens=False))
+    both = tokenizer.batch_decode([[before, k] for k in range(num)], skip_special_tokens=False)
+    return [text.removeprefix("a") for text in both]
+
+
+def _spoils(text: str, opening: str, answers: Sequence[str]) -> bool:
+    _, opened, inside = text.partition(opening)
+    return bool(opened) and not any(answer.startswith(inside) for answer in answers)

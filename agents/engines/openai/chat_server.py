@@ -1,0 +1,200 @@
+"""A server that is sent messages and keeps its tokens to itself: Ollama, llama.cpp, LM Studio, hosted APIs.
+
+It plays and is evaluated. It can't be trained, searched or given adapters, and says so.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+import httpx
+
+from mirrormatch.agents.engines._background_loop import BackgroundLoop
+from mirrormatch.agents.engines.openai.answers import (
+    ChatAnswer,
+    ChatPiece,
+    Meter,
+    Tokens,
+    overflows,
+    parsed,
+    reader,
+    unwanted,
+)
+from mirrormatch.agents.engines.openai.http import Broken, Client, Refusal, events
+from mirrormatch.agents.engines.openai.spellings import broken_up
+from mirrormatch.agents.types import ChatReply, Completion, Sampling, Usage
+from mirrormatch.errors import UserError
+from mirrormatch.prompts.prompt import Message
+
+_SEED_BITS = 31  # llama.cpp's are 32 bits wide, Ollama's are signed
+_DONE = "[DONE]"
+_BUDGET, _NEWER_BUDGET = "max_tokens", "max_completion_tokens"
+_CAN_GO = frozenset({"seed", "top_k", "top_p", "temperature", "stop", "stream_options"})
+
+
+class ChatServer:
+    """One model on one server.
+
+    Attributes:
+        left_out: parameters that the server refuses. They aren't sent any more, so its own settings count for them.
+        on_text: given each piece of a streamed reply and of its reasoning as it comes, on the engine's own thread; an
+            empty piece says that the reply begins, or begins anew. For one request at a time.
+
+    Args:
+        model: as the server calls it.
+        client: the server.
+        loop: the client's event loop.
+        meter: counts what was done.
+        why: the reason that tokens aren't to be had, for those who ask for them.
+        stall_s: how long a stream may go without an event.
+        stream: whether replies are taken as they are written; None takes them so while somebody watches.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        client: Client,
+        loop: BackgroundLoop,
+        meter: Meter,
+        why: str,
+        stall_s: float,
+        stream: bool | None = None,
+    ) -> None:
+        self.base: str | None = None
+        self.fingerprint = f"{model}@{client.url}"
+        self.end_ids: frozenset[int] = frozenset()
+        self.left_out: frozenset[str] = frozenset()
+        self.on_text: Callable[[str], None] | None = None
+        self._model = model
+        self._client = client
+        self._loop = loop
+        self._meter = meter
+        self._why = why
+        self._stall_s = stall_s
+        self._stream = stream
+        self._budget = _BUDGET
+
+    @property
+    def usage(self) -> Usage:
+        """What was done since the start."""
+        return self._meter.usage
+
+    async def chat(
+        self, messages: Sequence[Message], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
+    ) -> ChatReply:
+        assert adapter is None, f"adapter {adapter} was never loaded"
+        if sampling.constraint is not None:
+            self._without_tokens("decode an answer so that it is a legal move")
+        while True:
+            body = self._body(messages, sampling, seed)
+            try:
+                read = self._streamed if body.get("stream") else reader(ChatAnswer)
+                answer = await self._loop.run(self._client.ask("chat/completions", body, read))
+            except Refusal as refusal:
+                if overflows(refusal):
+                    return ChatReply(text="", thinking="", finish="length")
+                if not self._adapts(refusal, body):
+                    raise UserError(told(self._client.url, self._model, refusal)) from None
+                continue
+            self._meter.answered(answer.usage)
+            said = answer.choices[0]
+            finish = said.finish_reason == "length"
+            return ChatReply(
+                text=said.message.content, thinking=said.message.thinking, finish="length" if finish else "stop"
+            )
+
+    def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        self._without_tokens("encode a prompt")
+
+    def complete(self, text: str) -> tuple[int, ...]:
+        self._without_tokens("continue a given reply")
+
+    async def generate(
+        self, prompt_ids: Sequence[int], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
+    ) -> Completion:
+        self._without_tokens("generate tokens")
+
+    async def logprobs(
+        self, prompt_ids: Sequence[int], continuation_ids: Sequence[int], *, adapter: str | None = None
+    ) -> tuple[float, ...]:
+        self._without_tokens("score tokens")
+
+    def load(self, adapter_path: Path) -> str:
+        self._without_tokens(f"take the adapter {str(adapter_path)!r}")
+
+    def close(self) -> None:
+        """Ends all connections."""
+        self._loop.call(self._client.close())
+
+    def _without_tokens(self, what: str) -> NoReturn:
+        raise UserError(f"{self._model!r} at {self._client.url!r} can't {what}: {self._why}")
+
+    def _body(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "model": self._model,
+            "messages": [{"role": m.role, "content": broken_up(m.text)} for m in messages],
+            self._budget: sampling.max_tokens,
+            "temperature": sampling.temperature,
+            "seed": seed % (1 << _SEED_BITS),
+        }
+        if sampling.top_p < 1:
+            body["top_p"] = sampling.top_p
+        if sampling.top_k:
+            body["top_k"] = sampling.top_k
+        if sampling.stop:
+            body["stop"] = list(sampling.stop)
+        watched = self.on_text is not None
+        if watched if self._stream is None else self._stream:
+            body |= {"stream": True, "stream_options": {"include_usage": True}}
+        return {name: value for name, value in body.items() if name not in self.left_out}
+
+    def _adapts(self, refusal: Refusal, sent: dict[str, Any]) -> bool:
+        """Whether the next request will be another one than that which was refused."""
+        name = unwanted(refusal, [name for name in sent if name in _CAN_GO or name == _BUDGET])
+        if name == _BUDGET:
+            self._budget = _NEWER_BUDGET
+        elif name is not None:
+            self.left_out |= {name}
+        return name is not None
+
+    async def _streamed(self, response: httpx.Response) -> ChatAnswer:
+        """A streamed reply as if it had come whole."""
+        self._show("")
+        texts, thoughts = list[str](), list[str]()
+        finish: str | None = None
+        usage: Tokens | None = None
+        async for data in events(response, self._stall_s):
+            if data == _DONE:
+                break
+            piece = parsed(data.encode(), ChatPiece)
+            if piece.error is not None:
+                raise Broken(f"the stream broke off: {json.dumps(piece.error)}")
+            usage = piece.usage or usage
+            for choice in piece.choices[:1]:
+                texts.append(choice.delta.content)
+                thoughts.append(choice.delta.thinking)
+                finish = choice.finish_reason or finish
+                if written := choice.delta.thinking + choice.delta.content:
+                    self._show(written)
+        else:
+            if finish is None:
+                raise httpx.RemoteProtocolError("the stream ended before the reply did")
+        message = {"content": "".join(texts), "reasoning": "".join(thoughts)}
+        whole = {"choices": [{"message": message, "finish_reason": finish}]}
+        return ChatAnswer.model_validate(whole).model_copy(update={"usage": usage})
+
+    def _show(self, piece: str) -> None:
+        if self.on_text is not None:
+            self.on_text(piece)
+
+
+def told(url: str, model: str, refusal: Refusal) -> str:
+    """A refusal as one line for whoever can do something about it."""
+    said = f": {refusal.said}" if refusal.said else ""
+    meaning = {
+        401: "wants a key, or another one (it is taken from OPENAI_API_KEY, or from the variable that key_env names)",
+        403: "doesn't let this key use it",
+        404: "has no such model or address (any more)",
+    }.get(refusal.status, "refuses")
+    return f"{model!r} at {url!r} {meaning} ({refusal.status}){said}"

@@ -1,0 +1,158 @@
+"""The adapters that a vLLM server holds for us, and which rows may be generated together.
+
+An adapter is given to the server once, under a name that holds the hash of its content, so a name never means anything
+else. The server reads it again from its folder when it needs room: the folder must stay as it is.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines.openai.answers import read_text
+from mirrormatch.agents.engines.openai.http import Client, Refusal
+from mirrormatch.errors import UserError
+
+MAX_ADAPTERS = 8  # that the server knows by our names; the one unused for longest is dropped
+PREFIX = "mirrormatch-"
+
+_RANK = re.compile(r"rank (\d+) is greater")
+_LOAD, _UNLOAD = "load_lora_adapter", "unload_lora_adapter"
+
+
+class ServedAdapters:
+    """What one server holds. All of it runs on the client's event loop.
+
+    Args:
+        client: the server.
+        most: how many adapters it is asked to hold.
+    """
+
+    def __init__(self, client: Client, most: int = MAX_ADAPTERS) -> None:
+        self._client = client
+        self._most = most
+        self._held: dict[str, None] = {}  # content hashes, the most recently used last
+        self._folders: dict[str, Path] = {}  # where each was loaded from
+        self._lock = asyncio.Lock()
+
+    async def add(self, name: str, folder: Path) -> None:
+        """Gives the server an adapter, whose content hash is `name`.
+
+        Raises:
+            UserError: the server can't use it.
+        """
+        async with self._lock:
+            self._folders[name] = folder
+            await self._hold(name)
+
+    async def served(self, name: str) -> str:
+        """What the server calls the adapter, which it holds."""
+        assert name in self._folders, f"adapter {name} was never loaded"
+        async with self._lock:
+            if name not in self._held:
+                self._check_unchanged(name)
+            await self._hold(name)
+        return PREFIX + name
+
+    def forget(self, name: str) -> None:
+        """The server has lost the adapter: it was started again, or somebody else dropped it."""
+        self._held.pop(name, None)
+
+    async def _hold(self, name: str) -> None:
+        while name not in self._held and len(self._held) >= self._most:
+            await self._drop(next(iter(self._held)))
+        if name not in self._held:
+            await self._give(name)
+        self._held.pop(name, None)
+        self._held[name] = None
+
+    async def _give(self, name: str) -> None:
+        folder = self._folders[name]
+        given = {"lora_name": PREFIX + name, "lora_path": str(folder.absolute())}
+        try:
+            await self._client.ask(_LOAD, given, read_text, final=(500,))
+        except Refusal as refusal:
+            if "already been loaded" not in refusal.said:  # under a name that holds its hash: it is the same
+                raise UserError(self._told(folder, refusal)) from None
+
+    async def _drop(self, name: str) -> None:
+        self.forget(name)
+        try:
+            await self._client.ask(_UNLOAD, {"lora_name": PREFIX + name}, read_text, final=(500,))
+        except Refusal as refusal:
+            if refusal.status != 404:  # it is gone already
+                raise UserError(self._told(self._folders[name], refusal)) from None
+
+    def _told(self, folder: Path, refusal: Refusal) -> str:
+        url = self._client.url
+        if refusal.status == 404 and "adapter" not in refusal.said:
+            return (
+                f"the server at {url!r} takes no adapters: start it with --enable-lora and with "
+                "VLLM_ALLOW_RUNTIME_LORA_UPDATING=True in its environment"
+            )
+        rank = _RANK.search(refusal.said)
+        hint = f"; start it with --max-lora-rank {rank[1]} or more" if rank else ""
+        return f"the server at {url!r} can't use the adapter at {str(folder)!r}: {refusal.said.rstrip('.')}{hint}"
+
+    def _check_unchanged(self, name: str) -> None:
+        folder = self._folders[name]
+        if (found := adapters.content_hash(folder)) != name:
+            raise UserError(
+                f"the adapter at {str(folder)!r} has changed: {name} was loaded from there, now it is {found}"
+            )
+
+
+class Sides:
+    """Lets base rows and adapter rows in by turns, never together.
+
+    vLLM's builds for CPUs (seen in 0.31 and 0.32) give the base rows of a mixed batch the weights of an adapter, and a
+    server doesn't say what it runs on.
+
+    Args:
+        mixed: everybody may come in at once.
+    """
+
+    def __init__(self, mixed: bool) -> None:
+        self._mixed = mixed
+        self._inside = 0
+        self._with_adapter = False  # whose turn it is
+        self._queue: list[tuple[bool, asyncio.Future[None]]] = []
+
+    @asynccontextmanager
+    async def enter(self, with_adapter: bool) -> AsyncIterator[None]:
+        """A context in which only rows of the same side are generated."""
+        if not self._mixed and self._inside and (self._queue or self._with_adapter != with_adapter):
+            await self._turn(with_adapter)
+        else:
+            self._inside += 1
+            self._with_adapter = with_adapter
+        try:
+            yield
+        finally:
+            self._leave()
+
+    async def _turn(self, with_adapter: bool) -> None:
+        """Waits to be let in, by whoever leaves last. Nobody joins a side that the others wait for."""
+        let_in = asyncio.get_running_loop().create_future()
+        self._queue.append((with_adapter, let_in))
+        try:
+            await let_in
+        except asyncio.CancelledError:
+            if let_in.cancelled():
+                self._queue = [entry for entry in self._queue if entry[1] is not let_in]
+            else:
+                self._leave()  # it was let in just before it was cancelled
+            raise
+
+    def _leave(self) -> None:
+        self._inside -= 1
+        self._queue = [entry for entry in self._queue if not entry[1].done()]
+        if self._inside or not self._queue:
+            return
+        self._with_adapter = self._queue[0][0]
+        for _, let_in in (entry for entry in self._queue if entry[0] == self._with_adapter):
+            let_in.set_result(None)
+            self._inside += 1
+        self._queue = [entry for entry in self._queue if entry[0] != self._with_adapter]

@@ -1,0 +1,223 @@
+"""vLLM's own server, asked in tokens: its completions carry ids and log-probs, so they can be trained.
+
+Prompts are encoded here, with the tokenizer of the model that the server says it has, so that nothing an opponent says
+can become a special token. Every answer names the model that gave it, and the name holds the adapter's hash.
+"""
+
+import asyncio
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines._answer_regex import pattern
+from mirrormatch.agents.engines._background_loop import BackgroundLoop
+from mirrormatch.agents.engines._token_engine import TokenEngine
+from mirrormatch.agents.engines._vllm_fit import check_fit
+from mirrormatch.agents.engines.openai.answers import Meter, TokenAnswer, overflows, reader
+from mirrormatch.agents.engines.openai.chat_server import told
+from mirrormatch.agents.engines.openai.http import Client, Refusal
+from mirrormatch.agents.engines.openai.vllm_lora import PREFIX, ServedAdapters, Sides
+from mirrormatch.agents.engines.vllm.adapters import RANKS, check_settings
+from mirrormatch.agents.types import Completion, Sampling, Usage
+from mirrormatch.errors import UserError
+
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 2.0  # vLLM raises what is lower without saying so, and refuses what is higher
+NUM_SCORED = 64  # places per request: vLLM compares 128 tokens at most, and a request costs more than a place
+_RETURNS = 3  # how often an adapter that the server has lost is given again for one request
+_PATH = "completions"
+
+
+class TokenServer(TokenEngine):
+    """One base model on a vLLM server, and any number of LoRA adapters on it.
+
+    Log-probs are those of `Completion`, but for one thing: with top_p or top_k, a server that was started with
+    `--logprobs-mode processed_logprobs` tells those of what these leave.
+
+    Args:
+        model: the base model, as the server calls it.
+        names: all that the server calls it.
+        root: where the server has it from, and where it can be read here.
+        context: tokens of prompt and reply together.
+        client: the server.
+        loop: the client's event loop.
+        meter: counts what was done.
+        mixed: base rows and adapter rows may be generated together: safe on GPUs.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        names: frozenset[str],
+        root: str,
+        context: int,
+        client: Client,
+        loop: BackgroundLoop,
+        meter: Meter,
+        mixed: bool = False,
+    ) -> None:
+        super().__init__(root, load_tokenizer(root))
+        self._model = model
+        self._names = names
+        self._context = context
+        self._client = client
+        self._loop = loop
+        self._meter = meter
+        self._adapters = ServedAdapters(client)
+        self._sides = Sides(mixed)
+        self._at_temperature = loop.call(self._tells_at_temperature())
+
+    @property
+    def usage(self) -> Usage:
+        """What was done since the start."""
+        return self._meter.usage
+
+    async def generate(
+        self, prompt_ids: Sequence[int], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
+    ) -> Completion:
+        self._check_temperature(sampling)
+        nothing = Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=adapter)
+        room = self._context - len(prompt_ids)
+        if room < 1:  # a prompt that fills the context leaves nothing to say: a truncated reply, not an error
+            return nothing
+        body = self._body(prompt_ids, sampling, min(sampling.max_tokens, room), seed)
+        try:
+            said = (await self._loop.run(self._answered(body, adapter))).choices[0]
+        except Refusal as refusal:
+            if overflows(refusal):
+                return nothing
+            raise UserError(told(self._client.url, self._model, refusal)) from None
+        logprobs = said.logprobs.token_logprobs
+        assert len(logprobs) == len(said.token_ids), f"{len(logprobs)} log-probs of {len(said.token_ids)} tokens"
+        return Completion(
+            token_ids=said.token_ids,
+            logprobs=logprobs,
+            text=self._encoder.decode(said.token_ids),
+            finish=said.finish_reason,
+            adapter=adapter,
+        )
+
+    async def logprobs(
+        self, prompt_ids: Sequence[int], continuation_ids: Sequence[int], *, adapter: str | None = None
+    ) -> tuple[float, ...]:
+        ids = (*prompt_ids, *continuation_ids)
+        if len(ids) > self._context:
+            raise UserError(f"{len(ids)} tokens can't be scored: {self._model!r} reads {self._context} at most")
+        places = range(len(prompt_ids), len(ids))
+        groups = [places[k : k + NUM_SCORED] for k in range(0, len(places), NUM_SCORED)]
+        found = await asyncio.gather(*(self._loop.run(self._scored(ids, group, adapter)) for group in groups))
+        return tuple(itertools.chain(*found))
+
+    def load(self, adapter_path: Path) -> str:
+        folder = adapters.find_adapter(adapter_path)
+        name = adapters.content_hash(folder)
+        adapters.check_base(folder, self.base, self.fingerprint)
+        check_settings(folder, RANKS[-1])
+        check_fit(folder, self.base, self._base_folder)
+        self._loop.call(self._adapters.add(name, folder))
+        return name
+
+    def close(self) -> None:
+        """Ends all connections."""
+        self._loop.call(self._client.close())
+
+    def _check_temperature(self, sampling: Sampling) -> None:
+        temperature = sampling.temperature
+        if temperature and not MIN_TEMPERATURE <= temperature <= MAX_TEMPERATURE:
+            raise UserError(f"temperature {temperature:g}: vLLM takes 0 and {MIN_TEMPERATURE:g} to {MAX_TEMPERATURE:g}")
+        if temperature not in (0.0, 1.0) and not self._at_temperature:
+            raise UserError(
+                f"temperature {temperature:g}: the server at {self._client.url!r} tells log-probs at temperature 1 "
+                "only; start it with --logprobs-mode processed_logprobs, or add ',mode=chat' to play without them"
+            )
+
+    def _body(self, prompt_ids: Sequence[int], sampling: Sampling, max_tokens: int, seed: int) -> dict[str, Any]:
+        """A request. Whatever a file beside the served model could turn is said here."""
+        body: dict[str, Any] = {
+            "prompt": list(prompt_ids),
+            "max_tokens": max_tokens,
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "top_k": sampling.top_k,
+            "min_p": 0.0,
+            "repetition_penalty": 1.0,
+            "presence_penalty": 0.0,
+            "frequency_penalty": 0.0,
+            "seed": seed,
+            "logprobs": 0,  # of the drawn token only
+            "return_token_ids": True,
+            "add_special_tokens": False,
+            "skip_special_tokens": False,  # a stop string may be one
+            "ignore_eos": True,  # the tokens that end a turn are the encoder's, in every engine
+            "stop_token_ids": sorted(self.end_ids),
+        }
+        if sampling.stop:
+            body |= {"stop": list(sampling.stop), "include_stop_str_in_output": True}
+        if sampling.constraint:
+            body["structured_outputs"] = {"regex": pattern(sampling.constraint)}
+        return body
+
+    async def _scored(self, ids: Sequence[int], places: Sequence[int], adapter: str | None) -> tuple[float, ...]:
+        """The log-probabilities of the ids at these places: each is asked for as what could come next.
+
+        What is common to the prompts is read once. vLLM's own way, `prompt_logprobs`, reads everything again, and ends
+        its process on a CPU when adapters are enabled.
+        """
+        body = self._body(ids, Sampling(temperature=0), 1, 0) | {
+            "prompt": [list(ids[:k]) for k in places],
+            "logprob_token_ids": sorted({ids[k] for k in places}),
+            "return_tokens_as_token_ids": True,
+        }
+        try:
+            said = (await self._answered(body, adapter)).choices
+        except Refusal as refusal:
+            raise UserError(told(self._client.url, self._model, refusal)) from None
+        tops = [choice.logprobs.top_logprobs for choice in said]
+        names = [f"token_id:{ids[k]}" for k in places]
+        if len(tops) != len(names) or any(not top or name not in top[0] for top, name in zip(tops, names, strict=True)):
+            raise UserError(f"the server at {self._client.url!r} scores no given tokens: vLLM 0.31 does")
+        return tuple(top[0][name] for top, name in zip(tops, names, strict=True))
+
+    async def _answered(self, body: dict[str, Any], adapter: str | None) -> TokenAnswer:
+        """What the server says to one request, when it is certain who said it."""
+        async with self._sides.enter(adapter is not None):
+            for again in reversed(range(_RETURNS)):
+                name = self._model if adapter is None else await self._adapters.served(adapter)
+                try:
+                    answer = await self._client.ask(_PATH, {"model": name, **body}, reader(TokenAnswer))
+                    break
+                except Refusal as refusal:
+                    if adapter is None or refusal.status != 404 or not again:
+                        raise
+                    self._adapters.forget(adapter)
+        allowed = self._names if adapter is None else {PREFIX + adapter}
+        if answer.model not in allowed:
+            raise UserError(f"{self._client.url!r} was asked for {name!r}, and {answer.model!r} answered")
+        self._meter.answered(answer.usage)
+        return answer
+
+    async def _tells_at_temperature(self) -> bool:
+        """Whether log-probs are those at a request's temperature: then the only token that top_k leaves is certain."""
+        sampling = Sampling(temperature=0.5, top_k=1)
+        body = self._body(self.complete("a")[-1:], sampling, 1, 0)
+        try:
+            answer = await self._client.ask(_PATH, {"model": self._model, **body}, reader(TokenAnswer))
+        except Refusal as refusal:
+            raise UserError(told(self._client.url, self._model, refusal)) from None
+        return answer.choices[0].logprobs.token_logprobs == (0.0,)
+
+
+def load_tokenizer(root: str) -> Any:
+    """The tokenizer of a model that is on this machine.
+
+    Raises:
+        UserError: it isn't.
+    """
+    from transformers import AutoTokenizer  # seconds to import, and a chat server does without
+
+    try:
+        return AutoTokenizer.from_pretrained(root, local_files_only=True)
+    except (OSError, ValueError, KeyError) as problem:
+        reason = (str(problem).strip().splitlines() or [""])[0]
+        raise UserError(f"the model {root!r} can't be read here: {reason}") from None

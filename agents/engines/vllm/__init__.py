@@ -1,0 +1,262 @@
+"""vLLM in this process: the engine for GPUs, with continuous batching and adapters that are swapped while it runs.
+
+vLLM's scheduler and its workers are processes of their own; this side talks to them from one background event loop. So
+a script that uses the engine needs the `if __name__ == "__main__"` guard of every program that spawns processes. On a
+CPU it is there for correctness: with adapters, the transformers engine is faster.
+"""
+
+import asyncio
+import atexit
+import functools
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from transformers import AutoTokenizer
+
+from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines._answer_regex import pattern
+from mirrormatch.agents.engines._background_loop import BackgroundLoop
+from mirrormatch.agents.engines._engine import Settings, read_settings
+from mirrormatch.agents.engines._token_engine import TokenEngine, check_folder
+from mirrormatch.agents.engines._vllm_fit import check_fit
+from mirrormatch.agents.engines.vllm.adapters import RANKS, Residents, check_settings
+from mirrormatch.agents.engines.vllm.process import load_vllm, on_cpu, start, stop
+from mirrormatch.agents.types import Completion, Sampling, Usage
+from mirrormatch.errors import UserError
+
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 2.0  # vLLM raises what is lower without saying so, and refuses what is higher
+CPU_BLOCK = 32  # tokens; the smallest that vLLM's kernels for CPUs are made for. A prompt is reused in whole blocks
+
+
+class VllmSettings(BaseModel):
+    """What may be turned about the engine: `vllm:PATH,tensor_parallel=2,dtype=bfloat16`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tensor_parallel: Annotated[int, Field(ge=1, description="GPUs that share one copy of the model")] = 1
+    data_parallel: Annotated[int, Field(ge=1, description="copies of the model, each with its own GPUs")] = 1
+    memory_share: Annotated[
+        float, Field(gt=0, le=1, description="of a GPU's memory; less where training needs some while vLLM is awake")
+    ] = 0.9
+    dtype: Annotated[
+        Literal["auto", "float32", "bfloat16", "float16"] | None,
+        Field(description="of weights and arithmetic; float32 on a CPU, on a GPU as the model says"),
+    ] = None
+    quantization: Annotated[str | None, Field(description="in vLLM's words, like 'fp8'; none: as the model says")] = (
+        None
+    )
+    max_model_len: Annotated[
+        int | None, Field(ge=2, description="tokens of prompt and reply together; none: all that the model can")
+    ] = None
+    max_loras: Annotated[int, Field(ge=1, description="adapters in memory; the one unused for longest makes room")] = 8
+    max_lora_rank: Annotated[int, Field(ge=1, le=RANKS[-1], description="a higher one costs memory and time")] = 16
+    max_num_seqs: Annotated[int, Field(ge=1, description="requests that are generated together")] = 256
+    enforce_eager: Annotated[
+        bool | None, Field(description="start faster, generate slower; none: only on a CPU, which gains nothing")
+    ] = None
+
+    def arguments(self, path: str, cpu: bool) -> dict[str, Any]:
+        """The same for vLLM's `AsyncEngineArgs`, with what isn't for users to turn."""
+        return {
+            "model": path,
+            "tensor_parallel_size": self.tensor_parallel,
+            "data_parallel_size": self.data_parallel,
+            "gpu_memory_utilization": self.memory_share,
+            "dtype": self.dtype or ("float32" if cpu else "auto"),
+            "quantization": self.quantization,
+            "max_model_len": self.max_model_len,
+            "max_num_seqs": self.max_num_seqs,
+            "enforce_eager": cpu if self.enforce_eager is None else self.enforce_eager,
+            "enable_lora": True,
+            # On a CPU, vLLM gives the base model's rows of a mixed batch the adapter in the last place: it stays empty.
+            "max_loras": self.max_loras + 1 if cpu else self.max_loras,
+            "max_lora_rank": next(r for r in RANKS if r >= self.max_lora_rank),
+            "enable_prefix_caching": True,
+            # On a CPU, vLLM can't take back the random number of a request whose prompt it has read in part only.
+            "enable_chunked_prefill": False if cpu else None,
+            "block_size": CPU_BLOCK if cpu else None,
+            "enable_sleep_mode": not cpu,
+            "logprobs_mode": "processed_logprobs",  # of logits / temperature
+            "generation_config": "vllm",  # requests say how they are drawn, not a file beside the model
+            "disable_log_stats": True,
+            "use_tqdm_on_load": False,
+        }
+
+
+class VllmEngine(TokenEngine):
+    """Generates with one base model and any number of LoRA adapters on it.
+
+    Log-probs are those of `Completion`, but for one thing: with top_p or top_k, vLLM tells those of what these leave.
+
+    Args:
+        path: a folder in Hugging Face format, or an id that vLLM can load.
+        settings: what may be turned.
+    """
+
+    def __init__(self, path: str, settings: VllmSettings) -> None:
+        super().__init__(path, load_tokenizer(path))
+        self._settings = settings
+        self._vllm = load_vllm()
+        self._on_cpu = on_cpu()
+        self._loop = BackgroundLoop("vllm")
+        self._llm = self._loop.call(start(settings.arguments(path, self._on_cpu)))
+        atexit.register(stop, self._llm)
+        self._context = int(self._llm.model_config.max_model_len)
+        self._residents = Residents(self._llm, settings.max_loras, self._vllm.lora.request.LoRARequest)
+        self._numbers = itertools.count()
+        self.usage = Usage()
+
+    @property
+    def block_size(self) -> int:
+        """Tokens that are kept and found again together: a prompt is reused in whole blocks."""
+        return int(self._llm.vllm_config.cache_config.block_size)
+
+    async def generate(
+        self, prompt_ids: Sequence[int], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
+    ) -> Completion:
+        room = self._context - len(prompt_ids)
+        if room < 1:  # a prompt that fills the context leaves nothing to say: a truncated reply, not an error
+            return Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=adapter)
+        params = self._params(sampling, min(sampling.max_tokens, room), seed)
+        found = await self._loop.run(self._answer(prompt_ids, params, adapter))
+        said = found.outputs[0]
+        self.usage = self.usage.plus(
+            Usage(
+                requests=1,
+                prompt_tokens=len(prompt_ids),
+                cached_tokens=found.num_cached_tokens or 0,
+                completion_tokens=len(said.token_ids),
+            )
+        )
+        assert said.finish_reason in ("stop", "length"), said.finish_reason
+        ids = tuple(said.token_ids)
+        return Completion(
+            token_ids=ids,
+            logprobs=tuple(at[token].logprob for token, at in zip(ids, said.logprobs, strict=True)),
+            text=self._encoder.decode(ids),
+            finish=said.finish_reason,
+            adapter=adapter,
+        )
+
+    async def logprobs(
+        self, prompt_ids: Sequence[int], continuation_ids: Sequence[int], *, adapter: str | None = None
+    ) -> tuple[float, ...]:
+        whole = (*prompt_ids, *continuation_ids)
+        if len(whole) > self._context:
+            raise UserError(f"{len(whole)} tokens can't be scored: {self.base!r} reads {self._context} at most")
+        return await self._loop.run(self._scored(whole, len(prompt_ids), adapter))
+
+    def load(self, adapter_path: Path) -> str:
+        folder = adapters.find_adapter(adapter_path)
+        name = adapters.content_hash(folder)
+        if name not in self._residents.names():
+            adapters.check_base(folder, self.base, self.fingerprint)
+            check_settings(folder, self._settings.max_lora_rank)
+            check_fit(folder, self.base, self._base_folder)
+        self._loop.call(self._residents.add(name, folder))
+        return name
+
+    def sleep(self) -> None:
+        """Gives the GPU's memory back until `wake`, with nobody being answered; on a CPU nothing happens."""
+        if not self._on_cpu:
+            self._loop.call(self._llm.sleep(level=1))  # 1: the weights wait in the computer's own memory
+
+    def wake(self) -> None:
+        """Takes the GPU's memory again after `sleep`."""
+        if not self._on_cpu:
+            self._loop.call(self._llm.wake_up())
+
+    def _params(self, sampling: Sampling, max_tokens: int, seed: int) -> Any:
+        """The request in vLLM's own form."""
+        temperature = sampling.temperature
+        if temperature and not MIN_TEMPERATURE <= temperature <= MAX_TEMPERATURE:
+            raise UserError(f"temperature {temperature:g}: vLLM takes 0 and {MIN_TEMPERATURE:g} to {MAX_TEMPERATURE:g}")
+        limits = self._vllm.sampling_params.StructuredOutputsParams
+        return self._vllm.SamplingParams(
+            max_tokens=max_tokens,
+            temperature=temperature,
+            top_p=sampling.top_p,
+            top_k=sampling.top_k,
+            seed=seed,
+            stop=list(sampling.stop),
+            stop_token_ids=sorted(self.end_ids),
+            ignore_eos=True,  # the tokens that end a turn are the encoder's, in every engine
+            include_stop_str_in_output=True,
+            skip_special_tokens=False,  # a stop string may be one
+            detokenize=bool(sampling.stop),
+            structured_outputs=limits(regex=pattern(sampling.constraint)) if sampling.constraint else None,
+            logprobs=0,  # of the drawn token only
+            output_kind=self._final,
+        )
+
+    async def _scored(self, ids: tuple[int, ...], start: int, adapter: str | None) -> tuple[float, ...]:
+        """The log-probs of the ids from `start` on, each as what could come next after those before it.
+
+        What is common to them is read once. vLLM's own way, `prompt_logprobs`, reads everything again, holds the logits
+        of the whole prompt at once, and breaks down on a CPU as soon as adapters are enabled.
+        """
+        places = range(start, len(ids))
+        asked = (self._answer(ids[:k], self._scoring(ids[k]), adapter) for k in places)
+        found = await asyncio.gather(*asked)
+        return tuple(f.outputs[0].logprobs[0][ids[k]].logprob for f, k in zip(found, places, strict=True))
+
+    def _scoring(self, token: int) -> Any:
+        """A request that tells the log-probability of one token at temperature 1; what it generates doesn't matter."""
+        return self._vllm.SamplingParams(
+            max_tokens=1,
+            temperature=0,
+            ignore_eos=True,
+            detokenize=False,
+            logprob_token_ids=[token],
+            output_kind=self._final,
+        )
+
+    @property
+    def _final(self) -> Any:
+        return self._vllm.sampling_params.RequestOutputKind.FINAL_ONLY
+
+    async def _answer(self, prompt_ids: Sequence[int], params: Any, adapter: str | None) -> Any:
+        """What vLLM makes of one request. Whoever stops waiting for it frees its place."""
+        from vllm.v1.engine.exceptions import EngineDeadError
+
+        request_id = str(next(self._numbers))
+        prompt = self._vllm.inputs.tokens_input(list(prompt_ids))
+        async with self._residents.use(adapter) as lora:
+            try:
+                async for found in self._llm.generate(prompt, params, request_id, lora_request=lora):
+                    last = found
+            except asyncio.CancelledError:
+                await self._llm.abort(request_id)  # vLLM's own handler misses a request that is just being sent
+                raise
+            except EngineDeadError:
+                raise UserError(
+                    f"vLLM's process has died while {self.base!r} answered, for lack of memory perhaps: "
+                    "VLLM_LOGGING_LEVEL=INFO shows what it says"
+                ) from None
+        return last
+
+
+def load_tokenizer(path: str) -> Any:
+    """The tokenizer of a model.
+
+    Raises:
+        UserError: there is none.
+    """
+    check_folder(path)
+    try:
+        return AutoTokenizer.from_pretrained(path)
+    except (OSError, ValueError, KeyError) as problem:
+        reason = str(problem).strip().splitlines()[0]
+        raise UserError(f"no model can be loaded from {path!r}: {reason}") from None
+
+
+@functools.cache
+def engine(path: str, settings: Settings = ()) -> VllmEngine:
+    """The engine of a base model: one per process, so that all its agents share batches."""
+    return VllmEngine(path, read_settings("vllm", VllmSettings, settings))
+
+
+ENGINE = engine

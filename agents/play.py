@@ -1,0 +1,121 @@
+"""The one place where an episode happens.
+
+Human play, training rollouts, arenas and tests all call `play`. It knows the rules' interface and the agents' and
+nothing of models; it awaits agents, so thousands of episodes can share one event loop and one engine.
+"""
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from mirrormatch.agents.types import Agent, Decision, Episode, Particular, Reply, Turn
+from mirrormatch.errors import UserError
+from mirrormatch.games.game import Game, outcomes
+from mirrormatch.games.types import CHANCE, OVER, Action, Problem, ProblemKind
+from mirrormatch.seeds import derive
+
+MAX_ANSWER_CHARS = 2_000  # no game's move is longer
+
+
+async def play(game: Game[Any, Any], agents: Sequence[Agent], seed: int = 0) -> Episode:
+    """Plays one episode to its end.
+
+    Chance depends on `seed` alone, so agents that swap seats under one seed are dealt the same cards. A reply that
+    is no move is asked again as often as the agent's patience says; then the role forfeits, and the game's
+    forfeit table gives the returns.
+
+    Args:
+        game: the rules.
+        agents: one for each role, in the order of the roles; the same agent may sit in several seats.
+        seed: of chance and of every agent's own decisions.
+
+    Raises:
+        UserError: too many or too few agents, or one that doesn't play this game.
+    """
+    num_roles = len(game.info.roles)
+    if len(agents) != num_roles:
+        raise UserError(f"{game.info.name} is for {num_roles} players, {len(agents)} were given")
+    for agent in set(agents):
+        if isinstance(agent, Particular):
+            agent.check(game)
+    deck = random.Random(derive(seed, "chance"))
+    state, deal, turns = game.start(), list[Action](), list[Turn]()
+    forfeited_by = None
+    while (role := game.to_act(state)) != OVER:
+        if role == CHANCE:
+            drawn = _draw(game.chance(state), deck)
+            deal.append(drawn)
+            state = game.apply(state, drawn)
+            continue
+        action = await _decide(game, state, role, agents[role], turns, seed)
+        if action is None:
+            forfeited_by = role
+            break
+        state = game.apply(state, action)
+    returns = game.returns(state) if forfeited_by is None else game.forfeited(state, forfeited_by)
+    return Episode(
+        game=game.info.name,
+        version=game.info.version,
+        seed=seed,
+        seats=tuple(a.spec for a in agents),
+        deal=tuple(deal),
+        turns=tuple(turns),
+        returns=returns,
+        outcome=outcomes(game.info, returns),
+        forfeited_by=forfeited_by,
+    )
+
+
+async def _decide(
+    game: Game[Any, Any], state: Any, role: int, agent: Agent, turns: list[Turn], seed: int
+) -> Action | None:
+    """The role's move, or None when its patience is at an end. Every reply is appended to `turns`."""
+    observation, view = game.observe(state, role), game.view(state, role)
+    past = tuple(t for t in turns if t.role == role and t.action is not None)
+    problem: Problem | None = None
+    num_replies = 0
+    while agent.patience is None or num_replies <= agent.patience:
+        decision = Decision(
+            game=game,
+            view=view,
+            observation=observation,
+            past=past,
+            problem=problem,
+            seed=derive(seed, "role", role, len(past), num_replies),
+            state=None if game.info.hidden else state,
+        )
+        turn = _judged(game, state, role, decision, await agent.act(decision))
+        turns.append(turn)
+        if turn.action is not None:
+            return turn.action
+        problem = turn.problem
+        num_replies += 1
+    return None
+
+
+def _judged(game: Game[Any, Any], state: Any, role: int, decision: Decision, reply: Reply) -> Turn:
+    """The reply as a turn, with a move or a problem."""
+    answer = reply.answer
+    if isinstance(answer, str) and len(answer) > MAX_ANSWER_CHARS:
+        answer = Problem(ProblemKind.TOO_LONG, f"an answer of {len(answer)} characters")
+    move = answer if isinstance(answer, Problem) else game.parse(state, answer)
+    problem = move if isinstance(move, Problem) else None
+    return Turn(
+        role=role,
+        observation=decision.observation,
+        reply=reply.text,
+        thinking=reply.thinking,
+        action=None if isinstance(move, Problem) else move,
+        problem=problem,
+        prompt_ids=reply.prompt_ids,
+        completion=reply.completion,
+    )
+
+
+def _draw(outcomes_: tuple[tuple[Action, float], ...], deck: random.Random) -> Action:
+    point, total = deck.random(), 0.0
+    for action, probability in outcomes_:
+        total += probability
+        if point < total:
+            return action
+    return outcomes_[-1][0]  # rounding left a sliver at the end

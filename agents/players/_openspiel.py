@@ -1,0 +1,154 @@
+"""A game and a state as OpenSpiel's search algorithms in Python take them.
+
+They ask little of a state, so one that only looks like OpenSpiel's does. OpenSpiel is imported when a search is asked
+for; nothing here searches.
+"""
+
+import importlib
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+from mirrormatch.errors import UserError
+from mirrormatch.games.bridges.openspiel.game import Position
+from mirrormatch.games.game import Game
+from mirrormatch.games.types import CHANCE, OVER, Action, Info
+
+MISSING = "pip install 'mirrormatch[games]'"
+
+
+class Search(NamedTuple):
+    """What an algorithm is given.
+
+    Attributes:
+        game: what it asks about the game.
+        state: where it starts; it is the algorithm's own.
+        moves: the algorithm's number of each move here, and the move.
+    """
+
+    game: "SearchedGame"
+    state: Any
+    moves: dict[int, Action]
+
+
+class SearchedGame:
+    """A game as far as a search asks."""
+
+    def __init__(self, game: Game[Any, Any]) -> None:
+        pyspiel = module("pyspiel")
+        kind, info = pyspiel.GameType, game.info
+        self._info = info
+        self._type = SimpleNamespace(
+            reward_model=kind.RewardModel.TERMINAL,
+            dynamics=kind.Dynamics.SEQUENTIAL,
+            chance_mode=kind.ChanceMode.EXPLICIT_STOCHASTIC if info.random else kind.ChanceMode.DETERMINISTIC,
+            information=kind.Information.PERFECT_INFORMATION,
+            utility=kind.Utility.ZERO_SUM if info.zero_sum else kind.Utility.GENERAL_SUM,
+        )
+
+    def get_type(self) -> SimpleNamespace:
+        return self._type
+
+    def num_players(self) -> int:
+        return len(self._info.roles)
+
+    def max_utility(self) -> float:
+        return self._info.max_return
+
+
+class SearchedState:
+    """A state that changes, around one that doesn't. Actions are numbered as they are listed."""
+
+    __slots__ = ("_game", "_state")
+
+    def __init__(self, game: Game[Any, Any], state: Any) -> None:
+        self._game = game
+        self._state = state
+
+    def clone(self) -> "SearchedState":
+        return SearchedState(self._game, self._state)
+
+    def current_player(self) -> int:
+        return self._game.to_act(self._state)
+
+    def is_terminal(self) -> bool:
+        return self._game.to_act(self._state) == OVER
+
+    def is_chance_node(self) -> bool:
+        return self._game.to_act(self._state) == CHANCE
+
+    def chance_outcomes(self) -> list[tuple[int, float]]:
+        return [(k, p) for k, (_, p) in enumerate(self._game.chance(self._state))]
+
+    def legal_actions(self, player: int | None = None) -> list[int]:
+        return list(range(len(self._game.legal(self._state) or ())))
+
+    def apply_action(self, action: int) -> None:
+        game, state = self._game, self._state
+        if game.to_act(state) == CHANCE:
+            self._state = game.apply(state, game.chance(state)[action][0])
+        else:
+            self._state = game.apply(state, (game.legal(state) or ())[action])
+
+    def returns(self) -> list[float]:
+        return list(self._game.returns(self._state))
+
+    def player_return(self, player: int) -> float:
+        return self._game.returns(self._state)[player]
+
+
+def search_of(game: Game[Any, Any], state: Any) -> Search:
+    """What a search of this state is given. States that come from OpenSpiel are searched as what they are."""
+    if isinstance(state, Position):
+        moves = {number: words for words, number in state.actions.items()}
+        return Search(SearchedGame(game), state.spiel.clone(), moves)
+    return Search(SearchedGame(game), SearchedState(game, state), dict(enumerate(game.legal(state) or ())))
+
+
+def check_open(spec: str, info: Info) -> None:
+    """Refuses games that can't be searched.
+
+    Raises:
+        UserError: something is hidden in the game, or its moves are free text.
+    """
+    if info.hidden:
+        raise UserError(
+            f"agent {spec!r} looks ahead, so it needs a game that hides nothing, which {info.name!r} "
+            "is not (mirrormatch list games)"
+        )
+    if info.open_text:
+        raise UserError(f"agent {spec!r} needs listed moves; those of {info.name!r} are free text")
+
+
+def check_duel(spec: str, info: Info) -> None:
+    """Refuses all but two-player zero-sum games.
+
+    Raises:
+        UserError: the game is of another kind.
+    """
+    if not (info.zero_sum and len(info.roles) == 2):
+        raise UserError(f"agent {spec!r} plays two-player zero-sum games, which {info.name!r} is not")
+
+
+def module(name: str) -> Any:
+    """A module of OpenSpiel.
+
+    Raises:
+        UserError: it isn't installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as problem:
+        raise UserError(f"OpenSpiel is not installed: {MISSING}") from problem
+
+
+def number_in(spec: str, argument: str, default: int, what: str) -> int:
+    """The number that may follow an agent's name: `mcts:1000`.
+
+    Raises:
+        UserError: it is none, or below 1.
+    """
+    if not argument:
+        return default
+    if not argument.isascii() or not argument.isdigit() or int(argument) < 1:
+        raise UserError(f"agent {spec!r} takes {what}, 1 or more, not {argument!r}: {spec}:{default} for instance")
+    return int(argument)

@@ -1,0 +1,49 @@
+"""The agent that searches with Monte Carlo playouts, OpenSpiel's MCTS."""
+
+import math
+from typing import Any
+
+from mirrormatch.agents.players._openspiel import check_open, module, number_in, search_of
+from mirrormatch.agents.types import Decision, Reply
+from mirrormatch.games.game import Game
+
+SIMULATIONS = 300  # a move of tic-tac-toe then takes some 50 ms
+_ALGORITHM = "open_spiel.python.algorithms.mcts"
+_UCT = math.sqrt(2)  # Kocsis and Szepesvari 2006, of returns between -1 and 1
+
+
+class MCTSAgent:
+    """Monte Carlo tree search with random playouts, for games that hide nothing.
+
+    `mcts` or `mcts:SIMULATIONS`. Any number of players, each for its own return; chance is sampled. The tree is built
+    anew for every move. It knows nothing of a game but its rules: the more simulations, the better it plays.
+    """
+
+    patience: int | None = 0
+
+    def __init__(self, argument: str = "") -> None:
+        self.spec = f"mcts:{argument}" if argument else "mcts"
+        self._num_simulations = number_in("mcts", argument, SIMULATIONS, "the number of simulations for a move")
+
+    def check(self, game: Game[Any, Any]) -> None:
+        """Raises a `UserError` where something is hidden or text is free, or OpenSpiel isn't installed."""
+        check_open(self.spec, game.info)
+        module(_ALGORITHM)
+
+    async def act(self, decision: Decision) -> Reply:
+        """The move that was tried most."""
+        mcts, random = module(_ALGORITHM), module("numpy").random
+        search, info = search_of(decision.game, decision.state), decision.game.info
+        rng = random.RandomState(decision.rng().getrandbits(32))
+        bot = mcts.MCTSBot(
+            search.game,
+            uct_c=_UCT * (info.max_return - info.min_return) / 2,
+            max_simulations=self._num_simulations,
+            evaluator=mcts.RandomRolloutEvaluator(n_rollouts=1, random_state=rng),
+            random_state=rng,
+        )
+        move = search.moves[bot.step(search.state)]
+        return Reply(answer=move, text=move)
+
+
+AGENT = MCTSAgent

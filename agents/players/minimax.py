@@ -1,0 +1,96 @@
+"""The agent that looks ahead, OpenSpiel's alpha-beta search and expectiminimax."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from mirrormatch.agents.players._openspiel import SearchedGame, check_duel, check_open, module, number_in, search_of
+from mirrormatch.agents.types import Decision, Reply
+from mirrormatch.games.game import Game
+from mirrormatch.games.types import Action
+
+MAX_LEAVES = 5_000  # unfinished positions that one depth may come to, where no depth is given: about a second
+_NUM_CACHED = 4_096  # positions whose best moves are kept: openings come again
+_ALGORITHM = "open_spiel.python.algorithms.minimax"
+_DIGITS = 12  # of a worth: sums over chance lose the others
+
+
+class _TooDeep(Exception):
+    """The search came to more unfinished positions than it may."""
+
+
+class MinimaxAgent:
+    """Minimax, for two-player zero-sum games that hide nothing.
+
+    `minimax` looks as many moves ahead as takes about a second, `minimax:DEPTH` that many. A position where it stops
+    looking counts as even. It deepens move by move, so it takes the shortest way to a win that it sees; among equally
+    good moves it draws. Alpha-beta search where there is no chance, expectiminimax where there is.
+    """
+
+    patience: int | None = 0
+
+    def __init__(self, argument: str = "") -> None:
+        self.spec = f"minimax:{argument}" if argument else "minimax"
+        self._depth = number_in("minimax", argument, 0, "the number of moves to look ahead") or None
+
+    def check(self, game: Game[Any, Any]) -> None:
+        """Raises a `UserError` unless the game is of that kind and OpenSpiel is installed."""
+        check_duel(self.spec, game.info)
+        check_open(self.spec, game.info)
+        module(_ALGORITHM)
+
+    async def act(self, decision: Decision) -> Reply:
+        """One of the best moves."""
+        move = decision.rng().choice(_best(decision.game, decision.state, self._depth))
+        return Reply(answer=move, text=move)
+
+
+@functools.lru_cache(maxsize=_NUM_CACHED)
+def _best(game: Game[Any, Any], state: Any, depth: int | None) -> tuple[Action, ...]:
+    """The best moves at a state, looking so far ahead, or as far as `MAX_LEAVES` allows."""
+    best = game.legal(state) or ()
+    if len(best) == 1:
+        return best
+    for ahead in range(1, game.info.max_turns + 1 if depth is None else depth + 1):
+        leaves = _Leaves(None if depth is not None else MAX_LEAVES)
+        try:
+            worth = _worth(game, state, ahead, leaves)
+        except _TooDeep:
+            break
+        most = max(worth.values())
+        best = tuple(sorted(move for move, value in worth.items() if value == most))
+        if most >= game.info.max_return or not leaves.num:
+            break  # won, or every game was followed to its end
+    return best
+
+
+class _Leaves:
+    """The worth of unfinished positions, and how many there were."""
+
+    def __init__(self, most: int | None) -> None:
+        self.num = 0
+        self._most = most
+
+    def __call__(self, state: Any) -> float:
+        self.num += 1
+        if self._most is not None and self.num > self._most:
+            raise _TooDeep
+        return 0.0
+
+
+def _worth(game: Game[Any, Any], state: Any, depth: int, leaves: Callable[[Any], float]) -> dict[Action, float]:
+    """What each move is worth to who makes it."""
+    minimax, search, role = module(_ALGORITHM), search_of(game, state), game.to_act(state)
+    searched, worth = SearchedGame(game), dict[Action, float]()
+    for number, move in search.moves.items():
+        after = search.state.clone()
+        after.apply_action(number)
+        if game.info.random:
+            value, _ = minimax.expectiminimax(after, depth - 1, leaves, role)
+        else:
+            value, _ = minimax.alpha_beta_search(searched, after, leaves, depth - 1, role)
+        worth[move] = round(float(value), _DIGITS)
+    return worth
+
+
+AGENT = MinimaxAgent

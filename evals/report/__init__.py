@@ -1,0 +1,1 @@
+"""A run's report: one HTML page with its curves, tables and transcripts."""

@@ -1,0 +1,202 @@
+"""Measurements as HTML: a few headlines, the table of before and after, and the policy state by state."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Final
+
+from mirrormatch.evals.exploitability import PolicyReport, StatePolicy
+from mirrormatch.evals.measurement import CAPTION, Measurement, Row, rows
+from mirrormatch.evals.report.markup import Html, element
+from mirrormatch.evals.report.wording import (
+    is_share,
+    label,
+    percent,
+    verdict,
+    written,
+    written_change,
+    written_interval,
+)
+from mirrormatch.evals.statistics import Score
+
+MARKS: Final = {"": "", "better": "▲ better", "worse": "▼ worse", "differs": "◆ differs"}
+_NUM_HEADLINES: Final = 4
+_WHISKER_WIDTH, _WHISKER_HEIGHT = 120.0, 14.0
+
+
+def headlines(before: Measurement, after: Measurement) -> Html | None:
+    """The figures that a run is made for: exploitability, the return against `random`, and transfer."""
+    changed = [row for row in rows(before, after) if row.change is not None]
+    wanted = [
+        *(row for row in changed if _name(row).startswith("exploitability/")),
+        *(row for row in changed if _name(row).startswith("mean_return/") and _name(row).endswith("/random")),
+        *(row for row in changed if _name(row) == "accuracy/overall"),
+    ]
+    if len(wanted) > _NUM_HEADLINES:
+        wanted = [*wanted[: _NUM_HEADLINES - 1], wanted[-1]]
+    return element("ul", *map(_headline, wanted), class_="tiles") if wanted else None
+
+
+def comparison(before: Measurement, after: Measurement) -> Html:
+    """The table, with a whisker for each difference's interval."""
+    found = rows(before, after)
+    reach = _reach(found)
+    heads = ("", "before", "after", "difference", "", "n", "")
+    bodies = (
+        element("tbody", _section(section, len(heads)), *(_row(row, reach[_scale(row)]) for row in members))
+        for section, members in _grouped(found)
+    )
+    head = element("thead", element("tr", *(element("th", text, scope="col") for text in heads)))
+    return element("div", element("table", head, *bodies), element("p", CAPTION, class_="note"), class_="wide")
+
+
+def figures(measurement: Measurement) -> Html:
+    """The table of one measurement alone."""
+    shown = (
+        element("tr", _named(f"{label(s.name).section}: {label(s.name).text}"), _value("value", s), _count(s.n))
+        for s in measurement.scores
+    )
+    head = element("tr", *(element("th", text, scope="col") for text in ("", "value", "n")))
+    return element("div", element("table", element("thead", head), element("tbody", *shown)), class_="wide")
+
+
+def policies(before: Measurement | None, after: Measurement | None) -> list[Html]:
+    """For each game whose policy was read: the probability of the moves at every information state."""
+    earlier, later = ({p.game: p for p in m.policies} if m else {} for m in (before, after))
+    return [_policy(earlier.get(game), later.get(game)) for game in dict.fromkeys([*earlier, *later])]
+
+
+# Headlines.
+
+
+def _name(row: Row) -> str:
+    return row.change.score.name if row.change else ""
+
+
+def _headline(row: Row) -> Html:
+    assert row.before and row.after and row.change
+    told = verdict(row.change.score)
+    return element(
+        "li",
+        element("span", f"{row.label.section}: {row.label.text}", class_="what"),
+        element("span", written(row.before), element("span", " → ", class_="unit"), element("b", written(row.after))),
+        element("span", written_change(row.change.score), class_="unit"),
+        element("span", MARKS[told] or "no clear difference", class_=f"mark {told}"),
+    )
+
+
+# Before and after.
+
+
+def _grouped(found: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+    return [(section, list(group)) for section, group in itertools.groupby(found, key=lambda row: row.label.section)]
+
+
+def _section(section: str, width: int) -> Html:
+    return element("tr", element("th", section, colspan=width, scope="rowgroup"), class_="section")
+
+
+def _row(row: Row, reach: float) -> Html:
+    if row.change is None:
+        values = (_value("before", row.before), _value("after", row.after))
+        return element("tr", _named(row.label.text), *values, element("td", colspan=4))
+    change = row.change.score
+    told = verdict(change)
+    return element(
+        "tr",
+        _named(row.label.text),
+        _value("before", row.before),
+        _value("after", row.after),
+        element("td", written_change(change), class_="number", data_label="difference"),
+        element("td", _whisker(change, reach), class_="whisker"),
+        _count(change.n),
+        element("td", MARKS[told], class_=f"mark {told}"),
+        class_=told or None,
+    )
+
+
+def _named(text: str) -> Html:
+    return element("th", text, scope="row")
+
+
+def _value(heading: str, score: Score | None) -> Html:
+    if score is None:
+        return element("td", "-", class_="number", data_label=heading)
+    interval = None if score.n is None else element("span", f" {written_interval(score)}", class_="unit")
+    return element("td", written(score), interval, class_="number", data_label=heading)
+
+
+def _count(n: int | None) -> Html:
+    return element("td", "exact" if n is None else f"{n:,}", class_="number count", data_label="n")
+
+
+def _scale(row: Row) -> tuple[str, bool]:
+    """What may be drawn on one scale: all shares; other figures of one section and unit."""
+    score = row.change.score if row.change else None
+    if score is None or is_share(score):
+        return ("", True)
+    return (f"{row.label.section} {score.unit}", False)
+
+
+def _reach(found: Sequence[Row]) -> dict[tuple[str, bool], float]:
+    """How far from 0 the whiskers of each scale go."""
+    reach: dict[tuple[str, bool], float] = {}
+    for row in found:
+        ends = (abs(row.change.score.low), abs(row.change.score.high)) if row.change else (0.0,)
+        reach[_scale(row)] = max(reach.get(_scale(row), 0.0), *ends)
+    return reach
+
+
+def _whisker(change: Score, reach: float) -> Html:
+    """The interval of a difference about a line for 0."""
+    half = _WHISKER_WIDTH / 2
+    low, value, high = (half + (half - 4) * end / (reach or 1.0) for end in (change.low, change.value, change.high))
+    middle = _WHISKER_HEIGHT / 2
+    return element(
+        "svg",
+        element("line", class_="zero", x1=half, x2=half, y1=0.0, y2=_WHISKER_HEIGHT),
+        element("line", class_="reach", x1=low, x2=high, y1=middle, y2=middle),
+        element("circle", cx=value, cy=middle, r=3.5),
+        viewBox=f"0 0 {_WHISKER_WIDTH:g} {_WHISKER_HEIGHT:g}",
+        aria_hidden="true",
+    )
+
+
+# Policies.
+
+
+def _policy(before: PolicyReport | None, after: PolicyReport | None) -> Html:
+    known = after or before
+    assert known is not None
+    pairs = zip(before.states if before else (None,) * len(known.states), known.states, strict=True)
+    shown = [line for earlier, later in pairs for line in _state(earlier, later if after else None)]
+    heads = ("state", "move", "before", "after")
+    head = element("tr", *(element("th", text, scope="col") for text in heads))
+    table = element("table", element("thead", head), element("tbody", *shown), class_="policy")
+    n = known.num_thoughts
+    how = f"Averages over {n} thoughts at each state." if n else "Exact probabilities."
+    note = element("p", f"{how} Of two moves, one is shown; the other has the rest.", class_="note")
+    return element("div", element("h3", known.game), table, note, class_="wide")
+
+
+def _state(before: StatePolicy | None, after: StatePolicy | None) -> list[Html]:
+    known = after or before
+    assert known is not None
+    moves = list(known.moves)[: 1 if len(known.moves) == 2 else None]
+    return [
+        element(
+            "tr",
+            element("th", known.state if k == 0 else "", scope="row"),
+            element("td", move, data_label="move"),
+            _bar("before", before.moves[move] if before else None),
+            _bar("after", after.moves[move] if after else None),
+        )
+        for k, move in enumerate(moves)
+    ]
+
+
+def _bar(heading: str, probability: float | None) -> Html:
+    if probability is None:
+        return element("td", "-", class_="number", data_label=heading)
+    bar = element("span", class_="bar", style=f"--p:{100 * probability:.1f}%", aria_hidden="true")
+    share = element("span", f"{percent(probability)} ", class_="share")
+    return element("td", share, bar, class_="number", data_label=heading)

@@ -1,0 +1,106 @@
+"""What self-play taught, over the seeds of one setting: `python examples/summarise_runs.py runs/seed-*`.
+
+Reads finished run folders and prints, as Markdown, each seed's figures before and after, and the mean change with its
+95 % interval over the seeds (Student's t). The return against `random` in Kuhn poker is computed exactly from the
+measured policy; nothing is played.
+"""
+
+import argparse
+import json
+import math
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any, NamedTuple
+
+from scipy.stats import t as student
+
+from mirrormatch import games
+from mirrormatch.evals.measurement import Measurement
+from mirrormatch.games import CHANCE, OVER
+from mirrormatch.games.theory.information_states import information_states
+
+GAME = games.get("kuhn_poker")
+CONFIDENCE = 0.95
+
+
+class Change(NamedTuple):
+    """One figure of one seed."""
+
+    before: float
+    after: float
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=Path, nargs="+")
+    runs: list[Path] = sorted(parser.parse_args().runs)
+    changes = [figures(run) for run in runs]
+    names = list(changes[0])
+    print("| seed | " + " | ".join(names) + " | exploitability on the way |")
+    print("|---|" + "---:|" * len(names) + "---|")
+    for run, found in zip(runs, changes, strict=True):
+        cells = (f"{c.before:.3f} -> {c.after:.3f}" for c in found.values())
+        print(f"| {seed_of(run)} | {' | '.join(cells)} | {on_the_way(run)} |")
+    print("| change | " + " | ".join(mean_change([c[n] for c in changes]) for n in names) + " | |")
+
+
+def figures(run: Path) -> dict[str, Change]:
+    """The figures of one run, before and after."""
+    before, after = (
+        Measurement.model_validate_json((run / "measures" / f"{name}.json").read_text(encoding="utf-8"))
+        for name in ("before", "after")
+    )
+    return {
+        "exploitability": Change(of(before, "exploitability/kuhn_poker"), of(after, "exploitability/kuhn_poker")),
+        "return against random": Change(against_random(before), against_random(after)),
+        "transfer accuracy": Change(of(before, "accuracy/overall"), of(after, "accuracy/overall")),
+    }
+
+
+def of(measurement: Measurement, name: str) -> float:
+    """A score by its name."""
+    return next(score.value for score in measurement.scores if score.name == name)
+
+
+def against_random(measurement: Measurement) -> float:
+    """The expected return against uniform play, mean over both seats, from the policy at every information state."""
+    states = measurement.policies[0].states
+    policy = {spot.view: state.moves for spot, state in zip(information_states(GAME), states, strict=True)}
+
+    def value(state: Any, seat: int) -> float:
+        role = GAME.to_act(state)
+        if role == OVER:
+            return GAME.returns(state)[seat]
+        if role == CHANCE:
+            return sum(p * value(GAME.apply(state, a), seat) for a, p in GAME.chance(state))
+        legal = GAME.legal(state)
+        moves = policy[GAME.view(state, role)] if role == seat else {a: 1 / len(legal) for a in legal}
+        return sum(p * value(GAME.apply(state, a), seat) for a, p in moves.items())
+
+    return fmean(value(GAME.start(), seat) for seat in (0, 1))
+
+
+def on_the_way(run: Path) -> str:
+    """Exploitability as it was measured during training."""
+    lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    found = (json.loads(line).get("exploitability/kuhn_poker") for line in lines)
+    return " ".join(f"{value:.2f}" for value in found if value is not None)
+
+
+def seed_of(run: Path) -> int:
+    """The seed of a run."""
+    return int(json.loads((run / "config.json").read_text(encoding="utf-8"))["seed"])
+
+
+def mean_change(changes: list[Change]) -> str:
+    """The mean of after - before and its interval."""
+    deltas = [c.after - c.before for c in changes]
+    if len(deltas) < 2:
+        return f"{deltas[0]:+.3f}"
+    half = student.ppf((1 + CONFIDENCE) / 2, len(deltas) - 1) * stdev(deltas) / math.sqrt(len(deltas))
+    return f"{fmean(deltas):+.3f} [{fmean(deltas) - half:+.3f}, {fmean(deltas) + half:+.3f}]"
+
+
+if __name__ == "__main__":
+    main()

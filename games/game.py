@@ -1,0 +1,135 @@
+"""What a game is: pure functions over an immutable, hashable state.
+
+Chance is a player with explicit outcomes and probabilities, so a game holds no generator. What a role is shown is
+rendered from its `view`, which holds only what that role may know: a rendering can't leak what it isn't given.
+"""
+
+import random
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Generic, TypeVar
+
+from mirrormatch.games.player_text import read_move
+from mirrormatch.games.settings import Settings
+from mirrormatch.games.types import Action, Info, Observation, Outcome, Problem
+
+State = TypeVar("State")
+View = TypeVar("View")
+
+
+class Game(ABC, Generic[State, View]):
+    """Rules, text and notation of one game. The docstring of a subclass is the game's documentation page.
+
+    Attributes:
+        info: what is always true of the game.
+        settings: what may be turned about it. A game that has any takes them as the one argument of its constructor.
+        examples: settings that stand for all, as written after the game's name; the contract is checked with each.
+    """
+
+    info: Info
+    settings: Settings = Settings()
+    examples: ClassVar[tuple[str, ...]] = ()
+
+    def varied(self, given: str) -> "Game[Any, Any]":
+        """The same game with other settings, as written on a command line: `"players=4"`.
+
+        Raises:
+            UserError: no such setting, or not that value.
+        """
+        changed = self.settings.read(given, self.info.name)
+        return type(self)(changed)  # type: ignore[call-arg]  # only games with settings get here
+
+    @abstractmethod
+    def start(self) -> State:
+        """The state before anything has happened."""
+
+    @abstractmethod
+    def to_act(self, state: State) -> int:
+        """The role to act, or `CHANCE`, or `OVER`."""
+
+    def chance(self, state: State) -> tuple[tuple[Action, float], ...]:
+        """The outcomes of a chance node and their probabilities, which add up to 1."""
+        raise ValueError(f"{self.info.name} has no chance node at {state!r}")
+
+    @abstractmethod
+    def legal(self, state: State) -> tuple[Action, ...] | None:
+        """The moves of the role to act, sorted; None where the text is free."""
+
+    @abstractmethod
+    def apply(self, state: State, action: Action) -> State:
+        """The next state.
+
+        Raises:
+            ValueError: the action is not allowed in this state.
+        """
+
+    @abstractmethod
+    def returns(self, state: State) -> tuple[float, ...]:
+        """What each role has earned, in the game's own unit. Only asked when the game is over."""
+
+    @abstractmethod
+    def view(self, state: State, role: int) -> View:
+        """All that the role may know, hashable: its information state."""
+
+    @abstractmethod
+    def rules(self) -> str:
+        """The rules, as they are told to every role before the game."""
+
+    @abstractmethod
+    def render(self, view: View) -> str:
+        """The view in words."""
+
+    def observe(self, state: State, role: int) -> Observation:
+        """What the role is shown, with the legal moves if it is to act."""
+        legal = self.legal(state) if self.to_act(state) == role else ()
+        return Observation(role, self.render(self.view(state, role)), legal)
+
+    def parse(self, state: State, text: str) -> Action | Problem:
+        """The move that the text names. Forgives spelling, never guesses between two moves."""
+        legal = self.legal(state)
+        assert legal is not None, f"{self.info.name} has free text and must read it itself"
+        return text if text in legal else read_move(text, legal, self.notation(state))
+
+    def notation(self, state: State) -> dict[str, Action]:
+        """Every spelling that names a move of this game, legal now or not, in lower case."""
+        return {action: action for action in self.legal(state) or ()}
+
+    def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
+        """A good player's moves at this view with their probabilities. Only where `info.solver` is set."""
+        raise NotImplementedError(f"{self.info.name} has no solver")
+
+    def sample(self, view: View, legal: tuple[Action, ...] | None, rng: random.Random) -> Action:
+        """A random move, for players without words. Games with free text say here what such a player says."""
+        assert legal is not None, f"{self.info.name} has free text and must define sample()"
+        return rng.choice(legal)
+
+    def forfeit(self, state: State, role: int) -> float:
+        """What a role gets for failing to make a move here: the worth of a loss, never more than `info.forfeit`."""
+        return self.info.forfeit
+
+    def mirrored(self, path: tuple[Action, ...]) -> tuple[Action, ...] | None:
+        """The same finished game with the two seats exchanged, from every action in order, chance's too.
+
+        Only for games whose seats are equal, where it must lead to the same returns the other way round.
+        """
+        return None
+
+    def forfeited(self, state: State, role: int) -> tuple[float, ...]:
+        """The returns when a role fails to make a move: its forfeit, which the others share as a win.
+
+        In a cooperative game all of them get it.
+        """
+        lost = self.forfeit(state, role)
+        if self.info.cooperative:
+            return (lost,) * len(self.info.roles)
+        num_others = len(self.info.roles) - 1
+        share = -lost / num_others if num_others else 0.0
+        return tuple(lost if r == role else share for r in range(num_others + 1))
+
+
+def outcomes(info: Info, returns: tuple[float, ...]) -> tuple[Outcome, ...]:
+    """Win, draw or loss for each role: as `info.win_at` says, else the best return wins and sharing it is a draw."""
+    if info.win_at is not None:
+        return tuple("win" if r >= info.win_at else "loss" for r in returns)
+    best = max(returns)
+    top: Outcome = "win" if returns.count(best) == 1 else "draw"
+    return tuple(top if r == best else "loss" for r in returns)

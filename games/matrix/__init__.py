@@ -1,0 +1,1 @@
+"""Matrix games, played once or repeated."""

@@ -1,0 +1,1 @@
+"""Games of talk: negotiation, clues, deduction and hidden roles."""

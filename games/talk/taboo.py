@@ -1,0 +1,346 @@
+"""Taboo: say what it is without saying what it is."""
+
+import functools
+import itertools
+import json
+import random
+import re
+import unicodedata
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from mirrormatch.games.game import Game
+from mirrormatch.games.quoting import CHAT_CHARS, chat, quoted
+from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
+
+MAX_GUESS_WORDS = 3
+MAX_GUESS_CHARS = 60
+DESCRIBER, GUESSER = 0, 1
+_SEATS = ("describer", "guesser")
+_WORDS_PATH = Path(__file__).parent / "data" / "taboo.json"
+_NUM_CACHED = 4_096  # results of each function that rendering and reading call again and again
+_WORD = re.compile(r"[^\W_]+")
+_BETWEEN_GUESSES = re.compile(r"[,;/|\r\n]|\bor\b")
+_WRAPPED = ("''", "[]", "()", "``", "**")
+_OPENINGS = (("guess",), ("my", "guess", "is"), ("is", "it"), ("it", "is"), ("a",), ("an",), ("the",))
+# Letters that look like Latin ones though no normal form brings them back, and the signs and digits used for letters.
+_LOOKALIKES = str.maketrans("аеорсухіјѕкмтвнԁһӏɡαοερντικυχøłđıœæ@$", "aeopcyxijskmtbhdhlgaoepvtikuxoldioaas")
+_DIGITS = str.maketrans("013457", "oleast")
+_VOWELS = "aeiouy"
+
+
+@dataclass(frozen=True)
+class TabooSettings(Settings):
+    """How long the pair may try."""
+
+    attempts: int = setting(5, "clues, and guesses, before the word is lost", range(1, 11))
+
+
+_DEFAULT = TabooSettings()
+
+
+class Entry(NamedTuple):
+    """What the bundled list says of a word: five forbidden words, and clues that hold none of them."""
+
+    forbidden: tuple[str, ...]
+    clues: tuple[str, ...]
+
+
+class Round(NamedTuple):
+    """The state: the secret word ("" before it is drawn), clues and guesses in turn, and how it has ended."""
+
+    target: str
+    said: tuple[str, ...]
+    used: str  # the forbidden word that a clue held
+    guessed: bool
+
+
+class View(NamedTuple):
+    """What a role knows; the guesser learns the secret word when all is over."""
+
+    role: int
+    target: str
+    said: tuple[str, ...]
+    used: str
+    guessed: bool
+    is_over: bool
+
+
+class Taboo(Game[Round, View]):
+    """A describer leads a guesser to a secret word without the words that come to mind first.
+
+    Chance draws one of 188 everyday words. The describer sees it with five forbidden words and writes a clue, of at
+    most 120 characters; the guesser sees the clue alone and guesses one word or a phrase of at most three. After five
+    wrong guesses the word is lost. It is lost at once if a clue holds the secret word, a word of it or a forbidden
+    word: as it stands, with one of the endings -s, -es, -ed, -ing, -er, -ers, -y, -ly and -en, cut by spaces or
+    hyphens, or in other letters that look the same. Irregular forms, translations and rhymes are allowed. A guess
+    counts in singular and plural, with or without an article. Both get 1 for a right guess, else 0.
+    """
+
+    settings: TabooSettings
+    examples = ("attempts=1", "attempts=10")
+
+    def __init__(self, settings: TabooSettings = _DEFAULT) -> None:
+        self.settings = settings
+        self.info = Info(
+            name=settings.named("taboo"), version=1, roles=_SEATS, min_return=0.0, max_return=1.0, zero_sum=False,
+            max_turns=2 * settings.attempts, hidden=True, random=True, open_text=True, solver="rules", forfeit=0.0,
+            cooperative=True, win_at=1.0, source="after the party game Taboo (Hersch 1989); own words",
+        )  # fmt: skip
+
+    def start(self) -> Round:
+        return Round("", (), "", False)
+
+    def to_act(self, state: Round) -> int:
+        if not state.target:
+            return CHANCE
+        if state.guessed or state.used or len(state.said) == self.info.max_turns:
+            return OVER
+        return len(state.said) % 2
+
+    def chance(self, state: Round) -> tuple[tuple[Action, float], ...]:
+        return _drawn()
+
+    def legal(self, state: Round) -> tuple[Action, ...] | None:
+        return None if self.to_act(state) >= 0 else ()
+
+    def apply(self, state: Round, action: Action) -> Round:
+        role = self.to_act(state)
+        if role == CHANCE:
+            if action not in _entries():
+                raise ValueError(f"{action!r} is not a word of the list")
+            return Round(action, (), "", False)
+        if role == OVER:
+            raise ValueError("the game is over")
+        move = self.parse(state, action)
+        if isinstance(move, Problem):
+            raise ValueError(f"{action!r}: {move.detail}")
+        said = (*state.said, move)
+        if role == DESCRIBER:
+            return Round(state.target, said, _used(move, state.target), False)
+        return Round(state.target, said, "", _is_right(move, state.target))
+
+    def returns(self, state: Round) -> tuple[float, ...]:
+        return (1.0, 1.0) if state.guessed else (0.0, 0.0)
+
+    def view(self, state: Round, role: int) -> View:
+        is_over = self.to_act(state) == OVER
+        target = state.target if role == DESCRIBER or is_over else ""
+        return View(role, target, state.said, state.used, state.guessed, is_over)
+
+    def rules(self) -> str:
+        tries = self.settings.attempts
+        won = (
+            f"Both win if one of {tries} guesses is right."
+            if tries > 1
+            else "There is one guess; both win if it is right."
+        )
+        return (
+            "Taboo, cooperative. The describer sees a secret word and five forbidden words and gives a clue: free "
+            f"text, at most {CHAT_CHARS} characters. It must not hold the secret word, a word of it "
+            "or a forbidden word, also not with the ending -s, -es, -ed, -ing, -er, -ers, -y, -ly or -en, cut in "
+            "pieces or in other letters: then both lose at once. The guesser sees only the clues and answers each with "
+            f"one guess: a word or a phrase of at most {MAX_GUESS_WORDS} words. {won}"
+        )
+
+    def render(self, view: View) -> str:
+        lines = [f"You are the {_SEATS[view.role]}."]
+        if view.role == DESCRIBER:
+            lines.append(_card(view.target) if view.target else "The secret word is not drawn yet.")
+        last = len(view.said) - 1
+        lines += [_line(k, text, view.guessed and k == last) for k, text in enumerate(view.said)]
+        lines.append(self._next(view))
+        return "\n".join(lines)
+
+    def parse(self, state: Round, text: str) -> Action | Problem:
+        return _read_clue(text) if self.to_act(state) == DESCRIBER else _read_guess(text)
+
+    def sample(self, view: View, legal: tuple[Action, ...] | None, rng: random.Random) -> Action:
+        """A bundled clue, half the time to another word; as a guess any word of the list."""
+        if view.role == GUESSER:
+            return rng.choice(_targets())
+        return rng.choice(_entries()[view.target].clues if rng.random() < 0.5 else _all_clues())
+
+    def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
+        """The bundled clues one by one; of the words not guessed yet the one whose clues are most like those given."""
+        if view.role == DESCRIBER:
+            clues = _entries()[view.target].clues
+            return ((clues[len(view.said) // 2 % len(clues)], 1.0),)
+        return ((_likeliest(view.said[::2], view.said[1::2]), 1.0),)
+
+    def _next(self, view: View) -> str:
+        """How it has ended, or what comes next."""
+        num, attempts = len(view.said) // 2 + 1, self.settings.attempts
+        if view.used:
+            return f"The clue holds {view.used!r}, which is forbidden. The word was {view.target!r}. You both lose."
+        if view.is_over:
+            return (
+                "You both win." if view.guessed else f"No guess is left: you both lose. The word was {view.target!r}."
+            )
+        if len(view.said) % 2 != view.role:
+            return "Wait for the clue." if view.role == GUESSER else "Wait for the guess."
+        return f"Give clue {num} of {attempts}." if view.role == DESCRIBER else f"Make guess {num} of {attempts}."
+
+
+@functools.lru_cache(_NUM_CACHED)
+def _line(k: int, text: str, is_right: bool) -> str:
+    """A clue, or a guess."""
+    if k % 2 == 0:
+        return f"Clue {k // 2 + 1}: {quoted(text)}"
+    return f"Guess {k // 2 + 1}: {quoted(text)}, {'right' if is_right else 'wrong'}."
+
+
+@functools.cache
+def _card(target: str) -> str:
+    return f"Secret word: {target}.\nForbidden: {', '.join(_entries()[target].forbidden)}."
+
+
+# the list
+
+
+@functools.cache
+def _entries() -> dict[str, Entry]:
+    listed = json.loads(_WORDS_PATH.read_text(encoding="utf-8"))
+    return {target: Entry(tuple(card["forbidden"]), tuple(card["clues"])) for target, card in listed.items()}
+
+
+@functools.cache
+def _targets() -> tuple[str, ...]:
+    return tuple(_entries())
+
+
+@functools.cache
+def _drawn() -> tuple[tuple[Action, float], ...]:
+    return tuple((target, 1 / len(_targets())) for target in _targets())
+
+
+@functools.cache
+def _all_clues() -> tuple[str, ...]:
+    return tuple(itertools.chain.from_iterable(entry.clues for entry in _entries().values()))
+
+
+# reading
+
+
+@functools.lru_cache(_NUM_CACHED)  # apply reads what parse has written
+def _read_clue(text: str) -> Action | Problem:
+    clue = chat(text)
+    while clue[:1] + clue[-1:] in _WRAPPED and len(clue) > 1:
+        clue = clue[1:-1].strip()
+    if not _words(clue):
+        return Problem(ProblemKind.NONE, "no words")
+    return clue
+
+
+@functools.lru_cache(_NUM_CACHED)
+def _read_guess(text: str) -> Action | Problem:
+    said = text.strip()
+    if _BETWEEN_GUESSES.search(said.casefold()):
+        return Problem(ProblemKind.AMBIGUOUS, "one guess at a time")
+    words = _words(said) if len(said) <= MAX_GUESS_CHARS else ()
+    while opening := next((o for o in _OPENINGS if words[: len(o)] == o and len(words) > len(o)), None):
+        words = words[len(opening) :]
+    guess = " ".join(words)
+    if not 0 < len(words) <= MAX_GUESS_WORDS or len(guess) > MAX_GUESS_CHARS:
+        return Problem(ProblemKind.NONE, f"a guess is a word or a phrase of at most {MAX_GUESS_WORDS} words")
+    return guess
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """The words in small plain letters, whatever accents, fonts or look-alikes they are written in."""
+    found = _WORD.findall(_plain(_plain(text)))  # twice: some letters only decompose once they are small
+    return tuple(word if word.isdigit() else word.translate(_DIGITS) for word in found)
+
+
+def _plain(text: str) -> str:
+    if text.isascii():
+        return text.lower().translate(_LOOKALIKES)
+    small = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
+    return "".join(c for c in small if not unicodedata.category(c).startswith("M")).translate(_LOOKALIKES)
+
+
+# judging
+
+
+@functools.lru_cache(_NUM_CACHED)
+def _used(clue: str, target: str) -> str:
+    """The forbidden word that the clue holds, or "". Words next to each other are also read as one."""
+    forms, words = _forbidden_forms(target), _words(clue)
+    longest = max(map(len, forms))
+    for k in range(len(words)):
+        joined = ""
+        for word in words[k:]:
+            joined += word
+            if joined in forms:
+                return forms[joined]
+            if len(joined) >= longest:
+                break
+    return ""
+
+
+@functools.cache
+def _forbidden_forms(target: str) -> dict[str, str]:
+    """Every form of the words that no clue to the target may hold, and whose form it is."""
+    words = [target, *target.split(), *_entries()[target].forbidden]
+    return {form: word for word in reversed(words) for form in _forms("".join(_words(word)))}
+
+
+@functools.cache
+def _forms(word: str) -> frozenset[str]:
+    """The word with the endings that count as the same word, as English spells them."""
+    stems = {word}  # before an ending that begins with a vowel
+    forms = {word, word + "s"}
+    if word.endswith("e") and not word.endswith("ee"):
+        stems = {word[:-1]}
+    elif word.endswith("y"):
+        forms.add(word[:-1] + "ies")
+        stems = {word, word[:-1] + "i"}
+    elif word.endswith(("s", "x", "z", "ch", "sh", "o")):
+        forms.add(word + "es")
+    elif word[-1] not in _VOWELS + "w" and word[-2:-1] in _VOWELS and word[-3:-2] not in _VOWELS:
+        num_vowels = sum(c in _VOWELS for c in word)
+        stems = {word + word[-1]} if num_vowels == 1 else {word, word + word[-1]}  # "hated" isn't from "hat"
+    forms |= {stem + ending for stem in stems for ending in ("ed", "ing", "er", "ers", "y", "en")}
+    if len(word) > 3:
+        return frozenset(forms | {word + "y", word + "ly"})
+    return frozenset(forms - {word + "y", word + "en"})  # "army" isn't from "arm"
+
+
+def _is_right(guess: str, target: str) -> bool:
+    return guess.replace(" ", "") in _right(target)
+
+
+@functools.cache
+def _right(target: str) -> frozenset[str]:
+    word = "".join(_words(target))
+    return frozenset({word, word + "s", word + "es", word[:-1] + "ies" if word.endswith("y") else word})
+
+
+# the solver
+
+
+@functools.cache
+def _clue_words() -> dict[str, tuple[str, ...]]:
+    """Word -> the targets whose bundled clues hold it."""
+    holders = defaultdict[str, list[str]](list)
+    for target, entry in _entries().items():
+        for word in set(itertools.chain.from_iterable(map(_words, entry.clues))):
+            holders[word].append(target)
+    return {word: tuple(targets) for word, targets in holders.items()}
+
+
+def _likeliest(clues: tuple[str, ...], guesses: tuple[str, ...]) -> str:
+    """The word whose bundled clues share most with the clues; a word that few of them hold says more."""
+    scores = dict.fromkeys(_targets(), 0.0)
+    for word in itertools.chain.from_iterable(map(_words, clues)):
+        holders = _clue_words().get(word, ())
+        for target in holders:
+            scores[target] += 1 / len(holders)
+    left = [target for target in scores if not any(_is_right(guess, target) for guess in guesses)]
+    return max(left, key=lambda target: scores[target])
+
+
+GAME = Taboo()

@@ -1,0 +1,10 @@
+"""Prompt formats: each file here is one."""
+
+from mirrormatch.prompts.prompt import Prompt
+from mirrormatch.registry import Registry
+
+__all__ = ["get", "names", "registry"]
+
+registry: Registry[type[Prompt]] = Registry("prompt", "PROMPT", __name__)
+get = registry.get
+names = registry.names

@@ -1,0 +1,59 @@
+"""Rendered steps per second under random legal play: ours and other libraries', in one run.
+
+A rendered step is what a language model needs for one move: the text for the role to act with its legal moves, a move
+read from text, and the next state. Processor time is measured, so that a busy machine disturbs less.
+"""
+
+import itertools
+import math
+import statistics
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from speed.games.players import NAMES, PLAYERS, plays
+
+NUM_GAMES = {"mirrormatch": 600, "OpenSpiel text": 300, "OpenSpiel": 300}  # per round; tens of milliseconds
+FEW_GAMES = 20  # of the slower libraries
+NUM_ROUNDS = 11
+NUM_WARM_UP = 2
+MEDIANS: dict[tuple[str, str], float] = {}  # (game, library) -> rendered steps per second
+
+
+@pytest.fixture(scope="module", autouse=True)
+def table(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Prints the medians, and how many times faster ours is, when all have been measured."""
+    yield
+    lines = [
+        "\nRendered steps per second (median; in brackets: ours is so many times faster)",
+        f"| game | {' | '.join(PLAYERS)} |",
+        "|---|" + "---:|" * len(PLAYERS),
+    ]
+    for name in NAMES:
+        ours = MEDIANS.get((name, "mirrormatch"), math.nan)
+        lines.append(f"| {name} | " + " | ".join(_cell(name, library, ours) for library in PLAYERS) + " |")
+    with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
+        print("\n".join(lines))
+
+
+def _cell(name: str, library: str, ours: float) -> str:
+    rate = MEDIANS.get((name, library))
+    if rate is None:
+        return "-"
+    return f"{rate:,.0f}" if library == "mirrormatch" else f"{rate:,.0f} ({ours / rate:.1f}x)"
+
+
+@pytest.mark.benchmark(timer=time.process_time)
+@pytest.mark.parametrize(("name", "library"), [(n, lib) for n in NAMES for lib in PLAYERS if plays(lib, n)])
+def test_rendered_steps(benchmark: Any, name: str, library: str) -> None:
+    benchmark.group = name
+    num_games = NUM_GAMES.get(library, FEW_GAMES)
+    steps, seeds = list[int](), itertools.count()  # other games in every round, so that caches don't know them all
+
+    def a_round(seed: int) -> None:
+        steps.append(PLAYERS[library](name, num_games, seed))
+
+    benchmark.pedantic(a_round, setup=lambda: ((next(seeds),), {}), rounds=NUM_ROUNDS, warmup_rounds=NUM_WARM_UP)
+    rates = [n / seconds for n, seconds in zip(steps[-NUM_ROUNDS:], benchmark.stats.stats.data, strict=True)]
+    MEDIANS[name, library] = benchmark.extra_info["steps_per_second"] = statistics.median(rates)

@@ -1,0 +1,205 @@
+"""The command line: finds the command, runs it, and turns mistakes into one line.
+
+Only the chosen command's module is imported, so that help comes at once. What a command does stands in its own file in
+`commands/`; each defines `configure(parser)` and `run(options)`.
+"""
+
+import contextlib
+import importlib
+import io
+import os
+import signal
+import sys
+import threading
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from types import FrameType
+from typing import NamedTuple, Protocol, cast
+
+from mirrormatch import __version__
+from mirrormatch.cli.arguments import Parser
+from mirrormatch.errors import UnknownName, UserError
+from mirrormatch.text import one_line
+
+DONE, BROKEN_PIPE, USER_ERROR, INTERRUPTED = 0, 1, 2, 130  # exit codes; 1 is also "checked, and found wanting"
+_MAX_ERROR_CHARS = 1_000
+_COLUMN = 26  # of the summaries in the overview
+
+
+class CommandModule(Protocol):
+    """What a file in `commands/` defines."""
+
+    def configure(self, parser: Parser) -> None:
+        """Adds the command's own arguments."""
+        ...
+
+    def run(self, options: Namespace) -> int:
+        """Does it, and returns the exit code."""
+        ...
+
+
+class Command(NamedTuple):
+    """One command.
+
+    Attributes:
+        name: one word or two.
+        arguments: what must follow it, for the overview.
+        summary: what it does, as the overview says it.
+        example: a command line that runs.
+    """
+
+    name: str
+    arguments: str
+    summary: str
+    example: str
+
+    @property
+    def module(self) -> str:
+        """Its file."""
+        return f"mirrormatch.cli.commands.{self.name.replace(' ', '_')}"
+
+
+_RUN = "runs/kuhn_nano"  # what `mirrormatch train configs/kuhn_nano.toml` makes
+COMMANDS = (
+    Command("play", "GAME", "play against an agent", "mirrormatch play kuhn_poker"),
+    Command(
+        "match",
+        "GAME SPEC SPEC",
+        "let agents play each other",
+        "mirrormatch match kuhn_poker optimal random --episodes 200",
+    ),
+    Command("train", "CONFIG", "fine-tune an adapter by self-play", "mirrormatch train configs/kuhn_nano.toml"),
+    Command(
+        "eval games",
+        "SPEC",
+        "measure an agent in every game",
+        "mirrormatch eval games random --games tictactoe --episodes 50",
+    ),
+    Command("eval exploitability", "SPEC", "measure what a best response wins", "mirrormatch eval exploitability nano"),
+    Command("eval transfer", "SPEC", "measure reasoning outside the games", "mirrormatch eval transfer nano"),
+    Command("compare", "BEFORE AFTER", "paired differences of runs or agents", f"mirrormatch compare nano {_RUN}"),
+    Command("report", "RUN", "write a run's report as one HTML page", f"mirrormatch report {_RUN}"),
+    Command(
+        "watch",
+        "EPISODES",
+        "replay recorded episodes",
+        f"mirrormatch watch {_RUN}/episodes/step-000099.jsonl --episode 1",
+    ),
+    Command("serve", "MODEL", "serve a model with vLLM, adapters included", "mirrormatch serve nano --port 8000"),
+    Command("list", "KIND", "list what there is to choose from", "mirrormatch list games"),
+    Command("check game", "NAME", "test what a game promises", "mirrormatch check game kuhn_poker"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command line and returns its exit code.
+
+    Args:
+        argv: the words after the program's name; those of the process by default.
+    """
+    _forgive_bad_characters()
+    try:
+        with _prompt_interrupts():
+            code = _run(list(sys.argv[1:] if argv is None else argv))
+            sys.stdout.flush()
+            return code
+    except UserError as problem:
+        _say(f"mirrormatch: error: {one_line(str(problem), _MAX_ERROR_CHARS)}")
+        return USER_ERROR
+    except BrokenPipeError:
+        _close_stdout()
+        return BROKEN_PIPE
+    except KeyboardInterrupt as interruption:
+        words = "; ".join(["mirrormatch: interrupted", *map(str, interruption.args)])
+        _say(f"\n{words}" if sys.stderr.isatty() else words)
+        return INTERRUPTED
+
+
+def _run(words: list[str]) -> int:
+    if not words:
+        print(overview(), end="", file=sys.stderr)
+        return USER_ERROR
+    if words[0] in ("-h", "--help"):
+        print(overview(), end="")
+        return DONE
+    if words[0] == "--version":
+        print(f"mirrormatch {__version__}")
+        return DONE
+    command, rest = _command(words)
+    if command is None:
+        print(overview(words[0]), end="")
+        return DONE
+    parser = Parser(command.name, command.summary, command.example)
+    module = cast(CommandModule, importlib.import_module(command.module))
+    module.configure(parser)
+    if "-h" in rest or "--help" in rest:
+        print(parser.format_help(), end="")
+        return DONE
+    return module.run(parser.parse(rest))
+
+
+def _command(words: list[str]) -> tuple[Command | None, list[str]]:
+    """The command that the words begin with and the words after it; None for a group that is asked for help."""
+    first = words[0]
+    if first.startswith("-"):
+        raise UnknownName("option", first, ("--help", "--version"))
+    by_name = {c.name: c for c in COMMANDS}
+    if first in by_name:
+        return by_name[first], words[1:]
+    if not (group := [name for name in by_name if name.startswith(f"{first} ")]):
+        raise UnknownName("command", first, {name.split()[0] for name in by_name}, "mirrormatch --help")
+    if len(words) == 1:
+        raise UserError(f"'mirrormatch {first}' needs one more word: {', '.join(group)} (mirrormatch {first} --help)")
+    if words[1] in ("-h", "--help"):
+        return None, []
+    if (name := f"{first} {words[1]}") not in by_name:
+        raise UnknownName("command", name, group, f"mirrormatch {first} --help")
+    return by_name[name], words[2:]
+
+
+def overview(group: str = "") -> str:
+    """The help of the program, or of the commands whose first word is `group`."""
+    shown = [c for c in COMMANDS if not group or c.name.split()[0] == group]
+    lines = [f"  {f'{c.name} {c.arguments}':<{_COLUMN}}{c.summary}" for c in shown]
+    return (
+        f"Example: {shown[0].example}\n\n"
+        "Mirrormatch: self-play for language models.\n\n"
+        f"usage: mirrormatch {group or 'COMMAND'} ...\n\n" + "\n".join(lines) + "\n\n"
+        "Each command explains itself: mirrormatch COMMAND --help\n"
+    )
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
+def _forgive_bad_characters() -> None:
+    """What a terminal can't encode becomes a question mark, not a traceback."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """What Python does by default, under a name that asyncio doesn't replace with its own handler."""
+    signal.default_int_handler(number, frame)
+
+
+@contextlib.contextmanager
+def _prompt_interrupts() -> Iterator[None]:
+    """Ctrl-C raises at once, wherever we are; asyncio would only cancel a task, which may wait for the keyboard."""
+    in_charge = threading.current_thread() is threading.main_thread()
+    if not in_charge or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # somebody else decides what Ctrl-C does: in a background job, nothing
+        return
+    signal.signal(signal.SIGINT, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def _close_stdout() -> None:
+    """Whoever read our output has gone: the interpreter's own flush at exit must not complain about that."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,120 @@
+"""`mirrormatch watch`: recorded episodes, turn by turn, with everything that was hidden."""
+
+import itertools
+import sys
+import time
+from argparse import Namespace
+from pathlib import Path
+
+from mirrormatch.agents.players.human import read_line
+from mirrormatch.agents.types import Episode, Turn
+from mirrormatch.cli.arguments import Parser, add_plain, at_least
+from mirrormatch.cli.terminal.output import console
+from mirrormatch.cli.terminal.screen import Screen, called, came_to, seating, signed, thought
+from mirrormatch.errors import UnknownName, UserError
+from mirrormatch.games.types import OVER, Observation
+from mirrormatch.text import printable
+
+
+def configure(parser: Parser) -> None:
+    """Adds the command's arguments."""
+    parser.add_argument("episodes", metavar="EPISODES", type=Path, help="a JSONL file, from a run or from --save")
+    parser.add_argument("--episode", type=at_least(1), metavar="N", help="only this one, counted from 1")
+    parser.add_argument(
+        "--turn-delay", type=float, metavar="S", help="seconds to wait after each turn (default: until Enter)"
+    )
+    add_plain(parser)
+
+
+def run(options: Namespace) -> int:
+    """Shows one episode after the other."""
+    from mirrormatch.agents.episodes import read
+
+    screen = Screen(console(options.plain), options.plain)
+    if _stepping(options.turn_delay):
+        screen.say("Enter shows the next turn, Ctrl-C leaves.\n", "dim")
+    first = options.episode or 1
+    last = options.episode
+    shown = 0
+    try:
+        for shown, episode in enumerate(itertools.islice(read(options.episodes), first - 1, last), start=1):
+            _show(screen, episode, first + shown - 1, options.turn_delay)
+    except EOFError:
+        return 0
+    if not shown:
+        raise UserError(f"{str(options.episodes)!r} has no episode {first}")
+    return 0
+
+
+def _show(screen: Screen, episode: Episode, number: int, delay_s: float | None) -> None:
+    roles = _roles(episode)
+    screen.heading(f"Episode {number}: {episode.game}")
+    seating(screen, roles, episode.seats, episode.seed)
+    for k, turn in enumerate(episode.turns, start=1):
+        screen.gap()
+        _show_turn(screen, f"{k}. {roles[turn.role]} ({called(episode.seats[turn.role])})", turn)
+        _wait(delay_s)
+    screen.gap()
+    if ended := _last_view(episode):
+        screen.block(f"The end, as {roles[ended.role]} sees it", ended.text)
+    screen.say(_result(episode, roles), "bold")
+    screen.gap()
+
+
+def _show_turn(screen: Screen, title: str, turn: Turn) -> None:
+    screen.block(title, turn.observation.text)
+    if turn.thinking:
+        screen.say(f"Thinks: {thought(turn)}", "dim")
+    screen.say(f"{'Plays' if turn.problem is None else 'Replies'}: {came_to(turn)}", "bold")
+
+
+def _stepping(delay_s: float | None) -> bool:
+    """Whether somebody sits at a terminal and sets the pace."""
+    return delay_s is None and sys.stdin.isatty() and sys.stdout.isatty()
+
+
+def _wait(delay_s: float | None) -> None:
+    """For some seconds, or for Enter.
+
+    Raises:
+        EOFError: the person has left.
+    """
+    if _stepping(delay_s):
+        read_line()
+    else:
+        time.sleep(max(0.0, delay_s or 0.0))
+
+
+def _roles(episode: Episode) -> tuple[str, ...]:
+    """What the seats are called, or their numbers where the game isn't installed here."""
+    from mirrormatch import games
+
+    try:
+        roles = games.get(episode.game).info.roles
+    except UnknownName:
+        roles = ()
+    numbers = tuple(f"player {k}" for k in range(1, len(episode.seats) + 1))
+    return roles if len(roles) == len(numbers) else numbers
+
+
+def _last_view(episode: Episode) -> Observation | None:
+    """What the last to move sees when the game is over; nothing where it can't be replayed here."""
+    from mirrormatch import games
+    from mirrormatch.agents.replay import states
+
+    try:
+        game = games.get(episode.game)
+        *_, last = states(game, episode)
+    except UserError:
+        return None
+    return game.observe(last, episode.turns[-1].role) if game.to_act(last) == OVER and episode.turns else None
+
+
+def _result(episode: Episode, roles: tuple[str, ...]) -> str:
+    parts = [
+        f"{role} {signed(won)} ({how})" for role, won, how in zip(roles, episode.returns, episode.outcome, strict=True)
+    ]
+    line = f"The end: {', '.join(parts)}."
+    if episode.forfeited_by is not None:
+        line += f" {roles[episode.forfeited_by].capitalize()} made no legal move and forfeits."
+    return printable(line)

@@ -1,0 +1,186 @@
+"""From a run folder to its report."""
+
+import importlib.metadata
+import json
+import os
+import platform
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mirrormatch.errors import UserError
+from mirrormatch.files import write_text
+
+if TYPE_CHECKING:
+    from mirrormatch.agents.types import Episode
+    from mirrormatch.evals.measurement import Measurement
+    from mirrormatch.evals.report.page import Fact, ReportInput
+    from mirrormatch.training.config import RunConfig
+    from mirrormatch.training.metrics import Metrics
+    from mirrormatch.training.run_folder import RunFolder
+
+NUM_EPISODES = 3
+_LIBRARIES = ("mirrormatch", "torch", "transformers", "peft", "trl")
+_MINUTE_S = 60
+
+
+def write_report(folder: "RunFolder", out: Path | None = None) -> Path:
+    """Writes a run's report and returns where.
+
+    Args:
+        folder: the run's.
+        out: the file; the folder's own `report.html` by default.
+
+    Raises:
+        UserError: no run there, a broken file, or nowhere to write.
+    """
+    from mirrormatch.evals.report.page import render
+
+    path = out or folder.report_path
+    page = render(report_input(folder))
+    try:
+        write_text(path, page)
+    except OSError as problem:
+        raise UserError(f"can't write the report to {str(path)!r}: {problem.strerror}") from None
+    return path
+
+
+def report_input(folder: "RunFolder") -> "ReportInput":
+    """What a run folder has to tell."""
+    from mirrormatch.evals.report.page import ReportInput
+    from mirrormatch.training import metrics
+
+    config = read_config(folder)
+    steps = metrics.read(folder.metrics_path)
+    before, after = _measurement(folder, "before"), _measurement(folder, "after")
+    episodes, note = _samples(folder, config.seed)
+    return ReportInput(
+        title=f"Self-play in {', '.join(config.play.games)}: {folder.path.resolve().name}",
+        facts=_facts(folder, config, steps, before, after),
+        command="mirrormatch train SETTINGS.toml  # with the settings below",
+        config=_toml(config.model_dump(mode="json", exclude_none=True)),
+        before=before,
+        after=after,
+        metrics=steps,
+        episodes=episodes,
+        episodes_note=note,
+    )
+
+
+def read_config(folder: "RunFolder") -> "RunConfig":
+    """The settings that a run was started with.
+
+    Raises:
+        UserError: the folder holds no run.
+    """
+    from mirrormatch.config_file import parsed
+    from mirrormatch.training.config import RunConfig
+
+    path = folder.config_path
+    try:
+        values: Any = json.loads(path.read_text(encoding="utf-8"))
+    except OSError:
+        raise UserError(
+            f"no run at {str(folder.path)!r}: it has no {path.name} (mirrormatch train makes one)"
+        ) from None
+    except ValueError as problem:
+        raise UserError(f"{str(path)!r} is broken: {problem}") from None
+    if isinstance(values, dict) and "model_type" in values:
+        raise UserError(f"{str(folder.path)!r} holds a model and no run: for the model itself write hf:{folder.path}")
+    return parsed(values, RunConfig, str(path))
+
+
+def _measurement(folder: "RunFolder", name: str) -> "Measurement | None":
+    from pydantic import ValidationError
+
+    from mirrormatch.evals.measurement import Measurement
+
+    path = folder.measure(name)
+    if not path.is_file():
+        return None
+    try:
+        return Measurement.model_validate_json(path.read_text(encoding="utf-8"))
+    except ValidationError as problem:
+        first = problem.errors()[0]
+        raise UserError(
+            f"{str(path)!r} is no measurement: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        ) from None
+
+
+def _samples(folder: "RunFolder", seed: int) -> "tuple[list[Episode], str]":
+    """Some episodes of the newest step that played, no two with the same deal and moves, and how they were chosen."""
+    from mirrormatch.agents.episodes import read
+    from mirrormatch.seeds import derive
+
+    played = sorted(folder.episodes(0).parent.glob("step-*.jsonl"))
+    if not played:
+        return [], ""
+    different = {(e.game, e.deal, tuple(t.reply for t in e.turns)): e for e in read(played[-1])}
+    rng = random.Random(derive(seed, "report"))
+    chosen = rng.sample(list(different.values()), min(NUM_EPISODES, len(different)))
+    step = int(played[-1].stem.rpartition("-")[2]) + 1
+    return (
+        chosen,
+        f"Drawn at random from {len(different)} different ones that the policy played against itself in step {step}.",
+    )
+
+
+def _facts(
+    folder: "RunFolder",
+    config: "RunConfig",
+    steps: "list[Metrics]",
+    before: "Measurement | None",
+    after: "Measurement | None",
+) -> "list[Fact]":
+    from mirrormatch.evals.report.page import Fact
+
+    took_s = sum(step.get("time/play_s", 0.0) + step.get("time/learn_s", 0.0) for step in steps)
+    learn = config.learn
+    reference = f"KL {learn.kl:g} to the {learn.kl_to}" if learn.kl else "no KL"
+    return [
+        Fact("Run", str(folder.path)),
+        Fact("Model", f"{config.model}, LoRA rank {config.lora.rank}"),
+        Fact("Training", f"{len(steps)} of {learn.steps} steps, {took_s / _MINUTE_S:.1f} minutes of play and learning"),
+        Fact("Experience", f"{config.play.episodes} episodes a step, temperature {config.play.temperature:g}"),
+        Fact("Learning", f"{config.estimator.name}, {learn.loss}, rate {learn.learning_rate:g}, {reference}"),
+        Fact("Seed", str(config.seed)),
+        *(Fact("Measured", _measured(m)) for m in [before or after] if m is not None),
+        Fact("Written with", ", ".join(_versions())),
+        Fact("Written on", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"),
+    ]
+
+
+def _measured(measurement: "Measurement") -> str:
+    plan = measurement.plan
+    parts = [
+        f"{plan.episodes} episodes against each opponent" if plan.games else "",
+        f"{plan.thoughts} thoughts at each state" if plan.exploitability else "",
+        f"{plan.items} problems of each task" if plan.transfer else "",
+        f"seed {measurement.seed}",
+    ]
+    return ", ".join(filter(None, parts))
+
+
+def _versions() -> Iterator[str]:
+    """Of what the report was written with."""
+    yield f"Python {platform.python_version()}"
+    for name in _LIBRARIES:
+        try:
+            yield f"{name} {importlib.metadata.version(name)}"
+        except importlib.metadata.PackageNotFoundError:
+            continue
+
+
+def _toml(values: dict[str, Any]) -> str:
+    """Settings as TOML, so that they can be run again: values first, then one section after the other."""
+    plain = {k: v for k, v in values.items() if not isinstance(v, dict)}
+    sections = {k: v for k, v in values.items() if isinstance(v, dict)}
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items()]
+    for name, section in sections.items():
+        lines += [
+            "",
+            f"[{name}]",
+            *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in section.items()),
+        ]
+    return "\n".join(lines)

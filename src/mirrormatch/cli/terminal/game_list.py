@@ -1,0 +1,150 @@
+"""The table of games behind `mirrormatch list games`, and what narrows it."""
+
+import re
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import Any, TypeAlias, get_args
+
+from mirrormatch.cli.arguments import Parser, at_least, one_of
+from mirrormatch.errors import UserError
+from mirrormatch.games.game import Game
+from mirrormatch.games.types import Kind
+from mirrormatch.text import one_line
+
+Item: TypeAlias = dict[str, Any]
+
+_YES_NO = ("yes", "no")
+_SOLVERS = ("exact", "rules", "none")
+_SHORTEST = 12  # characters of a source that is cut
+_GAP = 2  # between columns
+SOURCE = "source"
+COLUMNS = ("name", "players", "kind", "hidden", "chance", "text", "solver", SOURCE)
+_DISPENSABLE = (
+    SOURCE,
+    "text",
+    "chance",
+    "hidden",
+    "solver",
+    "kind",
+    "players",
+)  # in this order, where there is no room
+
+
+def add_filters(parser: Parser) -> None:
+    """The options that narrow the list of games."""
+    only = parser.add_argument_group("only games")
+    parser.note_flags("--library", "--players", "--kind", "--hidden", "--chance", "--open-text", "--solver")
+    only.add_argument("--library", metavar="NAME", help="of another library: openspiel | textarena")
+    only.add_argument("--players", metavar="N", type=at_least(1), help="for so many players")
+    kinds = get_args(Kind)
+    only.add_argument(
+        "--kind", dest="interests", metavar="KIND", type=one_of("kind", kinds), help=f"of a kind: {' | '.join(kinds)}"
+    )
+    for name, what in (("hidden", "with hidden information"), ("chance", "of chance"), ("open-text", "of free text")):
+        only.add_argument(f"--{name}", metavar="yes|no", type=one_of("answer", _YES_NO), help=f"{what}, or without")
+    only.add_argument(
+        "--solver", metavar="SOLVER", type=one_of("solver", _SOLVERS), help=f"with a solver: {' | '.join(_SOLVERS)}"
+    )
+
+
+def is_filtered(options: Namespace) -> bool:
+    """Whether any of the options is given."""
+    return any(getattr(options, name) is not None for name in ("library", *_CHECKS))
+
+
+def items(options: Namespace) -> list[Item]:
+    """The games that fit, as they are printed."""
+    return [_item(game) for game in _games(options.library) if all(_fits(game, options))]
+
+
+def rows(items: Sequence[Item], width: int) -> list[Item]:
+    """The items as a table shows them, each on one line, without the columns for which there is no room.
+
+    Args:
+        items: what to show.
+        width: of the terminal. The names are shown whole, however narrow it is.
+    """
+    shown = [_row(item) for item in items]
+    widths = {c: max(len(c), *(len(r[c]) for r in shown)) + _GAP for c in COLUMNS} if shown else {}
+    columns: tuple[str, ...] = COLUMNS if shown else ()
+    for column in _DISPENSABLE:
+        if _needed(columns, widths) > width + _GAP:
+            columns = tuple(c for c in columns if c != column)
+    left = width - sum(widths[c] for c in columns if c != SOURCE)
+    return [{c: one_line(r[c], left) if c == SOURCE else r[c] for c in columns} for r in shown]
+
+
+def _needed(columns: Sequence[str], widths: Mapping[str, int]) -> int:
+    return sum(min(widths[c], _SHORTEST + _GAP) if c == SOURCE else widths[c] for c in columns)
+
+
+def _row(item: Item) -> Item:
+    """The cells, players as a range where a setting changes them."""
+    row = item | {"text": item["open_text"]}
+    if players := item["settings"].get("players"):
+        row["players"] = _range(players["allowed"])
+    return {c: _cell(row[c]) for c in COLUMNS}
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "-"
+    return "-" if value is None else str(value)
+
+
+def _range(allowed: str) -> str:
+    """`"2-4"` for `"2 to 4"`, `"4 | 6"` or whatever else numbers are told by."""
+    numbers = re.findall("[0-9]+", allowed)
+    return "-".join(dict.fromkeys((numbers[0], numbers[-1])))
+
+
+def _games(library: str | None) -> Iterator[Game[Any, Any]]:
+    from mirrormatch import games
+
+    if library is None:
+        yield from map(games.get, games.names())
+        return
+    bridge = games.bridges.get(library)
+    for name in bridge.names():
+        try:
+            yield games.get(f"{library}/{name}")
+        except UserError:
+            continue  # listed by the library, and refused when it is loaded
+
+
+def _item(game: Game[Any, Any]) -> Item:
+    info = game.info
+    return {
+        "name": info.name,
+        "players": len(info.roles),
+        "kind": info.kind,
+        "hidden": info.hidden,
+        "chance": info.random,
+        "open_text": info.open_text,
+        "solver": info.solver,
+        "source": info.source,
+        "settings": game.settings.described(),
+    }
+
+
+def _players(game: Game[Any, Any]) -> set[int]:
+    """For how many players the game can be played."""
+    varied = [f.metadata["allowed"] for f in fields(game.settings) if f.name == "players"]
+    return {len(game.info.roles), *(n for values in varied for n in values)}
+
+
+def _fits(game: Game[Any, Any], options: Namespace) -> Iterator[bool]:
+    for name, check in _CHECKS.items():
+        wanted = getattr(options, name)
+        yield wanted is None or check(game, wanted)
+
+
+_CHECKS: dict[str, Callable[[Game[Any, Any], Any], bool]] = {
+    "players": lambda game, wanted: wanted in _players(game),
+    "interests": lambda game, wanted: game.info.kind == wanted,
+    "hidden": lambda game, wanted: game.info.hidden == (wanted == "yes"),
+    "chance": lambda game, wanted: game.info.random == (wanted == "yes"),
+    "open_text": lambda game, wanted: game.info.open_text == (wanted == "yes"),
+    "solver": lambda game, wanted: (game.info.solver or "none") == wanted,
+}

@@ -1,0 +1,52 @@
+"""Figures for people: one row each, with its interval and the number of observations."""
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mirrormatch.cli.terminal.output import console, table
+from mirrormatch.text import one_line
+
+if TYPE_CHECKING:
+    from mirrormatch.evals.exploitability import PolicyReport
+    from mirrormatch.evals.statistics import Score
+
+_CHARS = 200  # of a title, a label or a state
+_SHOWN_STATES = 60  # of a policy, on a terminal; Kuhn poker has 12, Leduc poker 288
+
+
+def show_scores(title: str, scores: "Sequence[Score]", plain: bool = False) -> None:
+    """Prints the figures."""
+    from mirrormatch.evals.report.wording import label, written, written_interval
+
+    out = console(plain)
+    shown = table(("", "value", "95 % interval", "n"), numbers=True)
+    for score in scores:
+        n = "exact" if score.n is None else f"{score.n:,}"
+        interval = "" if score.n is None else written_interval(score)
+        shown.add_row(one_line(label(score.name).text, _CHARS), written(score), interval, n)
+    out.print(one_line(title, _CHARS), style="bold")
+    out.print(shown)
+    out.print()
+
+
+def scores_json(spec: str, scores: "Sequence[Score]") -> str:
+    """What `eval exploitability --json` and `eval transfer --json` print."""
+    return json.dumps({"schema": 1, "spec": spec, "scores": [score.model_dump() for score in scores]}, indent=2)
+
+
+def show_policy(report: "PolicyReport", plain: bool = False) -> None:
+    """Prints what is played at the information states: at all of them, but on a terminal not more than can be read."""
+    from mirrormatch.evals.report.wording import percent
+
+    out = console(plain)
+    shown = table(("legal mass", "moves", "state"))
+    states = report.states[:_SHOWN_STATES] if out.is_terminal else report.states
+    for state in states:
+        moves = ", ".join(f"{move} {percent(p)}" for move, p in state.moves.items())
+        shown.add_row(percent(state.legal_mass), moves, one_line(state.state, _CHARS))
+    out.print(shown)
+    if len(states) < len(report.states):
+        more = len(report.states) - len(states)
+        out.print(f"... and {more:,} more states: into a file or a pipe, all of them are written")
+    out.print()

@@ -1,0 +1,62 @@
+"""An engine that shares the GPU with the training sleeps while the policy learns, and is awake whenever it is asked."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mirrormatch.agents.engines.hf import TransformersEngine
+from mirrormatch.agents.llm import LLMAgent
+from mirrormatch.agents.types import Completion, Sampling
+from mirrormatch.training import run as trainer
+from mirrormatch.training.config import RunConfig
+from mirrormatch.training.run_folder import RunFolder
+
+
+class Sleepy(TransformersEngine):
+    """The transformers engine, which can't answer while it sleeps."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.awake = True
+        self.told: list[str] = []
+
+    def sleep(self) -> None:
+        self.awake = False
+        self.told.append("sleep")
+
+    def wake(self) -> None:
+        self.awake = True
+        self.told.append("wake")
+
+    async def generate(
+        self, prompt_ids: Sequence[int], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
+    ) -> Completion:
+        assert self.awake, "asked in its sleep"
+        return await super().generate(prompt_ids, sampling, adapter=adapter, seed=seed)
+
+
+class Silent:
+    def step(self, step: int, measured: dict[str, float], alarms: list[str]) -> None:
+        pass
+
+
+def test_the_engine_sleeps_between_play_and_play(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Sleepy(str(tiny))
+    monkeypatch.setattr(trainer, "engine_of", lambda spec: engine)
+    learning = list[bool]()
+
+    def probed(agent: LLMAgent) -> dict[str, float]:
+        learning.append(engine.awake)
+        return {}
+
+    settings: dict[str, Any] = {
+        "model": f"hf:{tiny}",
+        "play": {"games": ["kuhn_poker"], "episodes": 2, "max_tokens": 4},
+        "learn": {"steps": 2},
+    }
+    config, folder = RunConfig.model_validate(settings), RunFolder(tmp_path / "run")
+    trainer.train(config, folder, folder.open(config, False), Silent(), trainer.Probe(1, probed))
+    assert learning == [True, True]
+    assert engine.told == ["wake", "sleep"] * 4 + ["wake"] and engine.awake

@@ -1,0 +1,36 @@
+"""The regular expression of a constraint: exactly the replies that hold the opening once and a choice behind it."""
+
+import itertools
+import re
+
+import pytest
+
+from mirrormatch.agents.engines._answer_regex import pattern
+from mirrormatch.agents.types import Constraint
+
+OPENINGS = ("\\boxed{", "<answer>", "[[", "[", "aab", "abab", "aaa", "ab-ab/a", "ANSWER: ", "^]\n")
+
+
+@pytest.mark.parametrize("opening", ["[", "[[", "aab", "aba", "abab", "aaa"])
+def test_it_matches_what_has_the_opening_once_and_then_a_choice(opening: str) -> None:
+    found = re.compile(pattern(Constraint(opening, ("x", "xa"), "]")))
+    for length in range(len(opening) + 4):
+        for characters in itertools.product(sorted({*opening, "x", "a", "]"}), repeat=length):
+            text = "".join(characters)
+            expected = text.partition(opening)[1:] in {(opening, "x]"), (opening, "xa]")}
+            assert bool(found.fullmatch(text)) == expected, text
+
+
+@pytest.mark.parametrize("opening", OPENINGS)
+def test_reasoning_may_hold_pieces_of_the_opening(opening: str) -> None:
+    found = re.compile(pattern(Constraint(opening, ("1", "x.y"), "}")))
+    pieces = "".join(f"{opening[:k]}_" for k in range(1, len(opening)))
+    assert found.fullmatch(f"{pieces}{opening}x.y}}")
+    assert not found.fullmatch(f"{pieces}{opening}xzy}}")
+    assert not found.fullmatch(f"{pieces}{opening}7 {opening}1}}")
+    assert not found.fullmatch(f"{pieces}{opening}1}} and so on")
+
+
+@pytest.mark.parametrize("opening", OPENINGS)
+def test_it_stays_short(opening: str) -> None:
+    assert len(pattern(Constraint(opening, ("1",), "}"))) < 600

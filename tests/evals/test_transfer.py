@@ -1,0 +1,256 @@
+"""Benchmarks keep their contract, and transfer asks every question once and drops none."""
+
+import asyncio
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from mirrormatch.agents.types import Reply
+from mirrormatch.errors import UserError
+from mirrormatch.evals import Answered, Item, benchmarks
+from mirrormatch.evals.benchmark import majority
+from mirrormatch.evals.benchmarks._exercises import ExerciseBenchmark
+from mirrormatch.evals.statistics import Score
+from mirrormatch.evals.transfer import Transfer, compared, paired, run_transfer
+from mirrormatch.games.exercises import KINDS, is_held_out
+from mirrormatch.games.types import Problem, ProblemKind
+from mirrormatch.sandbox import GuardedChild
+
+ARITHMETIC, LOGIC = (ExerciseBenchmark(kind, "") for kind in ("arithmetic", "logic"))
+REPLIES = {"right": None, "wrong": "none of these", "cut": Problem(ProblemKind.TRUNCATED, "cut off")}
+
+
+class Scripted:
+    """Knows the answers; gets every `k`-th question wrong in the way that `slip` says."""
+
+    spec = "scripted"
+
+    def __init__(self, items: list[Item], k: int = 0, slip: str = "wrong") -> None:
+        self._answers = {item.question: item.answer for item in items}
+        self._slips = {item.question for item in items[::k]} if k else set()
+        self._slip = slip
+        self.waiting = 0
+        self.most_waiting = 0
+
+    async def ask(self, text: str, seed: int) -> Reply:
+        self.waiting += 1
+        self.most_waiting = max(self.most_waiting, self.waiting)
+        await asyncio.sleep(0)
+        self.waiting -= 1
+        answer = (REPLIES[self._slip] if text in self._slips else None) or self._answers[text]
+        return Reply(answer=answer, text="")
+
+
+def run(k: int = 0, slip: str = "wrong", seed: int = 4) -> Transfer:
+    items = ARITHMETIC.items(seed, 10) + LOGIC.items(seed, 10)
+    return asyncio.run(run_transfer(Scripted(items, k, slip), [ARITHMETIC, LOGIC], 10, seed))
+
+
+def by_name(scores: list[Score]) -> dict[str, Score]:
+    found = {score.name: score for score in scores}
+    assert len(found) == len(scores), "two scores of one name"
+    return found
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_of_exercises_is_a_benchmark_with_a_task_a_level(kind: str) -> None:
+    benchmark = benchmarks.get(kind)
+    items = benchmark.items(7, 40)
+    assert benchmark.name == kind
+    assert benchmark.tasks == (f"{kind}_1", f"{kind}_2")
+    assert [sum(item.task == task for item in items) for task in benchmark.tasks] == [40, 40]
+    assert len({item.id for item in items}) == len({item.question for item in items}) == 80
+    assert all(is_held_out(item.question) for item in items)
+    assert items == benchmark.items(7, 40)
+    assert set(benchmark.grade([Answered(item, item.answer) for item in items])) == {"right"}
+    assert set(benchmark.grade([Answered(item, "none of these") for item in items])) == {"wrong"}
+
+
+def test_more_questions_begin_with_the_same_ones() -> None:
+    assert LOGIC.items(7, 5)[:5] == LOGIC.items(7, 9)[:5]
+
+
+def test_the_majority_baseline_is_the_share_of_the_commonest_answer() -> None:
+    assert majority(["yes", "no", "Yes", "unknown"]) == 0.5
+
+
+def test_all_questions_wait_at_once_so_that_an_engine_can_batch_them() -> None:
+    items = ARITHMETIC.items(4, 10)
+    agent = Scripted(items)
+    asyncio.run(run_transfer(agent, [ARITHMETIC], 10, 4))
+    assert agent.most_waiting == 20
+
+
+def test_progress_counts_up_to_all_questions() -> None:
+    seen = list[tuple[int, int]]()
+    agent = Scripted(ARITHMETIC.items(4, 3))
+    asyncio.run(run_transfer(agent, [ARITHMETIC], 3, 4, lambda done, total: seen.append((done, total))))
+    assert seen == [(k, 6) for k in range(1, 7)]
+
+
+def test_accuracy_is_told_by_task_by_kind_and_overall_with_the_majority_beside_it() -> None:
+    # 40 questions in order, every fourth wrong: positions 0, 4, 8 | 12, 16 | 20, 24, 28 | 32, 36.
+    scores = by_name(run(k=4).scores())
+    assert {n: s.value for n, s in scores.items() if n.startswith("accuracy")} == {
+        "accuracy/arithmetic_1": 0.7, "accuracy/arithmetic_2": 0.8, "accuracy/logic_1": 0.7, "accuracy/logic_2": 0.8,
+        "accuracy/arithmetic": 0.75, "accuracy/logic": 0.75, "accuracy/overall": 0.75,
+    }  # fmt: skip
+    assert [scores[f"accuracy/{n}"].n for n in ("logic_1", "logic", "overall")] == [10, 20, 40]
+    assert 0.1 <= scores["majority/logic_1"].value <= 0.6
+    assert scores["majority/logic_1"].n is None
+
+
+def test_a_reply_without_an_answer_is_wrong_counted_and_stays_in_the_denominator() -> None:
+    scores = by_name(run(k=4, slip="cut").scores())
+    assert (scores["accuracy/overall"].value, scores["accuracy/overall"].n) == (0.75, 40)
+    assert scores["no_answer/overall"].value == scores["truncated/overall"].value == 0.25
+    assert by_name(run(k=4).scores())["no_answer/overall"].value == 0.0
+
+
+def test_a_run_survives_the_way_through_a_file() -> None:
+    before = run(k=4, slip="cut")
+    assert Transfer.model_validate_json(before.model_dump_json()) == before
+
+
+def test_two_runs_are_paired_question_by_question() -> None:
+    changes = {c.score.name: c for c in compared(run(k=4), run(k=8))}  # every second slip is mended: 5 of 40
+    assert changes["accuracy/overall"].score.value == pytest.approx(5 / 40)
+    assert changes["accuracy/overall"].score.n == 40
+    assert changes["accuracy/overall"].score.low > 0
+    assert changes["accuracy/overall"].p == 2 / 2**5
+    assert changes["accuracy/arithmetic_1"].score.value == pytest.approx(0.1)  # position 4 of 0, 4, 8
+    assert changes["no_answer/overall"].score.value == 0.0
+
+
+def test_a_run_does_not_differ_from_itself() -> None:
+    assert {(s.low, s.value, s.high) for s in paired(run(k=3), run(k=3))} == {(0.0, 0.0, 0.0)}
+
+
+def test_runs_over_different_questions_are_not_compared() -> None:
+    with pytest.raises(UserError, match="40 and 40, 0 in both"):
+        paired(run(seed=4), run(seed=5))
+
+
+@pytest.mark.parametrize(("chosen", "n"), [([], 5), ([ARITHMETIC], 0)])
+def test_no_question_at_all_is_refused(chosen: list[ExerciseBenchmark], n: int) -> None:
+    with pytest.raises(UserError, match="at least 1"):
+        asyncio.run(run_transfer(Scripted([]), chosen, n, 1))
+
+
+def test_without_the_extra_reasoning_gym_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"pip install 'mirrormatch\[evals\]'"):
+        benchmarks.get("reasoning_gym").items(1, 1)
+
+
+# The guard, with a script that does what it is told.
+
+OBEDIENT = """
+import json, os, sys, time
+print("ready", flush=True)
+for line in sys.stdin:
+    said = json.loads(line)
+    if said == "hang":
+        time.sleep(600)
+    if said == "crash":
+        os.abort()
+    print(json.dumps(dict(os.environ) if said == "environment" else said), flush=True)
+"""
+
+
+@pytest.fixture
+def obedient(tmp_path: Path) -> Path:
+    script = tmp_path / "obedient.py"
+    script.write_text(OBEDIENT, encoding="utf-8")
+    return script
+
+
+def test_a_child_that_hangs_or_dies_is_replaced(obedient: Path) -> None:
+    with GuardedChild(obedient, [], limit_s=1.0) as child:
+        began = time.monotonic()
+        assert [child.ask(said) for said in ("one", "hang", "two", "crash", "three")] == [
+            "one",
+            None,
+            "two",
+            None,
+            "three",
+        ]
+        assert time.monotonic() - began < 30
+
+
+def test_a_child_knows_no_environment_of_its_parent(obedient: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_API_KEY", "secret")
+    with GuardedChild(obedient, [], limit_s=10.0) as child:
+        environment = child.ask("environment")
+    assert isinstance(environment, dict)
+    assert "SOME_API_KEY" not in environment
+    assert "HOME" not in environment
+
+
+def test_no_child_is_left_behind(obedient: Path) -> None:
+    with GuardedChild(obedient, [], limit_s=10.0) as child:
+        child.ask("one")
+        assert child._child is not None
+        pid = child._child.pid
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_a_script_that_does_not_start_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="does not start"), GuardedChild(tmp_path / "none.py", [], limit_s=1.0) as child:
+        child.ask("one")
+
+
+# The real one.
+
+
+def test_reasoning_gym_makes_the_same_items_again_and_its_own_answers_are_right() -> None:
+    pytest.importorskip("reasoning_gym")
+    benchmark = benchmarks.get("reasoning_gym")
+    items = benchmark.items(3, 20)
+    assert benchmark.items(3, 20) == items
+    assert [sum(item.task == task for item in items) for task in benchmark.tasks] == [20] * len(benchmark.tasks)
+    assert len({item.question for item in items}) == len({item.id for item in items}) == len(items)
+    assert set(benchmark.grade([Answered(item, f" {item.answer} ") for item in items])) == {"right"}
+    assert "right" not in benchmark.grade([Answered(item, "the answer is " + item.answer) for item in items])
+
+
+def test_a_reasoning_gym_scorer_that_hangs_is_a_counted_wrong_answer() -> None:
+    pytest.importorskip("reasoning_gym")
+    from mirrormatch.evals.benchmarks.reasoning_gym import ReasoningGym
+
+    coins = ReasoningGym(settings={"coin_flip": {}}, limit_s=1.0)
+    (item,) = coins.items(3, 1)
+    hanging = "1e9999999999"  # its scorer makes an exact fraction of it
+    assert coins.grade([Answered(item, text) for text in (item.answer, hanging, item.answer)]) == [
+        "right", "failed", "right",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("task", ["countdown", "string_insertion", "coin_flip"])
+def test_malicious_answers_neither_hang_nor_run(task: str, tmp_path: Path) -> None:
+    """Most of these scorers evaluate the text; the benchmark leaves them out, and the guard holds anyway."""
+    pytest.importorskip("reasoning_gym")
+    from mirrormatch.evals.benchmarks.reasoning_gym import ReasoningGym
+
+    seen = tmp_path / "seen"
+    gym = ReasoningGym(settings={task: {}}, limit_s=5.0)
+    (item,) = gym.items(3, 1)
+    began = time.monotonic()
+    verdicts = gym.grade(
+        [
+            Answered(item, text)
+            for text in (
+                "9**9**9**9",
+                f"__import__('os').system('touch {seen}')",
+                f"[open('{seen}', 'w')]",
+                f"[__import__('pathlib').Path('{seen}').touch()]",
+                "[__import__('os')._exit(0)]",
+            )
+        ]
+    )
+    assert "right" not in verdicts
+    assert time.monotonic() - began < 30
+    assert not seen.exists()

@@ -1,0 +1,300 @@
+"""Taboo: which clues are forbidden, which guesses are right, who sees what, and that the list is sound."""
+
+import json
+import random
+import re
+import sys
+import unicodedata
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.paths import ROOT
+
+from mirrormatch import games
+from mirrormatch.games import CHANCE, OVER, Problem, ProblemKind
+from mirrormatch.games.quoting import CHAT_CHARS
+
+GAME = games.get("taboo")
+LIST = json.loads((ROOT / "games" / "talk" / "data" / "taboo.json").read_text(encoding="utf-8"))
+CARDS = [(target, card["forbidden"], card["clues"]) for target, card in LIST.items()]
+
+nasty = st.text(st.one_of(st.characters(), st.sampled_from("\n\r\t\x1b\x00\x85\u2028\u202e\ud800\"'|[]")))
+
+
+def after(target: str, *said: str, game: Any = GAME) -> Any:
+    """The state after the word is drawn and clues and guesses are given, each read as an agent's reply would be."""
+    state = game.apply(game.start(), target)
+    for text in said:
+        move = game.parse(state, text)
+        assert not isinstance(move, Problem), f"{text!r}: {move}"
+        state = game.apply(state, move)
+    return state
+
+
+def used(clue: str, target: str = "volcano") -> str:
+    """The forbidden word that the clue is found to hold; for the volcano: lava, erupt, mountain, hot, magma."""
+    word: str = after(target, clue).used
+    return word
+
+
+def guess_of(text: str) -> Any:
+    return GAME.parse(after("volcano", "a clue"), text)
+
+
+def played(solvers: Sequence[bool], seed: int, game: Any = GAME) -> Any:
+    rng, state = random.Random(seed), game.start()
+    while (role := game.to_act(state)) != OVER:
+        if role == CHANCE or solvers[role]:
+            options = game.chance(state) if role == CHANCE else game.solution(game.view(state, role))
+            action = rng.choices([a for a, _ in options], [p for _, p in options])[0]
+        else:
+            action = game.sample(game.view(state, role), None, rng)
+        state = game.apply(state, action)
+    return state
+
+
+def share_won(solvers: Sequence[bool], name: str = "taboo") -> float:
+    game = games.get(name)
+    return sum(float(game.returns(played(solvers, seed, game))[0]) for seed in range(200)) / 200
+
+
+def slow_used(clue: str, target: str) -> bool:
+    """Whether a plain English clue holds a forbidden word: every word, beginning and end is tried, letter by letter."""
+    letters = "".join(c if c.isalpha() else " " for c in clue.lower())
+    words = letters.split()
+    runs = {"".join(words[i:j]) for i in range(len(words)) for j in range(i + 1, len(words) + 1)}
+    held = {part for word in (target, *target.split(), *LIST[target]["forbidden"]) for part in [word.replace(" ", "")]}
+    return any(run == word or (run.startswith(word) and run[len(word) :] == "s") for run in runs for word in held)
+
+
+# the list
+
+
+def test_there_are_188_words() -> None:
+    assert len(LIST) == 188
+
+
+@pytest.mark.parametrize(("target", "forbidden", "clues"), CARDS, ids=list(LIST))
+def test_a_card_has_five_forbidden_words_and_three_clues_that_hold_none(
+    target: str, forbidden: list[str], clues: list[str]
+) -> None:
+    assert len({target, *forbidden}) == 6 and len(set(clues)) == 3
+    assert [used(clue, target) for clue in clues] == ["", "", ""]
+    assert [GAME.parse(after(target), clue) for clue in clues] == clues
+
+
+def test_no_clue_stands_on_two_cards() -> None:
+    clues = [clue for _, _, clues in CARDS for clue in clues]
+    assert len(set(clues)) == len(clues)
+
+
+def test_forbidden_words_stand_there_in_their_base_form() -> None:
+    words = {word for _, forbidden, _ in CARDS for word in forbidden}
+    assert [w for w in words if w.removesuffix("s") in words - {w} or w != w.lower()] == []
+
+
+def test_every_word_is_a_guess_as_it_stands() -> None:
+    assert [guess_of(target) for target in LIST] == list(LIST)
+
+
+# clues
+
+
+@pytest.mark.parametrize("clue", [
+    "volcano", "VOLCANO!", "Volcanoes in Italy", "it erupts", "an erupting thing", "it has erupted", "full of lava",
+    "a mountain", "mountains", "very hot", "hotter than a stove", "la-va", "l a v a", "la va", "l.a.v.a", "_lava_",
+    "lava's colour", "l\u00e1va", "\uff4c\uff41\uff56\uff41", "l\u0430va", "m4gma", "l@va",
+    "\U0001d525\U0001d52c\U0001d531", "la\u200bva", "(lava)", "mag\nma",
+])  # fmt: skip
+def test_a_forbidden_word_is_found_in_any_dress(clue: str) -> None:
+    assert used(clue) != ""
+
+
+@pytest.mark.parametrize("clue", [
+    "Vesuvius buried Pompeii", "a hotel", "he shot it", "lavatory", "a photo", "mountaineering", "it hates", "12345",
+    "\u706b\u5c71", "hö t\u00e4ble",
+])  # fmt: skip
+def test_other_words_are_allowed(clue: str) -> None:
+    assert used(clue) == ""
+
+
+@pytest.mark.parametrize(
+    ("target", "clue", "word"),
+    [
+        ("ice cream", "it is made from cream", "cream"), ("ice cream", "ice-creams", "ice"),
+        ("ice cream", "a dish of icecream", "ice cream"), ("alarm clock", "many clocks", "clock"),
+        ("bread", "baking", "bake"), ("bread", "the baker", "bake"), ("hat", "he hates it", ""), ("ear", "early", ""),
+        ("beach", "swimming", "swim"), ("airport", "flies", "fly"), ("airport", "flyers", "fly"),
+        ("airport", "flight", ""), ("jam", "strawberries", "strawberry"), ("cloud", "rainy", "rain"),
+        ("crown", "golden", "gold"), ("fireworks", "on New Year's Eve", "new year"), ("sun", "it seems sunny", "sun"),
+    ],
+)  # fmt: skip
+def test_forms_of_words_by_hand(target: str, clue: str, word: str) -> None:
+    assert used(clue, target) == word
+
+
+@given(st.data())
+def test_plain_uses_are_found_as_a_slow_search_finds_them(data: st.DataObject) -> None:
+    target, forbidden, _ = data.draw(st.sampled_from(CARDS))
+    pool = [*forbidden, target, *[word + "s" for word in forbidden], *"it is so big for all and now".split()]
+    clue = " ".join(data.draw(st.lists(st.sampled_from(pool), min_size=1, max_size=6)))
+    assert bool(used(clue, target)) or not slow_used(clue, target)
+
+
+@pytest.mark.parametrize("clue", [clue for _, _, clues in CARDS[::10] for clue in clues])
+def test_what_a_slow_search_does_not_find_is_not_called_used(clue: str) -> None:
+    for target in LIST:
+        if not any(word in clue.lower() for word in stems(target)):
+            assert used(clue, target) == ""
+
+
+def stems(target: str) -> list[str]:
+    """What every use of a forbidden word begins with, but for words cut in pieces."""
+    words = [target, *target.split(), *LIST[target]["forbidden"]]
+    return [word[:-1] if len(word) > 2 else word for word in words]
+
+
+def test_a_forbidden_word_loses_for_both_at_once() -> None:
+    state = after("volcano", "full of lava")
+    assert GAME.to_act(state) == OVER and GAME.returns(state) == (0.0, 0.0)
+
+
+def test_a_long_clue_is_cut() -> None:
+    assert len(after("volcano", "x" * 1_000).said[0]) == CHAT_CHARS
+
+
+@pytest.mark.parametrize("text", ["", " \n", "...", '"', "[]"])
+def test_a_clue_has_words(text: str) -> None:
+    move = GAME.parse(after("volcano"), text)
+    assert isinstance(move, Problem) and move.kind is ProblemKind.NONE
+
+
+# guesses
+
+
+@pytest.mark.parametrize("text", [
+    "volcano", "Volcano!", "a volcano", "[The Volcano]", "guess: volcano", "Is it a volcano?", "volcanoes", "volcanos",
+    "My guess is volcano.", '"volcano"', "v\u00f3lcano", "vol-cano", "It is a volcano",
+])  # fmt: skip
+def test_the_word_is_guessed_in_many_spellings(text: str) -> None:
+    assert GAME.returns(after("volcano", "a clue", text)) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("text", ["mountain", "volcanic", "volcano island", "volcan"])
+def test_another_word_is_a_wrong_guess(text: str) -> None:
+    assert not after("volcano", "a clue", text).guessed
+
+
+@pytest.mark.parametrize("text", ["volcano, mountain", "volcano or mountain", "volcano/geyser", "volcano\ngeyser"])
+def test_two_guesses_are_ambiguous(text: str) -> None:
+    assert guess_of(text).kind is ProblemKind.AMBIGUOUS
+
+
+@pytest.mark.parametrize("text", ["", "?!", "I think that it must be a volcano", "one two three four", "x" * 100])
+def test_a_guess_is_a_short_phrase(text: str) -> None:
+    assert guess_of(text).kind is ProblemKind.NONE
+
+
+@pytest.mark.parametrize("text", ["ice cream", "icecream", "ice-cream", "ice creams", "an ice cream"])
+def test_spaces_and_hyphens_do_not_matter_in_a_guess(text: str) -> None:
+    assert after("ice cream", "a dessert", text).guessed
+
+
+def test_five_wrong_guesses_lose() -> None:
+    state = after("volcano", *["a clue", "a wrong guess"] * 5)
+    assert GAME.to_act(state) == OVER and GAME.returns(state) == (0.0, 0.0)
+
+
+def test_the_fifth_guess_may_be_right() -> None:
+    state = after("volcano", *["a clue", "a wrong guess"] * 4, "a clue", "volcano")
+    assert GAME.returns(state) == (1.0, 1.0)
+
+
+def test_a_right_guess_ends_the_game() -> None:
+    assert GAME.to_act(after("volcano", "a clue", "volcano")) == OVER
+
+
+# anything may be typed
+
+
+@given(nasty)
+def test_any_reply_is_a_move_that_reads_back_or_a_problem(text: str) -> None:
+    for state in (after("volcano"), after("volcano", "a clue")):
+        move = GAME.parse(state, text)
+        assert isinstance(move, Problem) or GAME.parse(state, move) == move
+
+
+def test_every_letter_is_read_back() -> None:
+    for code in range(sys.maxunicode + 1):
+        if unicodedata.category(chr(code))[0] == "L" and not 0x3400 <= code < 0xD7B0 and code < 0x17000:
+            guess = guess_of(chr(code))
+            assert isinstance(guess, Problem) or guess_of(guess) == guess, hex(code)
+
+
+@given(nasty)
+def test_nothing_that_is_said_adds_a_line_or_ends_its_quotation(text: str) -> None:
+    move = GAME.parse(after("volcano"), text)
+    if not isinstance(move, Problem) and not after("volcano", move).used:
+        shown = GAME.observe(after("volcano", move), 1).text.splitlines()
+        assert len(shown) == 3 and re.fullmatch(r'Clue 1: "[^"\n]*"', shown[1])
+
+
+# what is shown
+
+
+def test_the_describer_is_shown_the_card() -> None:
+    text = GAME.observe(after("volcano"), 0).text
+    assert "Secret word: volcano.\nForbidden: lava, erupt, mountain, hot, magma." in text
+
+
+@pytest.mark.parametrize("said", [(), ("a clue",), ("a clue", "a guess"), ("a clue", "a guess", "another clue")])
+def test_the_guesser_is_shown_the_same_whatever_the_word(said: tuple[str, ...]) -> None:
+    assert len({GAME.observe(after(target, *said), 1) for target in ("volcano", "zebra", "apple")}) == 1
+
+
+def test_both_are_shown_clues_and_guesses() -> None:
+    state = after("volcano", "it smokes", "a pipe")
+    for role in (0, 1):
+        assert 'Clue 1: "it smokes"\nGuess 1: "pipe", wrong.' in GAME.observe(state, role).text
+
+
+def test_the_guesser_learns_the_word_at_the_end() -> None:
+    text = GAME.observe(after("volcano", "full of lava"), 1).text
+    assert text.endswith("The clue holds 'lava', which is forbidden. The word was 'volcano'. You both lose.")
+
+
+def test_one_guess_is_told_in_the_singular() -> None:
+    assert games.get("taboo:attempts=1").rules().endswith("There is one guess; both win if it is right.")
+    assert GAME.rules().endswith("Both win if one of 5 guesses is right.")
+
+
+# the solver
+
+
+def test_two_solvers_win() -> None:
+    assert share_won((True, True)) == 1.0
+
+
+def test_two_solvers_nearly_always_win_with_one_attempt() -> None:
+    assert share_won((True, True), "taboo:attempts=1") > 0.95
+
+
+def test_random_players_nearly_always_lose() -> None:
+    assert share_won((False, False)) < 0.1
+
+
+def test_the_guessing_solver_understands_a_describer_who_is_right_half_the_time() -> None:
+    assert share_won((False, True)) > 0.8
+
+
+def test_the_guessing_solver_does_not_repeat_itself() -> None:
+    state = after("volcano")
+    for _ in range(5):
+        state = GAME.apply(state, "Vesuvius" if not state.said else "something else")
+        ((guess, _),) = GAME.solution(GAME.view(state, 1))
+        if GAME.to_act(state := GAME.apply(state, guess)) == OVER:
+            break
+    assert len(set(state.said[1::2])) == len(state.said[1::2])

@@ -1,0 +1,90 @@
+"""Whatever is logged or reported has its row in docs/metrics.md, and no row stands for nothing."""
+
+import asyncio
+import re
+
+import pytest
+from tests.paths import ROOT
+
+from mirrormatch import agents, games, play
+from mirrormatch.agents.engines.scripted import ScriptedEngine
+from mirrormatch.agents.llm import LLMAgent
+from mirrormatch.agents.players.random import RandomAgent
+from mirrormatch.agents.types import Reply, Sampling
+from mirrormatch.evals.measurement import Plan, measure
+from mirrormatch.prompts import get
+from mirrormatch.training import metrics
+from mirrormatch.training.alarms import Alarms
+from mirrormatch.training.config import AlarmSettings
+
+DOCS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+WORST = {"illegal": 1.0, "truncated": 0.0, "repeated": 1.0, "entropy": 0.0}  # rings every alarm
+TIMES = {"time/play_s", "time/learn_s", "time/play_share", "tokens_per_s"}  # the trainer's own, in trainer.py
+
+
+def documented() -> set[str]:
+    """The names in the first column of every table."""
+    cells = re.findall(r"^\| (`[^|]+`) \|", DOCS, re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def general(name: str) -> str:
+    """The name with its particulars replaced, as the page writes it."""
+    figure, *rest = name.split("/")
+    if figure in ("time", "alarm") or rest in ([], ["overall"]):
+        return name
+    if figure in ("accuracy", "majority"):
+        return f"{figure}/{'TASK' if rest[0][-1].isdigit() else 'KIND'}"
+    if len(rest) == 1:
+        return f"{figure}/GAME"
+    return f"{figure}/GAME/{'ROLE' if rest[1].isdigit() else 'OPPONENT'}"
+
+
+def of_play() -> set[str]:
+    engine = ScriptedEngine(lambda prompt, seed: "<think>x</think>\\boxed{check}")
+    agent = LLMAgent("scripted", engine, get("boxed"), Sampling(), patience=0)
+    episode = asyncio.run(play(games.get("kuhn_poker"), [agent, agent]))
+    return set(metrics.of_play([episode], {"kuhn_poker/0": 0.0}))
+
+
+def of_learning() -> set[str]:
+    return set(metrics.of_trl({theirs: 0.0 for theirs in metrics._FROM_TRL}))
+
+
+def alarms() -> set[str]:
+    watch = Alarms(AlarmSettings())
+    for _ in range(9):
+        watch.check({**WORST, "reply_tokens": 100.0})
+    return {f"alarm/{name}" for name in watch.check({**WORST, "reply_tokens": 0.0})}
+
+
+class Answering(RandomAgent):
+    """Plays like `random` and answers problems."""
+
+    async def ask(self, text: str, seed: int) -> Reply:
+        return Reply(answer="0", text="0")
+
+
+def measured() -> set[str]:
+    plan = Plan(
+        games=("kuhn_poker",), episodes=2, exploitability=("kuhn_poker",), transfer=("arithmetic", "logic"), items=1
+    )
+    return {score.name for score in asyncio.run(measure(Answering(), plan, 0)).scores}
+
+
+@pytest.mark.parametrize("names", [of_play, of_learning, alarms, measured, lambda: TIMES])
+def test_whatever_is_counted_is_documented(names: object) -> None:
+    assert callable(names)
+    found = {general(name) for name in names()}
+    assert found
+    assert found <= documented()
+
+
+def test_no_row_stands_for_nothing() -> None:
+    counted = {general(name) for name in (*of_play(), *of_learning(), *alarms(), *measured(), *TIMES)}
+    assert documented() == counted
+
+
+def test_the_figures_that_the_page_quotes_are_right() -> None:
+    uniform = asyncio.run(measure(agents.get("random"), Plan(exploitability=("kuhn_poker",)), 0)).scores[0]
+    assert f"Uniform play in Kuhn poker: {uniform.value:.4f}." in DOCS

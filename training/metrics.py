@@ -1,0 +1,108 @@
+"""What is measured at every step. docs/metrics.md has the formula, unit and smell of each.
+
+Metrics are plain names and numbers: one JSON line per step, and TensorBoard beside it.
+"""
+
+import itertools
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
+from typing import TypeAlias
+
+from mirrormatch.agents.types import Episode, Turn
+from mirrormatch.games.types import ProblemKind
+from mirrormatch.training.estimator import State
+
+Metrics: TypeAlias = dict[str, float]
+
+# TRL's names for what we report, and ours.
+_FROM_TRL = {
+    "loss": "loss",
+    "grad_norm": "grad_norm",
+    "kl": "kl",
+    "entropy": "entropy",
+    "clip_ratio/region_mean": "clipped",
+    "ratio": "ratio",
+    "logp_gap": "logp_gap",
+}
+
+
+def of_play(episodes: Sequence[Episode], baselines: State) -> Metrics:
+    """What the episodes of one step show: per game and role, and over all replies."""
+    found: Metrics = {}
+    groups: dict[tuple[str, int], list[Episode]] = defaultdict(list)
+    for episode in episodes:
+        for role in range(len(episode.seats)):
+            groups[episode.game, role].append(episode)
+    for (game, role), group in sorted(groups.items()):
+        key = f"{game}/{role}"
+        found[f"return/{key}"] = fmean(e.returns[role] for e in group)
+        for outcome in ("win", "draw", "loss"):
+            found[f"{outcome}/{key}"] = fmean(e.outcome[role] == outcome for e in group)
+    found |= {f"baseline/{key}": value for key, value in sorted(baselines.items())}
+    return found | _of_replies([t for e in episodes for t in e.turns])
+
+
+def _of_replies(turns: Sequence[Turn]) -> Metrics:
+    said = [t.completion for t in turns if t.completion is not None]
+    lengths = [len(c.token_ids) for c in said]
+    return {
+        "illegal": fmean(t.problem is not None and t.problem.kind is not ProblemKind.TRUNCATED for t in turns),
+        "truncated": fmean(t.problem is not None and t.problem.kind is ProblemKind.TRUNCATED for t in turns),
+        "reply_tokens": fmean(lengths),
+        "repeated": fmean(_repeated(c.token_ids) for c in said),
+        "distinct_replies": len({c.token_ids for c in said}) / len(said),
+    }
+
+
+def _repeated(ids: Sequence[int]) -> float:
+    """The share of tokens that equal the one before."""
+    return sum(a == b for a, b in itertools.pairwise(ids)) / max(1, len(ids) - 1)
+
+
+def of_trl(logs: Mapping[str, float]) -> Metrics:
+    """What the loss saw, under our names."""
+    return {ours: float(logs[theirs]) for theirs, ours in _FROM_TRL.items() if theirs in logs}
+
+
+def rounded(metrics: Metrics) -> Metrics:
+    """As they are written."""
+    return {name: round(value, 6) for name, value in metrics.items()}
+
+
+class MetricsLog:
+    """Appends each step's metrics to a JSON-lines file and to TensorBoard.
+
+    Args:
+        path: the JSON-lines file.
+        tensorboard: TensorBoard's folder.
+        first_step: later points of an earlier, killed run are hidden in TensorBoard.
+    """
+
+    def __init__(self, path: Path, tensorboard: Path, first_step: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._path = path
+        self._board = SummaryWriter(str(tensorboard), purge_step=first_step + 1 if first_step else None)
+
+    def append(self, step: int, metrics: Metrics) -> None:
+        """Writes one step's line."""
+        line = json.dumps({"step": step, **rounded(metrics)})
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        for name, value in metrics.items():
+            self._board.add_scalar(name, value, step)
+
+    def close(self) -> None:
+        """Flushes TensorBoard."""
+        self._board.close()
+
+
+def read(path: Path) -> list[Metrics]:
+    """All steps' metrics, in order; a torn last line is left out."""
+    if not path.exists():
+        return []
+    lines: Iterable[str] = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    return [json.loads(line) for line in lines if line.endswith("\n")]

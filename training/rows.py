@@ -1,0 +1,73 @@
+"""From trajectories to training rows: tokens exactly as they were sampled, never encoded again.
+
+Turns whose prompt extends the earlier ids exactly become one row with a mask: the same gradient for a fraction of the
+tokens. Others become rows of their own.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from mirrormatch.training.trajectories import Move, Trajectory
+
+
+class Row(NamedTuple):
+    """One sequence of the batch. The last four have one length.
+
+    Attributes:
+        prompt_ids: read, not learned.
+        completion_ids: everything after the prompt: own tokens and, between them, what was read.
+        own: 1 where the token is the policy's own, 0 where it was read.
+        logprobs: as sampled; 0 where the token was read.
+        advantages: one per token; 0 where the token was read.
+    """
+
+    prompt_ids: tuple[int, ...]
+    completion_ids: tuple[int, ...]
+    own: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    advantages: tuple[float, ...]
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """The whole sequence."""
+        return self.prompt_ids + self.completion_ids
+
+
+def rows(trajectory: Trajectory, advantage: float, turn_discount: float) -> list[Row]:
+    """The rows of one trajectory.
+
+    Every turn gets the trajectory's advantage, times `turn_discount` for each turn that came after it.
+    """
+    made: list[Row] = []
+    for k, move in enumerate(trajectory.moves):
+        if not move.completion.token_ids:
+            continue  # a prompt that filled the context: nothing was said, nothing is learned
+        worth = advantage * turn_discount ** (len(trajectory.moves) - 1 - k)
+        row = _row(move, worth)
+        if made and row.prompt_ids[: len(made[-1].ids)] == made[-1].ids:
+            made[-1] = _joined(made[-1], row)
+        else:
+            made.append(row)
+    return made
+
+
+def num_own_tokens(batch: Sequence[Row]) -> int:
+    """How many tokens of the batch are learned."""
+    return sum(sum(row.own) for row in batch)
+
+
+def _row(move: Move, advantage: float) -> Row:
+    ids, logprobs = move.completion.token_ids, move.completion.logprobs
+    assert len(ids) == len(logprobs), f"{len(ids)} ids, {len(logprobs)} log-probs"
+    return Row(move.prompt_ids, ids, (1,) * len(ids), logprobs, (advantage,) * len(ids))
+
+
+def _joined(earlier: Row, later: Row) -> Row:
+    read = later.prompt_ids[len(earlier.ids) :]
+    return Row(
+        earlier.prompt_ids,
+        earlier.completion_ids + read + later.completion_ids,
+        earlier.own + (0,) * len(read) + later.own,
+        earlier.logprobs + (0.0,) * len(read) + later.logprobs,
+        earlier.advantages + (0.0,) * len(read) + later.advantages,
+    )

@@ -1,0 +1,137 @@
+"""Where a run keeps its things, and how it finds its way back after a kill at any moment.
+
+config.json                     the settings, as they were checked
+adapters/step-000040/           the policy after 40 steps, PEFT's format
+episodes/step-000040.jsonl      what step 40 played
+metrics.jsonl                   one line per finished step
+tensorboard/
+checkpoints/checkpoint-40/      all that step 41 needs; whole once it holds complete.json
+measures/before.json after.json
+report.html
+"""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mirrormatch.errors import UserError
+from mirrormatch.files import write_json, write_text
+from mirrormatch.training.config import RunConfig
+
+COMPLETE = "complete.json"
+
+
+class Checkpoint(NamedTuple):
+    """A whole checkpoint.
+
+    Attributes:
+        path: its folder.
+        step: how many steps were finished.
+        state: what we keep beside the trainer's own state.
+    """
+
+    path: Path
+    step: int
+    state: dict[str, Any]
+
+
+class RunFolder:
+    """The folder of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config_path = path / "config.json"
+        self.checkpoints = path / "checkpoints"
+        self.metrics_path = path / "metrics.jsonl"
+        self.tensorboard = path / "tensorboard"
+        self.report_path = path / "report.html"
+
+    def adapter(self, step: int) -> Path:
+        """The folder of the adapter after `step` steps."""
+        return self.path / "adapters" / f"step-{step:06d}"
+
+    def episodes(self, step: int) -> Path:
+        """The file of the episodes that step number `step` played, counted from 0."""
+        return self.path / "episodes" / f"step-{step:06d}.jsonl"
+
+    def measure(self, name: str) -> Path:
+        """The file of a measurement: "before" or "after"."""
+        return self.path / "measures" / f"{name}.json"
+
+    def open(self, config: RunConfig, resume: bool) -> Checkpoint | None:
+        """Prepares the folder for a run and returns where it goes on, None for the beginning.
+
+        Raises:
+            UserError: it holds a run that isn't to be resumed, or one with other settings.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise UserError(f"{str(self.path)!r} is a file: a run needs a folder, --out DIR names one")
+        if self.config_path.exists():
+            if not resume:
+                raise UserError(
+                    f"{str(self.path)!r} already holds a run: --resume goes on with it, --out DIR starts another"
+                )
+            self._check_same(config)
+            return self._rewound()
+        write_json(self.config_path, config.model_dump(mode="json"))
+        return None
+
+    def mark_complete(self, step: int, state: dict[str, Any]) -> None:
+        """Declares the trainer's checkpoint after `step` steps to be whole."""
+        write_json(self.checkpoints / f"checkpoint-{step}" / COMPLETE, {"step": step, **state})
+
+    def write_adapter(self, step: int, write: Callable[[Path], None]) -> None:
+        """Lets `write` fill a folder that becomes the adapter after `step` steps once it is whole."""
+        folder = self.adapter(step)
+        beside = folder.with_name(f".{folder.name}.part")
+        shutil.rmtree(beside, ignore_errors=True)
+        beside.mkdir(parents=True)
+        write(beside)
+        shutil.rmtree(folder, ignore_errors=True)
+        beside.replace(folder)
+
+    def drop_adapter(self, step: int) -> None:
+        """Removes an adapter that nobody needs any more."""
+        shutil.rmtree(self.adapter(step), ignore_errors=True)
+
+    def _check_same(self, config: RunConfig) -> None:
+        try:
+            then = json.loads(self.config_path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as problem:
+            raise UserError(f"the run's settings in {str(self.config_path)!r} can't be read: {problem}") from None
+        now = config.model_dump(mode="json")
+        for key, before, after in _differences(then, now):
+            raise UserError(
+                f"the run in {str(self.path)!r} was started with {key} = {before!r}, not {after!r}: "
+                "--out DIR starts another run"
+            )
+
+    def _rewound(self) -> Checkpoint | None:
+        """The newest whole checkpoint; everything later is removed."""
+        newest: Checkpoint | None = None
+        for path in sorted(
+            self.checkpoints.glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]), reverse=True
+        ):
+            if newest is None and (path / COMPLETE).is_file():
+                state = json.loads((path / COMPLETE).read_text(encoding="utf-8"))
+                newest = Checkpoint(path, state.pop("step"), state)
+            elif newest is None:
+                shutil.rmtree(path)  # torn by a kill
+        self._cut_metrics(newest.step if newest else 0)
+        return newest
+
+    def _cut_metrics(self, step: int) -> None:
+        if not self.metrics_path.exists():
+            return
+        lines = self.metrics_path.read_text(encoding="utf-8").splitlines(keepends=True)
+        whole = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+        write_text(self.metrics_path, "".join(whole))
+
+
+def _differences(then: Any, now: Any, key: str = "") -> list[tuple[str, Any, Any]]:
+    if isinstance(then, dict) and isinstance(now, dict):
+        keys = sorted({*then, *now})
+        return [d for k in keys for d in _differences(then.get(k), now.get(k), f"{key}.{k}" if key else k)]
+    return [] if then == now else [(key, then, now)]
