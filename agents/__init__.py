@@ -5,7 +5,8 @@ A spec is a name, or a model and an adapter: `random`, `nano+runs/demo`, `hf:PAT
 """
 
 from mirrormatch.agents import engines, environments, models, players
-from mirrormatch.agents.types import Agent, Completion, Decision, Episode, Reply, Sampling, Turn
+from mirrormatch.agents.engines._types import Completion, Sampling
+from mirrormatch.agents.types import Agent, Decision, Episode, Reply, Turn
 
 __all__ = [
     "Agent", "Completion", "Decision", "Episode", "Reply", "Sampling", "Turn", "engines", "environments", "get",

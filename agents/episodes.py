@@ -12,7 +12,8 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from mirrormatch.agents.types import Completion, Episode, Turn
+from mirrormatch.agents.engines._types import Completion
+from mirrormatch.agents.types import Episode, Turn
 from mirrormatch.errors import UserError
 from mirrormatch.games.types import Action, Observation, Outcome, Problem, ProblemKind
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from mirrormatch.agents.engines._engine import ChatEngine, Engine
-from mirrormatch.agents.types import Completion, Constraint, Decision, Reply, Sampling, Turn
+from mirrormatch.agents.engines._types import Completion, Constraint, Sampling
+from mirrormatch.agents.types import Decision, Reply, Turn
 from mirrormatch.games.types import Observation
 from mirrormatch.prompts.prompt import Exchange, Message, Prompt
 

@@ -18,9 +18,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from mirrormatch import prompts
 from mirrormatch.agents import engines, players
 from mirrormatch.agents.engines._engine import ChatEngine, Engine, Settings
+from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.models import NANO, NANO_PATH
-from mirrormatch.agents.types import Agent, Sampling
+from mirrormatch.agents.types import Agent
 from mirrormatch.config_file import parsed
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.prompts.prompt import PromptSettings

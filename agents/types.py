@@ -1,12 +1,13 @@
-"""What passes between the loop, an agent and an engine, and what an episode leaves behind.
+"""The records that the episode loop, agents and training exchange: decisions, replies, turns and episodes.
 
-Records are frozen; problems of a model are data in them. Nothing here knows a tokenizer or a file.
+Records are frozen; a model's misbehaviour is data in them. Nothing here depends on a tokenizer or a file.
 """
 
 import random
-from dataclasses import dataclass, fields
-from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
+from mirrormatch.agents.engines._types import Completion
 from mirrormatch.games.game import Game
 from mirrormatch.games.types import Action, Observation, Outcome, Problem
 from mirrormatch.seeds import derive
@@ -14,122 +15,19 @@ from mirrormatch.seeds import derive
 EPISODE_SCHEMA = 1
 
 
-class Constraint(NamedTuple):
-    """Which answers may be given, decoded so that no other can be.
-
-    Attributes:
-        opening: the text after which the answer stands; before it everything is free.
-        choices: the answers.
-        closing: the text that ends it.
-    """
-
-    opening: str
-    choices: tuple[str, ...]
-    closing: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sampling:
-    """How tokens are drawn.
-
-    Train with `top_p = 1`, `top_k = 0` and no constraint: log-probs are of the full distribution.
-    """
-
-    max_tokens: int = 256
-    temperature: float = 1.0  # 0: the most probable token
-    top_p: float = 1.0
-    top_k: int = 0  # 0: off
-    stop: tuple[str, ...] = ()
-    constraint: Constraint | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Completion:
-    """What an engine generated for one prompt.
-
-    Attributes:
-        token_ids: as sampled, the end-of-turn token included.
-        logprobs: one per id, natural log, of `softmax(logits / temperature)` before top_p and top_k.
-        text: decoded, without the end-of-turn token.
-        finish: "stop" at an end-of-turn token or stop string, "length" at the token budget.
-        adapter: content hash of the adapter that generated it; None for the base model.
-        num_forced: how many of the tokens were put there and not drawn (log-prob 0); such a reply can't be trained on.
-    """
-
-    token_ids: tuple[int, ...]
-    logprobs: tuple[float, ...]
-    text: str
-    finish: Literal["stop", "length"]
-    adapter: str | None
-    num_forced: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChatReply:
-    """What a server answered that keeps its tokens to itself.
-
-    Attributes:
-        text: what the model said, without reasoning that the server keeps apart.
-        thinking: that reasoning, if there is any.
-        finish: see `Completion`.
-    """
-
-    text: str
-    thinking: str
-    finish: Literal["stop", "length"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """What an engine has done since it started.
-
-    Attributes:
-        requests: answered.
-        prompt_tokens: of all prompts.
-        cached_tokens: those of them that weren't read anew, since they had been read before.
-        completion_tokens: generated.
-        retries: requests that had to be sent again.
-        cost: in the currency of the prices that were given; 0 without prices.
-    """
-
-    requests: int = 0
-    prompt_tokens: int = 0
-    cached_tokens: int = 0
-    completion_tokens: int = 0
-    retries: int = 0
-    cost: float = 0.0
-
-    def plus(self, other: "Usage") -> "Usage":
-        """Both together."""
-        return Usage(**{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)})
-
-    def since(self, earlier: "Usage") -> "Usage":
-        """What was done after an earlier look."""
-        return Usage(**{f.name: getattr(self, f.name) - getattr(earlier, f.name) for f in fields(self)})
-
-    def __str__(self) -> str:
-        cached = f" ({self.cached_tokens:,} of them read before)" if self.cached_tokens else ""
-        retried = f", {self.retries:,} retries" if self.retries else ""
-        cost = f", cost {self.cost:.4f}" if self.cost else ""
-        return (
-            f"{self.requests:,} requests, {self.prompt_tokens:,} prompt tokens{cached}, "
-            f"{self.completion_tokens:,} generated{retried}{cost}"
-        )
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """One reply of one role, a move or not.
 
     Attributes:
-        role: who acted.
-        observation: what it was shown.
-        reply: what it replied, raw.
+        role: the role that acted.
+        observation: the role's observation before the reply.
+        reply: the raw reply.
         thinking: the private part of the reply.
         action: the move, in the game's notation; None with a problem.
-        problem: why it was no move; None with an action.
-        prompt_ids: the prompt in tokens, for agents that have any.
-        completion: the reply in tokens, for agents that have any.
+        problem: why the reply is no move; None with an action.
+        prompt_ids: the prompt's token ids; None for agents without tokens.
+        completion: the reply's tokens; None for agents without tokens.
     """
 
     role: int
@@ -147,12 +45,17 @@ class Episode:
     """One finished game.
 
     Attributes:
+        schema: version of the record's format.
+        game: the game's name.
+        version: version of the game's rules.
+        seed: the episode's seed.
         seats: the agents' specs, by role.
-        deal: what chance did, in order. With `seed` it makes the episode repeatable.
-        turns: every reply in order, those that were no moves included.
-        returns: per role, in the game's own unit.
-        outcome: per role.
-        forfeited_by: the role that failed to make a move, if one did; the game's forfeit table gave the returns.
+        deal: chance's actions, in order. With `seed` they make the episode repeatable.
+        turns: every reply in order, including those that are no moves.
+        returns: one return per role, in the game's own unit.
+        outcome: one outcome per role.
+        forfeited_by: the role that failed to make a move, if one did; the returns are then from the game's forfeit
+            table.
     """
 
     schema: int = EPISODE_SCHEMA
@@ -169,16 +72,16 @@ class Episode:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What an agent is given when it is to act: its view, and the state only where nothing in it is hidden.
+    """An agent's input for one move: its role's view, and the state only in games without hidden information.
 
     Attributes:
         game: the rules.
-        view: all that the role may know, as the game defines it.
-        observation: the same in words.
+        view: everything that the role may know, as the game defines it.
+        observation: the view in words.
         past: this role's own earlier turns, oldest first.
-        problem: what was wrong with its last reply, when it is asked again.
-        seed: for this decision alone.
-        state: the state itself in a game that hides nothing, for agents that search; None in every other game.
+        problem: why the role's last reply was no move, on a retry.
+        seed: seed of this decision alone.
+        state: the game's state, for agents that search; None in games with hidden information.
     """
 
     game: Game[Any, Any]
@@ -196,11 +99,11 @@ class Decision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What an agent answered.
+    """An agent's answer to one decision.
 
     Attributes:
-        answer: the delimited answer, for the game to parse, or why there is none.
-        text: the whole reply, raw.
+        answer: the delimited answer, for the game to parse, or the problem with it.
+        text: the whole raw reply.
         thinking: its private part.
         prompt_ids: see `Turn`.
         completion: see `Turn`.
@@ -218,25 +121,25 @@ class Particular(Protocol):
     """An agent that doesn't play every game."""
 
     def check(self, game: Game[Any, Any]) -> None:
-        """Asked before a game begins.
+        """Checks, before an episode begins, that the agent can play the game.
 
         Raises:
-            UserError: it can't play this one, and why.
+            UserError: it can't; the message gives the reason.
         """
         ...
 
 
 class Agent(Protocol):
-    """Who sits in a seat. It may be `Particular`.
+    """The player in a seat. It may also be `Particular`.
 
     Attributes:
-        spec: what to write on the command line to get this agent.
-        patience: how often it is asked again after a reply that is no move; None without end (for people).
+        spec: the SPEC that gives this agent on the command line.
+        patience: number of retries after a reply that is no move; None for no limit (for people).
     """
 
     spec: str
     patience: int | None
 
     async def act(self, decision: Decision) -> Reply:
-        """The reply to one decision."""
+        """The agent's reply to one decision."""
         ...

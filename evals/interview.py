@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
+from mirrormatch.agents.engines._types import Completion
 from mirrormatch.agents.llm import LLMAgent
-from mirrormatch.agents.types import Completion
 from mirrormatch.games.game import Game
 from mirrormatch.games.theory.information_states import Spot
 from mirrormatch.games.types import Action

@@ -9,12 +9,13 @@ from pathlib import Path
 from mirrormatch import games, prompts
 from mirrormatch.agents.engines import _adapters as adapters
 from mirrormatch.agents.engines._engine import Engine, SleepingEngine
+from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.episodes import to_json
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.play import play
 from mirrormatch.agents.scheduler import run_all
 from mirrormatch.agents.spec import with_adapter
-from mirrormatch.agents.types import Episode, Sampling
+from mirrormatch.agents.types import Episode
 from mirrormatch.files import write_text
 from mirrormatch.seeds import derive
 from mirrormatch.training import metrics

@@ -2,7 +2,8 @@
 
 from typing import NamedTuple
 
-from mirrormatch.agents.types import Completion, Episode, Turn
+from mirrormatch.agents.engines._types import Completion
+from mirrormatch.agents.types import Episode, Turn
 from mirrormatch.games.types import Outcome
 
 _OUTCOME_REWARD: dict[Outcome, float] = {"win": 1.0, "draw": 0.0, "loss": -1.0}

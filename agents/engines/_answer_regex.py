@@ -3,7 +3,7 @@
 Only literals, classes, groups, `|` and `*` are used: every dialect reads them alike. Nothing here knows vLLM.
 """
 
-from mirrormatch.agents.types import Constraint
+from mirrormatch.agents.engines._types import Constraint
 
 _SPECIAL = frozenset("\\^$.*+?()[]{}|-/")
 

@@ -6,7 +6,7 @@ from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
-from mirrormatch.agents.types import ChatReply, Completion, Sampling, Usage
+from mirrormatch.agents.engines._types import ChatReply, Completion, Sampling, Usage
 from mirrormatch.config_file import parsed
 from mirrormatch.prompts.prompt import Message
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from mirrormatch.agents.engines._engine import NoSettings, Settings, read_settings
-from mirrormatch.agents.types import Completion, Sampling, Usage
+from mirrormatch.agents.engines._types import Completion, Sampling, Usage
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.prompt import Message
 

@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from mirrormatch import games
+from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.play import play
 from mirrormatch.agents.scheduler import run_all
 from mirrormatch.agents.spec import model_agent
-from mirrormatch.agents.types import Sampling
 
 NUM_EPISODES = 256
 NUM_ROUNDS = 5

@@ -15,9 +15,9 @@ import pytest
 import torch
 
 from mirrormatch import games, prompts
+from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.spec import model_agent
-from mirrormatch.agents.types import Sampling
 
 NUM_PROMPTS = 128
 NUM_ROUNDS = 9

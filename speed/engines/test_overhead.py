@@ -13,12 +13,12 @@ from collections.abc import Sequence
 import pytest
 
 from mirrormatch import games, prompts
+from mirrormatch.agents.engines._types import Completion, Sampling
 from mirrormatch.agents.engines.scripted import ScriptedEngine
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.play import play
 from mirrormatch.agents.scheduler import run_all
 from mirrormatch.agents.spec import model_agent
-from mirrormatch.agents.types import Completion, Sampling
 
 NUM_EPISODES = 500
 NUM_ROUNDS = 9

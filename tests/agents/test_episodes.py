@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from mirrormatch import games
+from mirrormatch.agents.engines._types import Completion
 from mirrormatch.agents.episodes import append, read, to_json
 from mirrormatch.agents.play import play
 from mirrormatch.agents.players.random import RandomAgent
 from mirrormatch.agents.replay import states
-from mirrormatch.agents.types import Completion, Episode, Turn
+from mirrormatch.agents.types import Episode, Turn
 from mirrormatch.errors import UserError
 from mirrormatch.games.types import Observation, Problem, ProblemKind
 

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from mirrormatch import games, prompts
+from mirrormatch.agents.engines._types import Completion, Constraint, Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.engines.scripted import END, ScriptedEngine
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.play import play
-from mirrormatch.agents.types import Completion, Constraint, Episode, Sampling, Turn
+from mirrormatch.agents.types import Episode, Turn
 from mirrormatch.games import Problem, ProblemKind
 from mirrormatch.prompts import PromptSettings
 from mirrormatch.training.trajectories import trajectories

@@ -8,11 +8,11 @@ from tests.agents.engines.tiny_model import save_adapter
 
 from mirrormatch import agents
 from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.models import NANO_PATH
 from mirrormatch.agents.spec import Spec, agent_from_spec, engine_of, model_agent, parse_spec, with_adapter
-from mirrormatch.agents.types import Sampling
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.prompts import PromptSettings
 

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from mirrormatch import agents
+from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.players.random import RandomAgent
-from mirrormatch.agents.types import Reply, Sampling
+from mirrormatch.agents.types import Reply
 from mirrormatch.cli import main
 from mirrormatch.cli.arguments import CLASSICS
 from mirrormatch.evals.measurement import Plan, measure

@@ -7,10 +7,11 @@ import pytest
 from tests.paths import ROOT
 
 from mirrormatch import agents, games, play
+from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.engines.scripted import ScriptedEngine
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.players.random import RandomAgent
-from mirrormatch.agents.types import Reply, Sampling
+from mirrormatch.agents.types import Reply
 from mirrormatch.evals.measurement import Plan, measure
 from mirrormatch.prompts import get
 from mirrormatch.training import metrics

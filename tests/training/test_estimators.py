@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mirrormatch import games, prompts
+from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.engines.scripted import ScriptedEngine
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.play import play
-from mirrormatch.agents.types import Sampling
 from mirrormatch.training import estimators
 from mirrormatch.training.estimator import Estimator
 from mirrormatch.training.estimators.global_baseline import GlobalBaseline

@@ -11,9 +11,10 @@ import torch
 
 from mirrormatch import games, prompts
 from mirrormatch.agents.engines._encoding import ChatEncoder
+from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.play import play
-from mirrormatch.agents.types import Episode, Sampling
+from mirrormatch.agents.types import Episode
 from mirrormatch.games import exercises
 from mirrormatch.prompts import Message
 from mirrormatch.training.bundled import corpus, pretrain

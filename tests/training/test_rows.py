@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from mirrormatch import agents, games, prompts
+from mirrormatch.agents.engines._types import Completion, Sampling
 from mirrormatch.agents.engines.scripted import END, ScriptedEngine
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.play import play
-from mirrormatch.agents.types import Completion, Episode, Sampling
+from mirrormatch.agents.types import Episode
 from mirrormatch.prompts import PromptSettings
 from mirrormatch.training.rows import Row, num_own_tokens, rows
 from mirrormatch.training.trajectories import Move, Trajectory, trajectories

@@ -17,8 +17,8 @@ from packaging.requirements import Requirement
 from torch import Tensor
 from transformers import TrainerCallback
 
+from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine, load_base
-from mirrormatch.agents.types import Sampling
 from mirrormatch.config_file import parsed
 from mirrormatch.prompts import Message
 from mirrormatch.training.config import RunConfig

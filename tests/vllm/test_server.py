@@ -15,6 +15,7 @@ import torch
 from tests.vllm.conftest import Asked, all_of, save_adapter, scores
 
 from mirrormatch import games
+from mirrormatch.agents.engines._types import Constraint, Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.engines.openai import connect
 from mirrormatch.agents.engines.openai.chat_server import ChatServer
@@ -22,7 +23,6 @@ from mirrormatch.agents.engines.openai.vllm_server import TokenServer
 from mirrormatch.agents.models import NANO_PATH
 from mirrormatch.agents.play import play
 from mirrormatch.agents.spec import model_agent
-from mirrormatch.agents.types import Constraint, Sampling
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.prompt import Message
 

@@ -8,9 +8,9 @@ import pytest
 from tests.vllm.conftest import MAX_LORAS, MAX_RANK, Asked, all_of, save_adapter
 
 from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.engines.vllm import VllmEngine
-from mirrormatch.agents.types import Sampling
 from mirrormatch.errors import UserError
 
 GREEDY = Sampling(max_tokens=24, temperature=0)

@@ -8,9 +8,9 @@ import pytest
 import torch
 from tests.vllm.conftest import Asked, all_of, scores
 
+from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.engines.vllm import VllmEngine
-from mirrormatch.agents.types import Sampling
 
 GREEDY, SAMPLED = Sampling(max_tokens=48, temperature=0), Sampling(max_tokens=48)
 TOLERANCE = 2e-4  # nats per token; differences of 1e-5 were seen, and sums in another order give no more than this

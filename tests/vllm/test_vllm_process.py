@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.engines.vllm import VllmEngine, VllmSettings
 from mirrormatch.agents.engines.vllm.process import stop
 from mirrormatch.agents.models import NANO_PATH
-from mirrormatch.agents.types import Sampling
 from mirrormatch.errors import UserError
 
 MATCH = (sys.executable, "-m", "mirrormatch.cli", "match", "kuhn_poker")

@@ -9,12 +9,13 @@ import pytest
 from tests.vllm.conftest import Asked, all_of, scores
 
 from mirrormatch import games, prompts
+from mirrormatch.agents.engines._types import Completion, Constraint, Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.engines.vllm import VllmEngine
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.play import play
 from mirrormatch.agents.spec import agent_from_spec, model_agent
-from mirrormatch.agents.types import Completion, Constraint, Decision, Reply, Sampling
+from mirrormatch.agents.types import Decision, Reply
 from mirrormatch.errors import UserError
 from mirrormatch.prompts import PromptSettings
 

@@ -22,11 +22,11 @@ from transformers.utils import logging as transformers_logging
 from mirrormatch.agents.engines import _adapters as adapters
 from mirrormatch.agents.engines._engine import Settings, read_settings
 from mirrormatch.agents.engines._token_engine import TokenEngine, check_folder
+from mirrormatch.agents.engines._types import Completion, Sampling, Usage
 from mirrormatch.agents.engines.hf import decoding
 from mirrormatch.agents.engines.hf.batching import Batcher
 from mirrormatch.agents.engines.hf.constraints import TokenTexts
 from mirrormatch.agents.engines.hf.prefix_cache import Prefixes
-from mirrormatch.agents.types import Completion, Sampling, Usage
 from mirrormatch.errors import UserError
 
 MAX_BATCH = 256  # requests generated together

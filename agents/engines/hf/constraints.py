@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from mirrormatch.agents.types import Constraint
+from mirrormatch.agents.engines._types import Constraint
 
 
 class Permit(NamedTuple):

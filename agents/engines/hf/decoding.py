@@ -15,10 +15,10 @@ from torch import Tensor
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
+from mirrormatch.agents.engines._types import Constraint, Sampling
 from mirrormatch.agents.engines.hf.constraints import Permit
 from mirrormatch.agents.engines.hf.drawing import Rules, draw, uniforms
 from mirrormatch.agents.engines.hf.prefix_cache import BLOCK, Found, Prefixes, joined
-from mirrormatch.agents.types import Constraint, Sampling
 
 COMPACT_BELOW = 0.75  # a batch is made smaller when fewer of its rows are still writing
 

@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal, TypeVar
 import httpx
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from mirrormatch.agents.engines._types import Usage
 from mirrormatch.agents.engines.openai.http import Broken, Reader, Refusal
 from mirrormatch.agents.engines.openai.spellings import mended
-from mirrormatch.agents.types import Usage
 
 Answer = TypeVar("Answer", bound=BaseModel)
 

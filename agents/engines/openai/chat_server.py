@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 import httpx
 
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
+from mirrormatch.agents.engines._types import ChatReply, Completion, Sampling, Usage
 from mirrormatch.agents.engines.openai.answers import (
     ChatAnswer,
     ChatPiece,
@@ -23,7 +24,6 @@ from mirrormatch.agents.engines.openai.answers import (
 )
 from mirrormatch.agents.engines.openai.http import Broken, Client, Refusal, events
 from mirrormatch.agents.engines.openai.spellings import broken_up
-from mirrormatch.agents.types import ChatReply, Completion, Sampling, Usage
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.prompt import Message
 

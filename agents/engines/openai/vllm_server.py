@@ -14,13 +14,13 @@ from mirrormatch.agents.engines import _adapters as adapters
 from mirrormatch.agents.engines._answer_regex import pattern
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
 from mirrormatch.agents.engines._token_engine import TokenEngine
+from mirrormatch.agents.engines._types import Completion, Sampling, Usage
 from mirrormatch.agents.engines._vllm_fit import check_fit
 from mirrormatch.agents.engines.openai.answers import Meter, TokenAnswer, overflows, reader
 from mirrormatch.agents.engines.openai.chat_server import told
 from mirrormatch.agents.engines.openai.http import Client, Refusal
 from mirrormatch.agents.engines.openai.vllm_lora import PREFIX, ServedAdapters, Sides
 from mirrormatch.agents.engines.vllm.adapters import RANKS, check_settings
-from mirrormatch.agents.types import Completion, Sampling, Usage
 from mirrormatch.errors import UserError
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 2.0  # vLLM raises what is lower without saying so, and refuses what is higher

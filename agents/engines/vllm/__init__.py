@@ -21,10 +21,10 @@ from mirrormatch.agents.engines._answer_regex import pattern
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
 from mirrormatch.agents.engines._engine import Settings, read_settings
 from mirrormatch.agents.engines._token_engine import TokenEngine, check_folder
+from mirrormatch.agents.engines._types import Completion, Sampling, Usage
 from mirrormatch.agents.engines._vllm_fit import check_fit
 from mirrormatch.agents.engines.vllm.adapters import RANKS, Residents, check_settings
 from mirrormatch.agents.engines.vllm.process import load_vllm, on_cpu, start, stop
-from mirrormatch.agents.types import Completion, Sampling, Usage
 from mirrormatch.errors import UserError
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 2.0  # vLLM raises what is lower without saying so, and refuses what is higher

@@ -15,8 +15,8 @@ def policy(config: "RunConfig", adapter: Path | None = None) -> "LLMAgent":
         config: the run's settings.
         adapter: the folder of an adapter or of a run; none for the base model.
     """
+    from mirrormatch.agents.engines._types import Sampling
     from mirrormatch.agents.spec import model_agent, with_adapter
-    from mirrormatch.agents.types import Sampling
 
     spec = config.model if adapter is None else with_adapter(config.model, adapter)
     sampling = Sampling(max_tokens=config.measured_tokens, temperature=config.play.temperature)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from mirrormatch.agents.engines._types import Completion, Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.llm import LLMAgent
-from mirrormatch.agents.types import Completion, Sampling
 from mirrormatch.training import run as trainer
 from mirrormatch.training.config import RunConfig
 from mirrormatch.training.run_folder import RunFolder

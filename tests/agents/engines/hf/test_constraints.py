@@ -8,12 +8,12 @@ from tests.agents.engines.tiny_model import spaced_tokenizer
 from transformers import AutoTokenizer
 
 from mirrormatch import games, prompts
+from mirrormatch.agents.engines._types import Constraint, Sampling
 from mirrormatch.agents.engines.hf.constraints import TokenTexts
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.models import NANO_PATH
 from mirrormatch.agents.play import play
 from mirrormatch.agents.spec import model_agent
-from mirrormatch.agents.types import Constraint, Sampling
 
 BOX = Constraint("\\boxed{", ("bet", "check", "check twice"), "}")
 ALL = ["bet}", "check}", "check twice}"]

@@ -19,9 +19,9 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, Gemma3Config
 
 from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines._types import Completion, Sampling
 from mirrormatch.agents.engines.hf import MAX_ADAPTERS, TransformersEngine, decoding, load_base
 from mirrormatch.agents.engines.hf.drawing import Rules, draw, uniforms
-from mirrormatch.agents.types import Completion, Sampling
 from mirrormatch.errors import UserError
 
 PROMPTS = ((5, 6, 7), (40,), tuple(range(100, 140)), (9, 8, 7, 6, 5, 4), (40,), tuple(range(300, 317)))

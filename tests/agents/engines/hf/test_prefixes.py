@@ -10,9 +10,9 @@ import torch
 from tests.agents.engines.tiny_model import save_adapter
 from transformers import AutoModelForCausalLM, MistralConfig, Qwen3NextConfig
 
+from mirrormatch.agents.engines._types import Completion, Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine, decoding
 from mirrormatch.agents.engines.hf.prefix_cache import BLOCK, Prefixes, joined
-from mirrormatch.agents.types import Completion, Sampling
 
 RULES = tuple(range(50, 50 + 3 * BLOCK))
 PROMPTS = [(*RULES, 7, 8, 9), (*RULES, 7, 8), (*RULES, *range(200, 220)), (*RULES, 300)]

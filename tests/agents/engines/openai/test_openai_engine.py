@@ -34,6 +34,7 @@ from mirrormatch import agents, games, prompts
 from mirrormatch.agents import episodes
 from mirrormatch.agents.engines import _adapters as adapters
 from mirrormatch.agents.engines._engine import ChatEngine, Engine
+from mirrormatch.agents.engines._types import ChatReply, Completion, Constraint, Sampling
 from mirrormatch.agents.engines.openai import connect, key_for, place_of
 from mirrormatch.agents.engines.openai.chat_server import ChatServer
 from mirrormatch.agents.engines.openai.http import MAX_BROKEN, is_local, retry_after
@@ -42,7 +43,7 @@ from mirrormatch.agents.engines.openai.vllm_lora import MAX_ADAPTERS, PREFIX, Si
 from mirrormatch.agents.engines.openai.vllm_server import NUM_SCORED, TokenServer
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.spec import model_agent
-from mirrormatch.agents.types import ChatReply, Completion, Constraint, Decision, Sampling
+from mirrormatch.agents.types import Decision
 from mirrormatch.cli.commands.play import _followed
 from mirrormatch.errors import UserError
 from mirrormatch.evals.arena import run_match

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from mirrormatch.agents.engines._answer_regex import pattern
-from mirrormatch.agents.types import Constraint
+from mirrormatch.agents.engines._types import Constraint
 
 OPENINGS = ("\\boxed{", "<answer>", "[[", "[", "aab", "abab", "aaa", "ab-ab/a", "ANSWER: ", "^]\n")
 
