@@ -22,7 +22,7 @@ from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.models import NANO, NANO_PATH
 from mirrormatch.agents.types import Agent
-from mirrormatch.config_file import parsed
+from mirrormatch.config_file import parse_settings
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.prompts.prompt import PromptSettings
 
@@ -152,7 +152,7 @@ def model_agent(
         raise UserError(f"{spec.text!r} is not a language model: this needs one, like nano or hf:PATH_OR_ID")
     engine = engine_of(spec)
     adapter = engine.load(Path(spec.adapter).expanduser()) if spec.adapter else None
-    own = parsed({k: v for k, v in spec.settings if k in ModelSettings.model_fields}, ModelSettings, spec.text)
+    own = parse_settings({k: v for k, v in spec.settings if k in ModelSettings.model_fields}, ModelSettings, spec.text)
     if own.thinking_tokens is not None and isinstance(engine, ChatEngine):
         raise UserError(f"{spec.text!r}: thinking_tokens needs a server that tells its tokens, and this one doesn't")
     return LLMAgent(

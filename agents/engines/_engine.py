@@ -7,7 +7,7 @@ from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 from pydantic import BaseModel, ConfigDict
 
 from mirrormatch.agents.engines._types import ChatReply, Completion, Sampling, Usage
-from mirrormatch.config_file import parsed
+from mirrormatch.config_file import parse_settings
 from mirrormatch.prompts.prompt import Message
 
 Settings: TypeAlias = tuple[tuple[str, str], ...]  # names and values, as written
@@ -120,4 +120,4 @@ def read_settings(engine: str, model: type[AnySettings], given: Settings) -> Any
     Raises:
         UserError: no such setting, or not that value.
     """
-    return parsed(dict(given), model, f"{engine}: {', '.join(f'{k}={v}' for k, v in given)}")
+    return parse_settings(dict(given), model, f"{engine}: {', '.join(f'{k}={v}' for k, v in given)}")

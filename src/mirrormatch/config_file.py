@@ -1,6 +1,6 @@
-"""One TOML file is one whole run: reads it, applies `--set a.b=c`, and says in one line what is wrong with it.
+"""Reads a run's TOML file, applies `--set a.b=c` overrides and reports the first error in one line.
 
-What a run's settings are is told by a pydantic model; this file knows none of them.
+A pydantic model passed by the caller declares the settings; this file defines none.
 """
 
 import tomllib
@@ -12,19 +12,19 @@ from pydantic import BaseModel, ValidationError
 
 from mirrormatch.errors import UserError, did_you_mean
 
-Settings = TypeVar("Settings", bound=BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
 
 
-def load(path: Path, model: type[Settings], overrides: Sequence[str] = ()) -> Settings:
-    """The settings in a TOML file.
+def load_settings(path: Path, model: type[Model], overrides: Sequence[str] = ()) -> Model:
+    """Reads and validates the settings in a TOML file.
 
     Args:
-        path: the file.
-        model: what the settings must look like.
-        overrides: `a.b=c` each; `c` is a TOML value, or a plain string where it isn't one.
+        path: the TOML file.
+        model: the pydantic model that declares the keys and their types.
+        overrides: assignments `a.b=c`; `c` is parsed as a TOML value and, where that fails, taken as a string.
 
     Raises:
-        UserError: no such file, no TOML, an unknown key or a bad value.
+        UserError: the file is missing or isn't TOML, a key is unknown or a value is invalid.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -36,20 +36,37 @@ def load(path: Path, model: type[Settings], overrides: Sequence[str] = ()) -> Se
     except tomllib.TOMLDecodeError as problem:
         raise UserError(f"{str(path)!r} is not TOML: {problem}") from None
     for override in overrides:
-        _apply(values, override)
-    return parsed(values, model, str(path))
+        _apply_override(values, override)
+    return parse_settings(values, model, str(path))
 
 
-def parsed(values: dict[str, Any], model: type[Settings], source: str) -> Settings:
-    """The values as settings. `source` is named where they don't fit."""
+def parse_settings(values: dict[str, Any], model: type[Model], source: str) -> Model:
+    """Validates values against the model.
+
+    Args:
+        values: nested sections, as TOML or JSON gives them.
+        model: the pydantic model that declares the keys and their types.
+        source: the name of their origin, which opens an error message.
+
+    Raises:
+        UserError: a key is unknown or a value is invalid.
+    """
     try:
         return model.model_validate(values)
     except ValidationError as problem:
-        raise UserError(f"{source!r}: {_first_problem(problem, model)}") from None
+        raise UserError(f"{source!r}: {_describe_with_choices(problem, model)}") from None
 
 
-def _apply(values: dict[str, Any], override: str) -> None:
-    key, equals, written = override.partition("=")
+def describe_validation_error(problem: ValidationError) -> str:
+    """Formats the first error as one line: `"learn.steps: Field required"`."""
+    error = problem.errors()[0]
+    place = ".".join(map(str, error["loc"]))
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
+
+
+def _apply_override(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
     if not equals or not key.strip():
         raise UserError(f"--set {override!r}: write it as section.key=value")
     *sections, last = (part.strip() for part in key.split("."))
@@ -57,28 +74,29 @@ def _apply(values: dict[str, Any], override: str) -> None:
         values = values.setdefault(section, {})
         if not isinstance(values, dict):
             raise UserError(f"--set {override!r}: {section!r} is a value, not a section")
-    values[last] = _toml_value(written.strip())
+    values[last] = _parse_toml_value(text.strip())
 
 
-def _toml_value(written: str) -> Any:
+def _parse_toml_value(text: str) -> Any:
     try:
-        return tomllib.loads(f"x = {written}")["x"]
+        return tomllib.loads(f"x = {text}")["x"]
     except tomllib.TOMLDecodeError:
-        return written
+        return text
 
 
-def _first_problem(problem: ValidationError, model: type[BaseModel]) -> str:
+def _describe_with_choices(problem: ValidationError, model: type[BaseModel]) -> str:
+    """Formats the first error as one line with the given value, or with the allowed keys in place of an unknown one."""
     error = problem.errors()[0]
-    where = ".".join(str(part) for part in error["loc"])
     if error["type"] != "extra_forbidden":
         given = "" if isinstance(error["input"], dict) else f", {error['input']!r} was given"
-        return f"{where and f'{where}: '}{error['msg'].removeprefix('Value error, ')}{given}"
+        return f"{describe_validation_error(problem)}{given}"
     *sections, key = (str(part) for part in error["loc"])
-    allowed = _keys(model, sections)
-    return f"unknown key {where!r}{did_you_mean(key, allowed)}; there are: {', '.join(allowed)}"
+    allowed = _allowed_keys(model, sections)
+    unknown = ".".join((*sections, key))
+    return f"unknown key {unknown!r}{did_you_mean(key, allowed)}; there are: {', '.join(allowed)}"
 
 
-def _keys(model: type[BaseModel], sections: Sequence[str]) -> list[str]:
+def _allowed_keys(model: type[BaseModel], sections: Sequence[str]) -> list[str]:
     for section in sections:
         field = model.model_fields.get(section)
         inner = field.annotation if field else None

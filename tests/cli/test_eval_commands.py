@@ -229,11 +229,11 @@ def test_a_report_holds_what_the_run_left(cli: Cli, run: RunFolder, tmp_path: Pa
 
 def test_the_settings_in_a_report_can_be_run_again(run: RunFolder, tmp_path: Path) -> None:
     from mirrormatch.cli.runs import read_config, report_input
-    from mirrormatch.config_file import load
+    from mirrormatch.config_file import load_settings
 
     again = tmp_path / "settings.toml"
     again.write_text(report_input(run).config, encoding="utf-8")
-    assert load(again, RunConfig) == read_config(run)
+    assert load_settings(again, RunConfig) == read_config(run)
 
 
 def test_what_has_no_report_is_told_in_one_line(cli: Cli, run: RunFolder, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.paths import ROOT
 
-from mirrormatch.config_file import load
+from mirrormatch.config_file import load_settings
 from mirrormatch.errors import UserError
 from mirrormatch.training.config import RunConfig
 
@@ -31,18 +31,18 @@ def config(tmp_path: Path) -> Path:
 
 def problem_of(path: Path, *overrides: str) -> str:
     with pytest.raises(UserError) as problem:
-        load(path, RunConfig, overrides)
+        load_settings(path, RunConfig, overrides)
     return str(problem.value)
 
 
 def test_a_file_is_read_with_defaults_for_what_it_leaves_out(config: Path) -> None:
-    loaded = load(config, RunConfig)
+    loaded = load_settings(config, RunConfig)
     assert (loaded.play.episodes, loaded.play.temperature, loaded.estimator.decay) == (4, 1.0, 0.95)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_that_ships_is_a_run(path: Path) -> None:
-    assert load(path, RunConfig).learn.steps > 0
+    assert load_settings(path, RunConfig).learn.steps > 0
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -81,14 +81,14 @@ def test_every_setting_is_described(key: str, field: Any) -> None:
     ],
 )
 def test_an_override_takes_the_place_of_the_files_value(config: Path, override: str, expected: object) -> None:
-    found: Any = load(config, RunConfig, [override])
+    found: Any = load_settings(config, RunConfig, [override])
     for part in override.partition("=")[0].strip().split("."):
         found = getattr(found, part)
     assert found == expected
 
 
 def test_the_last_override_wins(config: Path) -> None:
-    assert load(config, RunConfig, ["learn.steps=7", "learn.steps=8"]).learn.steps == 8
+    assert load_settings(config, RunConfig, ["learn.steps=7", "learn.steps=8"]).learn.steps == 8
 
 
 @pytest.mark.parametrize(

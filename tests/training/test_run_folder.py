@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mirrormatch.config_file import parsed
+from mirrormatch.config_file import parse_settings
 from mirrormatch.errors import UserError
 from mirrormatch.training import metrics
 from mirrormatch.training.config import RunConfig
@@ -16,7 +16,7 @@ STATE = {"estimator": {"kuhn_poker/0": 0.125}}
 
 def config(**changes: object) -> RunConfig:
     play, learn = {"games": ["kuhn_poker"], "episodes": 4}, {"steps": 9}
-    return parsed({"model": "nano", "play": play, "learn": learn, **changes}, RunConfig, "test")
+    return parse_settings({"model": "nano", "play": play, "learn": learn, **changes}, RunConfig, "test")
 
 
 @pytest.fixture

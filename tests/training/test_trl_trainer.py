@@ -19,7 +19,7 @@ from transformers import TrainerCallback
 
 from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine, load_base
-from mirrormatch.config_file import parsed
+from mirrormatch.config_file import parse_settings
 from mirrormatch.prompts import Message
 from mirrormatch.training.config import RunConfig
 from mirrormatch.training.rows import Row, num_own_tokens, rows
@@ -105,7 +105,7 @@ def settings(tiny: Path, temperature: float = 1.0, steps: int = 1, **learn: Any)
         "learn": {"steps": steps, "learning_rate": 1e-2, "max_grad_norm": 1e9, "kl": 0.0, **learn},
         "checkpoint_every": 100,
     }
-    return parsed(values, RunConfig, "test")
+    return parse_settings(values, RunConfig, "test")
 
 
 @torch.no_grad()

@@ -74,7 +74,7 @@ def read_config(folder: "RunFolder") -> "RunConfig":
     Raises:
         UserError: the folder holds no run.
     """
-    from mirrormatch.config_file import parsed
+    from mirrormatch.config_file import parse_settings
     from mirrormatch.training.config import RunConfig
 
     path = folder.config_path
@@ -88,12 +88,13 @@ def read_config(folder: "RunFolder") -> "RunConfig":
         raise UserError(f"{str(path)!r} is broken: {problem}") from None
     if isinstance(values, dict) and "model_type" in values:
         raise UserError(f"{str(folder.path)!r} holds a model and no run: for the model itself write hf:{folder.path}")
-    return parsed(values, RunConfig, str(path))
+    return parse_settings(values, RunConfig, str(path))
 
 
 def _measurement(folder: "RunFolder", name: str) -> "Measurement | None":
     from pydantic import ValidationError
 
+    from mirrormatch.config_file import describe_validation_error
     from mirrormatch.evals.measurement import Measurement
 
     path = folder.measure(name)
@@ -102,10 +103,7 @@ def _measurement(folder: "RunFolder", name: str) -> "Measurement | None":
     try:
         return Measurement.model_validate_json(path.read_text(encoding="utf-8"))
     except ValidationError as problem:
-        first = problem.errors()[0]
-        raise UserError(
-            f"{str(path)!r} is no measurement: {'.'.join(map(str, first['loc']))}: {first['msg']}"
-        ) from None
+        raise UserError(f"{str(path)!r} is no measurement: {describe_validation_error(problem)}") from None
 
 
 def _samples(folder: "RunFolder", seed: int) -> "tuple[list[Episode], str]":

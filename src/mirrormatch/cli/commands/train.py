@@ -41,11 +41,11 @@ def configure(parser: Parser) -> None:
 
 def run(options: Namespace) -> int:
     """Trains."""
-    from mirrormatch.config_file import load
+    from mirrormatch.config_file import load_settings
     from mirrormatch.training.config import RunConfig
     from mirrormatch.training.run_folder import RunFolder
 
-    config = load(options.config, RunConfig, options.overrides)
+    config = load_settings(options.config, RunConfig, options.overrides)
     _check_names(config)
     folder = RunFolder(options.out or Path("runs") / options.config.stem)
     try:
