@@ -18,10 +18,11 @@ from mirrormatch.agents.types import Agent, Episode, Turn
 from mirrormatch.errors import UserError
 from mirrormatch.evals.statistics import Better, Score, mean, share
 from mirrormatch.games.game import Game
-from mirrormatch.games.types import Action, Outcome, ProblemKind
+from mirrormatch.games.types import Action, Info, Outcome, ProblemKind
 from mirrormatch.seeds import derive
 
-NUM_EPISODES = 200  # of a pair, where nobody says otherwise: about +-7 points on a win rate
+NUM_EPISODES = 200  # default per pair of agents: about +-7 points on a win rate
+BASELINES = ("random", "optimal")  # default opponents
 
 Seating: TypeAlias = tuple[int, ...]  # the agent, by its position in the match, in each role
 Progress: TypeAlias = Callable[[int, int], None]  # episodes done, episodes in all
@@ -150,6 +151,13 @@ async def run_match(
     )
     problems = tuple(Counter(t.problem.kind for t in turns if t.problem) for turns in turns_by_agent)
     return MatchResult(scores, episodes * len(groups), problems, mirror, *_variety(played), played)
+
+
+def opponent_specs(info: Info, specs: Sequence[str] = BASELINES) -> list[str]:
+    """The opponents in a game: `optimal` only where the game has a solver, `[""]` (none) in a single-player game."""
+    if len(info.roles) == 1:
+        return [""]
+    return [spec for spec in specs if spec != "optimal" or info.solver is not None]
 
 
 def _is_mirror(game: Game[Any, Any], agents: Sequence[Agent]) -> bool:

@@ -116,7 +116,7 @@ async def _answers(
     return given
 
 
-def compared(before: Transfer, after: Transfer) -> list[Difference]:
+def compare_transfers(before: Transfer, after: Transfer) -> list[Difference]:
     """The change of every figure, after minus before, paired by question, with interval and p.
 
     Raises:
@@ -135,7 +135,7 @@ def compared(before: Transfer, after: Transfer) -> list[Difference]:
 
 def paired(before: Transfer, after: Transfer) -> list[Score]:
     """The scores of `compared`: a difference is significant where its interval leaves out 0."""
-    return [change.score for change in compared(before, after)]
+    return [change.score for change in compare_transfers(before, after)]
 
 
 def _graded(benchmark: Benchmark, items: Sequence[Item], given: dict[str, str | Problem]) -> list[Result]:

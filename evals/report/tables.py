@@ -4,19 +4,20 @@ import itertools
 from collections.abc import Sequence
 from typing import Final
 
+from mirrormatch.evals.comparison import CAPTION, ComparisonRow, comparison_rows
 from mirrormatch.evals.exploitability import PolicyReport, StatePolicy
-from mirrormatch.evals.measurement import CAPTION, Measurement, Row, rows
+from mirrormatch.evals.measurement import Measurement
 from mirrormatch.evals.report.markup import Html, element
-from mirrormatch.evals.report.wording import (
-    is_share,
-    label,
-    percent,
-    verdict,
-    written,
-    written_change,
-    written_interval,
-)
 from mirrormatch.evals.statistics import Score
+from mirrormatch.evals.wording import (
+    format_change,
+    format_interval,
+    format_percent,
+    format_value,
+    is_share,
+    judge_change,
+    score_label,
+)
 
 MARKS: Final = {"": "", "better": "▲ better", "worse": "▼ worse", "differs": "◆ differs"}
 _NUM_HEADLINES: Final = 4
@@ -25,7 +26,7 @@ _WHISKER_WIDTH, _WHISKER_HEIGHT = 120.0, 14.0
 
 def headlines(before: Measurement, after: Measurement) -> Html | None:
     """The figures that a run is made for: exploitability, the return against `random`, and transfer."""
-    changed = [row for row in rows(before, after) if row.change is not None]
+    changed = [row for row in comparison_rows(before, after) if row.change is not None]
     wanted = [
         *(row for row in changed if _name(row).startswith("exploitability/")),
         *(row for row in changed if _name(row).startswith("mean_return/") and _name(row).endswith("/random")),
@@ -38,7 +39,7 @@ def headlines(before: Measurement, after: Measurement) -> Html | None:
 
 def comparison(before: Measurement, after: Measurement) -> Html:
     """The table, with a whisker for each difference's interval."""
-    found = rows(before, after)
+    found = comparison_rows(before, after)
     reach = _reach(found)
     heads = ("", "before", "after", "difference", "", "n", "")
     bodies = (
@@ -52,7 +53,9 @@ def comparison(before: Measurement, after: Measurement) -> Html:
 def figures(measurement: Measurement) -> Html:
     """The table of one measurement alone."""
     shown = (
-        element("tr", _named(f"{label(s.name).section}: {label(s.name).text}"), _value("value", s), _count(s.n))
+        element(
+            "tr", _named(f"{score_label(s.name).section}: {score_label(s.name).text}"), _value("value", s), _count(s.n)
+        )
         for s in measurement.scores
     )
     head = element("tr", *(element("th", text, scope="col") for text in ("", "value", "n")))
@@ -68,18 +71,23 @@ def policies(before: Measurement | None, after: Measurement | None) -> list[Html
 # Headlines.
 
 
-def _name(row: Row) -> str:
+def _name(row: ComparisonRow) -> str:
     return row.change.score.name if row.change else ""
 
 
-def _headline(row: Row) -> Html:
+def _headline(row: ComparisonRow) -> Html:
     assert row.before and row.after and row.change
-    told = verdict(row.change.score)
+    told = judge_change(row.change.score)
     return element(
         "li",
         element("span", f"{row.label.section}: {row.label.text}", class_="what"),
-        element("span", written(row.before), element("span", " → ", class_="unit"), element("b", written(row.after))),
-        element("span", written_change(row.change.score), class_="unit"),
+        element(
+            "span",
+            format_value(row.before),
+            element("span", " → ", class_="unit"),
+            element("b", format_value(row.after)),
+        ),
+        element("span", format_change(row.change.score), class_="unit"),
         element("span", MARKS[told] or "no clear difference", class_=f"mark {told}"),
     )
 
@@ -87,7 +95,7 @@ def _headline(row: Row) -> Html:
 # Before and after.
 
 
-def _grouped(found: Sequence[Row]) -> list[tuple[str, list[Row]]]:
+def _grouped(found: Sequence[ComparisonRow]) -> list[tuple[str, list[ComparisonRow]]]:
     return [(section, list(group)) for section, group in itertools.groupby(found, key=lambda row: row.label.section)]
 
 
@@ -95,18 +103,18 @@ def _section(section: str, width: int) -> Html:
     return element("tr", element("th", section, colspan=width, scope="rowgroup"), class_="section")
 
 
-def _row(row: Row, reach: float) -> Html:
+def _row(row: ComparisonRow, reach: float) -> Html:
     if row.change is None:
         values = (_value("before", row.before), _value("after", row.after))
         return element("tr", _named(row.label.text), *values, element("td", colspan=4))
     change = row.change.score
-    told = verdict(change)
+    told = judge_change(change)
     return element(
         "tr",
         _named(row.label.text),
         _value("before", row.before),
         _value("after", row.after),
-        element("td", written_change(change), class_="number", data_label="difference"),
+        element("td", format_change(change), class_="number", data_label="difference"),
         element("td", _whisker(change, reach), class_="whisker"),
         _count(change.n),
         element("td", MARKS[told], class_=f"mark {told}"),
@@ -121,15 +129,15 @@ def _named(text: str) -> Html:
 def _value(heading: str, score: Score | None) -> Html:
     if score is None:
         return element("td", "-", class_="number", data_label=heading)
-    interval = None if score.n is None else element("span", f" {written_interval(score)}", class_="unit")
-    return element("td", written(score), interval, class_="number", data_label=heading)
+    interval = None if score.n is None else element("span", f" {format_interval(score)}", class_="unit")
+    return element("td", format_value(score), interval, class_="number", data_label=heading)
 
 
 def _count(n: int | None) -> Html:
     return element("td", "exact" if n is None else f"{n:,}", class_="number count", data_label="n")
 
 
-def _scale(row: Row) -> tuple[str, bool]:
+def _scale(row: ComparisonRow) -> tuple[str, bool]:
     """What may be drawn on one scale: all shares; other figures of one section and unit."""
     score = row.change.score if row.change else None
     if score is None or is_share(score):
@@ -137,7 +145,7 @@ def _scale(row: Row) -> tuple[str, bool]:
     return (f"{row.label.section} {score.unit}", False)
 
 
-def _reach(found: Sequence[Row]) -> dict[tuple[str, bool], float]:
+def _reach(found: Sequence[ComparisonRow]) -> dict[tuple[str, bool], float]:
     """How far from 0 the whiskers of each scale go."""
     reach: dict[tuple[str, bool], float] = {}
     for row in found:
@@ -198,5 +206,5 @@ def _bar(heading: str, probability: float | None) -> Html:
     if probability is None:
         return element("td", "-", class_="number", data_label=heading)
     bar = element("span", class_="bar", style=f"--p:{100 * probability:.1f}%", aria_hidden="true")
-    share = element("span", f"{percent(probability)} ", class_="share")
+    share = element("span", f"{format_percent(probability)} ", class_="share")
     return element("td", share, bar, class_="number", data_label=heading)

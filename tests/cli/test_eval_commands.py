@@ -12,7 +12,7 @@ from mirrormatch.agents.players.random import RandomAgent
 from mirrormatch.agents.types import Reply
 from mirrormatch.cli import main
 from mirrormatch.cli.arguments import CLASSICS
-from mirrormatch.evals.measurement import Plan, measure
+from mirrormatch.evals.measurement import Plan, measure_agent
 from mirrormatch.prompts import PromptSettings
 from mirrormatch.training.config import RunConfig
 from mirrormatch.training.run_folder import RunFolder
@@ -211,7 +211,7 @@ def test_a_run_that_has_done_nothing_yet_has_a_report(cli: Cli, run: RunFolder) 
 def test_a_report_holds_what_the_run_left(cli: Cli, run: RunFolder, tmp_path: Path) -> None:
     import asyncio
 
-    found = asyncio.run(measure(agents.get("random"), Plan(games=("kuhn_poker",), episodes=4), 1))
+    found = asyncio.run(measure_agent(agents.get("random"), Plan(games=("kuhn_poker",), episodes=4), 1))
     run.measure("before").parent.mkdir()
     for name in ("before", "after"):
         run.measure(name).write_text(found.model_dump_json(), encoding="utf-8")

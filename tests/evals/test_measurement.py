@@ -14,11 +14,13 @@ from tests.agents.engines.openai.faulty_server import MODEL, FaultyServer
 from mirrormatch import agents
 from mirrormatch.agents.players.random import RandomAgent
 from mirrormatch.agents.types import Agent, Decision, Reply
+from mirrormatch.cli.terminal.tables import comparison_table
 from mirrormatch.errors import UserError
 from mirrormatch.evals import benchmarks
-from mirrormatch.evals.measurement import Measurement, Plan, measure, paired, rows, table
-from mirrormatch.evals.report.wording import label, verdict, written, written_change, written_interval
+from mirrormatch.evals.comparison import compare_measurements, comparison_rows
+from mirrormatch.evals.measurement import Measurement, Plan, measure_agent
 from mirrormatch.evals.statistics import Score, exact
+from mirrormatch.evals.wording import format_change, format_interval, format_value, judge_change, score_label
 from mirrormatch.seeds import derive
 
 PLAN = Plan(
@@ -51,7 +53,7 @@ class Solver(Stumbling):
 
 
 def measured(agent: Agent, plan: Plan = PLAN, seed: int = SEED) -> Measurement:
-    return asyncio.run(measure(agent, plan, seed))
+    return asyncio.run(measure_agent(agent, plan, seed))
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +112,7 @@ def test_a_server_that_keeps_its_tokens_is_measured_in_all_but_its_policy() -> N
     with FaultyServer() as server:
         agent = agents.get(f"openai:{MODEL}@{server.url}")
         plan = Plan(games=("kuhn_poker",), episodes=2, exploitability=("kuhn_poker",), transfer=("logic",), items=2)
-        found = asyncio.run(measure(agent, plan, 0))
+        found = asyncio.run(measure_agent(agent, plan, 0))
     assert found.policies == () and found.transfer is not None
 
 
@@ -126,7 +128,7 @@ def test_an_unknown_name_in_a_plan_is_told(wrong: dict[str, Any]) -> None:
 
 def test_progress_goes_up_to_its_end() -> None:
     seen = list[tuple[int, int]]()
-    asyncio.run(measure(Solver(2), PLAN, SEED, lambda done, total: seen.append((done, total))))
+    asyncio.run(measure_agent(Solver(2), PLAN, SEED, lambda done, total: seen.append((done, total))))
     assert seen == sorted(seen)
     assert seen[-1] == (500, 500)  # four matches and the problems
 
@@ -148,7 +150,7 @@ def test_equal_seeds_measure_the_same(by_random: Measurement) -> None:
 
 
 def changes(before: Measurement, after: Measurement) -> dict[str, Score]:
-    return {change.score.name: change.score for change in paired(before, after)}
+    return {change.score.name: change.score for change in compare_measurements(before, after)}
 
 
 def test_a_change_is_after_minus_before(by_random: Measurement, by_optimal: Measurement) -> None:
@@ -164,7 +166,7 @@ def test_a_change_of_a_share_over_replies_is_that_of_the_shares(by_random: Measu
 
 
 def test_exact_exploitability_falls_by_exactly_that_much(by_random: Measurement, by_optimal: Measurement) -> None:
-    (change,) = [c for c in paired(by_random, by_optimal) if c.score.name == "exploitability/kuhn_poker"]
+    (change,) = [c for c in compare_measurements(by_random, by_optimal) if c.score.name == "exploitability/kuhn_poker"]
     assert change.score.low == change.score.value == change.score.high == pytest.approx(-11 / 24)
     assert change.p < 0.01
 
@@ -186,7 +188,7 @@ def test_only_what_both_have_is_compared(by_random: Measurement) -> None:
 @pytest.mark.parametrize("other", [{"seed": 6}, {"plan": Plan(games=("kuhn_poker",), episodes=20)}])
 def test_other_deals_cannot_be_compared(by_random: Measurement, other: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="different plans or seeds"):
-        paired(by_random, measured(agents.get("random"), **other))
+        compare_measurements(by_random, measured(agents.get("random"), **other))
 
 
 # The table.
@@ -194,7 +196,7 @@ def test_other_deals_cannot_be_compared(by_random: Measurement, other: dict[str,
 
 def printed(before: Measurement, after: Measurement, plain: bool = False) -> str:
     console = Console(width=80, record=True, file=io.StringIO())
-    console.print(table(before, after, plain))
+    console.print(comparison_table(before, after, plain))
     return console.export_text()
 
 
@@ -217,14 +219,14 @@ def test_a_plain_table_has_no_lines(by_random: Measurement, by_optimal: Measurem
 
 
 def test_what_only_one_of_the_two_has_is_shown_beside_a_gap(by_random: Measurement) -> None:
-    shown = rows(by_random, measured(Solver(known=6)))
+    shown = comparison_rows(by_random, measured(Solver(known=6)))
     (overall,) = [row for row in shown if row.label.text == "overall accuracy"]
     assert overall.before is None and overall.after is not None and overall.change is None
 
 
 def test_tasks_and_the_overall_accuracy_are_shown_and_kinds_are_not() -> None:
     found = measured(Solver(known=6))
-    problems = [row.label.text for row in rows(found, found) if row.label.section == "problems"]
+    problems = [row.label.text for row in comparison_rows(found, found) if row.label.section == "problems"]
     assert problems == ["arithmetic 1", "arithmetic 2", "overall accuracy", "no answer, overall"]
 
 
@@ -244,7 +246,7 @@ def test_tasks_and_the_overall_accuracy_are_shown_and_kinds_are_not() -> None:
     ],
 )
 def test_a_score_has_a_place_and_a_label(name: str, section: str, text: str) -> None:
-    assert label(name) == (section, text)
+    assert score_label(name) == (section, text)
 
 
 def change(low: float, value: float, high: float, better: Any = "higher", unit: str = "return") -> Score:
@@ -252,12 +254,12 @@ def change(low: float, value: float, high: float, better: Any = "higher", unit: 
 
 
 def test_numbers_are_written_with_what_they_deserve() -> None:
-    assert written(exact("x", 0.61, unit="share of games", better=None)) == "61.0 %"
-    assert written(exact("x", -0.254, unit="return", better=None)) == "-0.25"
-    assert written(exact("x", 0.4583, unit="return per game", better=None)) == "0.458"
-    assert written(exact("x", -0.00001, unit="return per game", better=None)) == "0.000"
-    assert written_interval(change(0.1, 0.2, 0.3)) == "[0.10, 0.30]"
-    assert written_change(change(-0.012, 0.05, 0.112, unit="share of games")) == "+5.0 [-1.2, +11.2]"
+    assert format_value(exact("x", 0.61, unit="share of games", better=None)) == "61.0 %"
+    assert format_value(exact("x", -0.254, unit="return", better=None)) == "-0.25"
+    assert format_value(exact("x", 0.4583, unit="return per game", better=None)) == "0.458"
+    assert format_value(exact("x", -0.00001, unit="return per game", better=None)) == "0.000"
+    assert format_interval(change(0.1, 0.2, 0.3)) == "[0.10, 0.30]"
+    assert format_change(change(-0.012, 0.05, 0.112, unit="share of games")) == "+5.0 [-1.2, +11.2]"
 
 
 @pytest.mark.parametrize(
@@ -273,4 +275,4 @@ def test_numbers_are_written_with_what_they_deserve() -> None:
     ],
 )
 def test_a_difference_counts_where_its_interval_leaves_out_nothing(found: Score, told: str) -> None:
-    assert verdict(found) == told
+    assert judge_change(found) == told

@@ -9,7 +9,7 @@ import pytest
 
 from mirrormatch import agents, games, play
 from mirrormatch.agents.types import Episode, Turn
-from mirrormatch.evals.measurement import Measurement, Plan, measure
+from mirrormatch.evals.measurement import Measurement, Plan, measure_agent
 from mirrormatch.evals.report.charts import Chart, Line, figure, smoothed, ticks
 from mirrormatch.evals.report.curves import Metrics, curves
 from mirrormatch.evals.report.markup import Html, element
@@ -90,7 +90,7 @@ def steps(num_steps: int = 30) -> Metrics:
 @pytest.fixture(scope="module")
 def measurements() -> tuple[Measurement, Measurement]:
     plan = Plan(games=("kuhn_poker",), episodes=20, exploitability=("kuhn_poker",))
-    before, after = (asyncio.run(measure(agents.get(spec), plan, 3)) for spec in ("random", "optimal"))
+    before, after = (asyncio.run(measure_agent(agents.get(spec), plan, 3)) for spec in ("random", "optimal"))
     return before, after
 
 

@@ -13,7 +13,7 @@ from mirrormatch.evals import Answered, Item, benchmarks
 from mirrormatch.evals.benchmark import majority
 from mirrormatch.evals.benchmarks._exercises import ExerciseBenchmark
 from mirrormatch.evals.statistics import Score
-from mirrormatch.evals.transfer import Transfer, compared, paired, run_transfer
+from mirrormatch.evals.transfer import Transfer, compare_transfers, paired, run_transfer
 from mirrormatch.games.exercises import KINDS, is_held_out
 from mirrormatch.games.types import Problem, ProblemKind
 from mirrormatch.sandbox import GuardedChild
@@ -115,7 +115,7 @@ def test_a_run_survives_the_way_through_a_file() -> None:
 
 
 def test_two_runs_are_paired_question_by_question() -> None:
-    changes = {c.score.name: c for c in compared(run(k=4), run(k=8))}  # every second slip is mended: 5 of 40
+    changes = {c.score.name: c for c in compare_transfers(run(k=4), run(k=8))}  # every second slip is mended: 5 of 40
     assert changes["accuracy/overall"].score.value == pytest.approx(5 / 40)
     assert changes["accuracy/overall"].score.n == 40
     assert changes["accuracy/overall"].score.low > 0

@@ -12,7 +12,7 @@ from mirrormatch.agents.engines.scripted import ScriptedEngine
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.players.random import RandomAgent
 from mirrormatch.agents.types import Reply
-from mirrormatch.evals.measurement import Plan, measure
+from mirrormatch.evals.measurement import Plan, measure_agent
 from mirrormatch.prompts import get
 from mirrormatch.training import metrics
 from mirrormatch.training.alarms import Alarms
@@ -70,7 +70,7 @@ def measured() -> set[str]:
     plan = Plan(
         games=("kuhn_poker",), episodes=2, exploitability=("kuhn_poker",), transfer=("arithmetic", "logic"), items=1
     )
-    return {score.name for score in asyncio.run(measure(Answering(), plan, 0)).scores}
+    return {score.name for score in asyncio.run(measure_agent(Answering(), plan, 0)).scores}
 
 
 @pytest.mark.parametrize("names", [of_play, of_learning, alarms, measured, lambda: TIMES])
@@ -87,5 +87,5 @@ def test_no_row_stands_for_nothing() -> None:
 
 
 def test_the_figures_that_the_page_quotes_are_right() -> None:
-    uniform = asyncio.run(measure(agents.get("random"), Plan(exploitability=("kuhn_poker",)), 0)).scores[0]
+    uniform = asyncio.run(measure_agent(agents.get("random"), Plan(exploitability=("kuhn_poker",)), 0)).scores[0]
     assert f"Uniform play in Kuhn poker: {uniform.value:.4f}." in DOCS

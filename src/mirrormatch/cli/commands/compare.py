@@ -39,20 +39,21 @@ def configure(parser: Parser) -> None:
 def run(options: Namespace) -> int:
     """Compares and prints."""
     from mirrormatch.cli.terminal.output import console, print_json
-    from mirrormatch.evals.measurement import paired, table
+    from mirrormatch.cli.terminal.tables import comparison_table
+    from mirrormatch.evals.comparison import compare_measurements
 
     plan = _plan(options)
     chosen = [agent_of(options.a), agent_of(options.b)]
     before, after = (_measured(agent, plan, options.seed) for agent in chosen)
     if options.json:
-        differences = [change.score.model_dump() for change in paired(before, after)]
+        differences = [change.score.model_dump() for change in compare_measurements(before, after)]
         print_json(json.dumps({"schema": 1, "a": options.a, "b": options.b, "differences": differences}, indent=2))
         return 0
     out = console(options.plain)
     for heading, text in (("before", options.a), ("after", options.b), ("seed", str(options.seed))):
         out.print(f"{heading}: {printable(text)}", style="bold")
     out.print()
-    out.print(table(before, after, options.plain))
+    out.print(comparison_table(before, after, options.plain))
     return 0
 
 
@@ -104,7 +105,7 @@ def _plan(options: Namespace) -> "Plan":
 
 def _measured(agent: "Agent", plan: "Plan", seed: int) -> "Measurement":
     from mirrormatch.cli.terminal.match_table import following
-    from mirrormatch.evals.measurement import measure
+    from mirrormatch.evals.measurement import measure_agent
 
     with following(f"measuring {agent.spec}") as progress:
-        return asyncio.run(measure(agent, plan, seed, progress))
+        return asyncio.run(measure_agent(agent, plan, seed, progress))

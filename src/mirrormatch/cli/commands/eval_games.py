@@ -7,7 +7,6 @@ from mirrormatch.cli.arguments import SPEC_HELP, Parser, add_games, add_json, ad
 from mirrormatch.cli.commands.match import NUM_EPISODES, played
 from mirrormatch.cli.terminal.match_table import show, warn
 from mirrormatch.cli.terminal.output import print_json
-from mirrormatch.games.types import Info
 
 if TYPE_CHECKING:
     from mirrormatch.evals.arena import MatchResult
@@ -31,12 +30,14 @@ def configure(parser: Parser) -> None:
 def run(options: Namespace) -> int:
     """Plays and prints, each match as soon as it is over."""
     from mirrormatch import games
+    from mirrormatch.evals.arena import opponent_specs
 
     chosen = [games.get(name) for name in chosen_games(options.games)]
     results = list["MatchResult"]()
     for game in chosen:
-        for opponent in _opponents(game.info):
-            result = played(game, [options.spec, *opponent], options.episodes, options.seed)
+        for opponent in opponent_specs(game.info):
+            specs = [options.spec, opponent] if opponent else [options.spec]
+            result = played(game, specs, options.episodes, options.seed)
             results.append(result)
             warn(result)
             if not options.json:
@@ -44,13 +45,6 @@ def run(options: Namespace) -> int:
     if options.json:
         print_json(_json(options.spec, results))
     return 0
-
-
-def _opponents(info: Info) -> list[list[str]]:
-    """Who sits opposite, one match each: in a game for one, nobody."""
-    if len(info.roles) == 1:
-        return [[]]
-    return [["random"], ["optimal"]] if info.solver is not None else [["random"]]
 
 
 def _json(spec: str, results: list["MatchResult"]) -> str:

@@ -65,15 +65,15 @@ def own_benchmarks() -> list[str]:
 def _show(transfer: "Transfer", options: Namespace) -> None:
     """A row for every figure; beside a task's accuracy what its commonest answer would have got."""
     from mirrormatch.cli.terminal.output import console, table
-    from mirrormatch.evals.report.wording import label, written, written_interval
+    from mirrormatch.evals.wording import format_interval, format_value, score_label
 
     scores = {score.name: score for score in transfer.scores()}
     shown = table(("", "value", "95 % interval", "majority", "n"), numbers=True)
     for name, score in scores.items():
         if not name.startswith("majority/"):
             constant = scores.get(name.replace("accuracy/", "majority/"), None)
-            majority = written(constant) if constant is not None and constant is not score else ""
-            shown.add_row(label(name).text, written(score), written_interval(score), majority, f"{score.n:,}")
+            majority = format_value(constant) if constant is not None and constant is not score else ""
+            shown.add_row(score_label(name).text, format_value(score), format_interval(score), majority, f"{score.n:,}")
     out = console(options.plain)
     title = f"{transfer.spec}: {options.items} problems of each task, seed {transfer.seed}"
     out.print(one_line(title, _TITLE_CHARS), style="bold")

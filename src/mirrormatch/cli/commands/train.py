@@ -109,7 +109,7 @@ def _measured(config: "RunConfig", folder: "RunFolder", name: str, agent: "LLMAg
     if not (wanted.games or wanted.exploitability or wanted.transfer):
         return None
     from mirrormatch.cli.terminal.match_table import following
-    from mirrormatch.evals.measurement import Measurement, measure
+    from mirrormatch.evals.measurement import Measurement, measure_agent
     from mirrormatch.files import write_text
     from mirrormatch.seeds import derive
 
@@ -118,7 +118,7 @@ def _measured(config: "RunConfig", folder: "RunFolder", name: str, agent: "LLMAg
         return Measurement.model_validate_json(path.read_text(encoding="utf-8"))
     _set_threads(config)
     with following(f"measuring {name} training") as progress:
-        found = asyncio.run(measure(agent, _plan(config), derive(config.seed, "measure"), progress))
+        found = asyncio.run(measure_agent(agent, _plan(config), derive(config.seed, "measure"), progress))
     write_text(path, found.model_dump_json())
     return found
 
@@ -159,9 +159,9 @@ def _conclude(
     from mirrormatch.cli.runs import write_report
 
     if before is not None and after is not None:
-        from mirrormatch.evals.measurement import table
+        from mirrormatch.cli.terminal.tables import comparison_table
 
-        console().print(table(before, after))
+        console().print(comparison_table(before, after))
     write_report(folder)
     found = shutil.which("mirrormatch")
     is_found = found is not None and Path(found).resolve() == Path(sys.argv[0]).resolve()

@@ -17,14 +17,14 @@ _SHOWN_STATES = 60  # of a policy, on a terminal; Kuhn poker has 12, Leduc poker
 
 def show_scores(title: str, scores: "Sequence[Score]", plain: bool = False) -> None:
     """Prints the figures."""
-    from mirrormatch.evals.report.wording import label, written, written_interval
+    from mirrormatch.evals.wording import format_interval, format_value, score_label
 
     out = console(plain)
     shown = table(("", "value", "95 % interval", "n"), numbers=True)
     for score in scores:
         n = "exact" if score.n is None else f"{score.n:,}"
-        interval = "" if score.n is None else written_interval(score)
-        shown.add_row(one_line(label(score.name).text, _CHARS), written(score), interval, n)
+        interval = "" if score.n is None else format_interval(score)
+        shown.add_row(one_line(score_label(score.name).text, _CHARS), format_value(score), interval, n)
     out.print(one_line(title, _CHARS), style="bold")
     out.print(shown)
     out.print()
@@ -37,14 +37,14 @@ def scores_json(spec: str, scores: "Sequence[Score]") -> str:
 
 def show_policy(report: "PolicyReport", plain: bool = False) -> None:
     """Prints what is played at the information states: at all of them, but on a terminal not more than can be read."""
-    from mirrormatch.evals.report.wording import percent
+    from mirrormatch.evals.wording import format_percent
 
     out = console(plain)
     shown = table(("legal mass", "moves", "state"))
     states = report.states[:_SHOWN_STATES] if out.is_terminal else report.states
     for state in states:
-        moves = ", ".join(f"{move} {percent(p)}" for move, p in state.moves.items())
-        shown.add_row(percent(state.legal_mass), moves, one_line(state.state, _CHARS))
+        moves = ", ".join(f"{move} {format_percent(p)}" for move, p in state.moves.items())
+        shown.add_row(format_percent(state.legal_mass), moves, one_line(state.state, _CHARS))
     out.print(shown)
     if len(states) < len(report.states):
         more = len(report.states) - len(states)

@@ -30,7 +30,7 @@ class Label(NamedTuple):
     text: str
 
 
-def label(name: str) -> Label:
+def score_label(name: str) -> Label:
     """The label of a score: `win/tictactoe/random` is `wins vs random` in the section `tictactoe`."""
     figure, _, subject = name.partition("/")
     subject, _, opponent = subject.partition("/")
@@ -54,27 +54,27 @@ def is_share(score: Score) -> bool:
     return score.unit.startswith("share of ") or score.unit == "probability"
 
 
-def written(score: Score) -> str:
+def format_value(score: Score) -> str:
     """The value alone: `61.0 %`, `-0.25`."""
     return f"{_number(score, score.value)}{' %' if is_share(score) else ''}"
 
 
-def written_interval(score: Score, plus: bool = False) -> str:
+def format_interval(score: Score, plus: bool = False) -> str:
     """The interval without its unit: `[54.0, 68.0]`."""
     return f"[{_number(score, score.low, plus)}, {_number(score, score.high, plus)}]"
 
 
-def written_change(change: Score) -> str:
+def format_change(change: Score) -> str:
     """A difference, of shares in percentage points: `+7.0 [+1.2, +12.8]`."""
-    return f"{_number(change, change.value, plus=True)} {written_interval(change, plus=True)}"
+    return f"{_number(change, change.value, plus=True)} {format_interval(change, plus=True)}"
 
 
-def percent(probability: float) -> str:
+def format_percent(probability: float) -> str:
     """A probability alone, where nobody needs its digits: `61 %`."""
     return f"{100 * probability:.0f} %"
 
 
-def verdict(change: Score) -> str:
+def judge_change(change: Score) -> str:
     """What a difference says: `better`, `worse`, or `differs` where no direction is good.
 
     Nothing if its interval holds 0, or if it is so small that it is written as 0.

@@ -1,0 +1,94 @@
+"""What changed between two measurements: paired differences, and the rows of a table of before and after.
+
+Games are paired deal by deal, problems one by one, thoughts resample by resample. This file prints nothing: the command
+line and the report draw the rows.
+"""
+
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from mirrormatch.errors import UserError
+from mirrormatch.evals.exploitability import compare_policies
+from mirrormatch.evals.measurement import Measurement
+from mirrormatch.evals.statistics import Difference, Score, difference
+from mirrormatch.evals.transfer import compare_transfers
+from mirrormatch.evals.wording import Label, score_label
+
+_SHOWN: Final = ("legal", "win", "mean_return", "exploitability", "legal_mass", "floor", "accuracy", "no_answer")
+CAPTION: Final = (
+    "Differences of shares are in percentage points. Better, worse, differs: the 95% interval of the paired "
+    "difference leaves out 0, as one in twenty does by chance. n: deals, thoughts or problems."
+)
+
+
+class ComparisonRow(NamedTuple):
+    """A figure before and after.
+
+    Attributes:
+        label: the figure's section and name.
+        before: the earlier score; None where only the later measurement has the figure.
+        after: the later score; None where only the earlier measurement has the figure.
+        change: the paired difference; None where the figure can't be paired.
+    """
+
+    label: Label
+    before: Score | None
+    after: Score | None
+    change: Difference | None
+
+
+def comparison_rows(before: Measurement, after: Measurement) -> list[ComparisonRow]:
+    """The rows of a table of two measurements, section by section."""
+    earlier, later = ({s.name: s for s in m.scores if _is_shown(s, m)} for m in (before, after))
+    changes = {change.score.name: change for change in compare_measurements(before, after)}
+    names = dict.fromkeys([*earlier, *later])
+    found = [ComparisonRow(score_label(n), earlier.get(n), later.get(n), changes.get(n)) for n in names]
+    sections = list(dict.fromkeys(row.label.section for row in found))
+    return sorted(found, key=lambda row: sections.index(row.label.section))
+
+
+def compare_measurements(before: Measurement, after: Measurement) -> list[Difference]:
+    """The change of every figure that both measurements have, after minus before, in the order of the scores.
+
+    Raises:
+        UserError: the two have different plans or seeds.
+    """
+    if (before.plan, before.seed) != (after.plan, after.seed):
+        raise UserError(
+            f"{before.spec!r} and {after.spec!r} were measured on different plans or seeds, so nothing can be paired"
+        )
+    changes = [
+        *_compare_samples(before, after),
+        *_compare_all_policies(before, after),
+        *_compare_answers(before, after),
+    ]
+    by_name = {change.score.name: change for change in changes}
+    return [by_name[score.name] for score in before.scores if score.name in by_name]
+
+
+def _compare_samples(before: Measurement, after: Measurement) -> Iterator[Difference]:
+    later = {sample.name: sample for sample in after.samples}
+    for sample in before.samples:
+        if (other := later.get(sample.name)) is not None:
+            unit, better = sample.unit, sample.better
+            yield difference(sample.name, sample.values, other.values, seed=before.seed, unit=unit, better=better)
+
+
+def _compare_all_policies(before: Measurement, after: Measurement) -> Iterator[Difference]:
+    later = {policy.game: policy for policy in after.policies}
+    for policy in before.policies:
+        if (other := later.get(policy.game)) is not None:
+            yield from compare_policies(policy, other)
+
+
+def _compare_answers(before: Measurement, after: Measurement) -> Iterator[Difference]:
+    if before.transfer is not None and after.transfer is not None:
+        yield from compare_transfers(before.transfer, after.transfer)
+
+
+def _is_shown(score: Score, measurement: Measurement) -> bool:
+    """Whether a table shows the figure. Majorities and the accuracy of a benchmark over all its tasks are left out."""
+    figure, _, subject = score.name.partition("/")
+    if figure == "accuracy" and measurement.transfer is not None:
+        return subject not in {result.kind for result in measurement.transfer.results}
+    return figure in _SHOWN
