@@ -1,28 +1,34 @@
-"""Episodes in a file: one JSON object a line, only ever appended to.
+"""Episodes in a file: writes, reads and replays them. One JSON object per line; files are only appended to.
 
-The models below are the format. A line is ASCII, so a terminal that shows the file can't be steered by what a model
-wrote. Token ids are left out unless asked for: they are most of the bytes and only training reads them.
+The models below define the format. A line is ASCII: printing the file can't send terminal escapes.
+Token ids are optional: they are most of the bytes, and only training reads them.
 """
 
 import json
-import re
 from collections.abc import Iterator
+from dataclasses import fields
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from mirrormatch.agents.engines._types import Completion
 from mirrormatch.agents.types import Episode, Turn
+from mirrormatch.config_file import describe_validation_error
 from mirrormatch.errors import UserError
-from mirrormatch.games.types import Action, Observation, Outcome, Problem, ProblemKind
+from mirrormatch.games.game import Game
+from mirrormatch.games.types import CHANCE, OVER, Action, Observation, Outcome, Problem, ProblemKind
+from mirrormatch.text import replace_surrogates
 
-_LONE_SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters: no JSON reader takes them
 _NEWLINE = b"\n"
+
+Text = Annotated[str, BeforeValidator(lambda value: replace_surrogates(value) if isinstance(value, str) else value)]
 
 
 class _Line(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    """Built from JSON, or from a record with attributes of the same names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
 
 
 class ObservationLine(_Line):
@@ -37,20 +43,20 @@ class ProblemLine(_Line):
     """See `Problem`."""
 
     kind: ProblemKind
-    detail: str
+    detail: Text
 
 
 class TokensLine(_Line):
-    """A prompt and a completion as ids, with everything else that training needs."""
+    """A prompt's and a completion's ids, with everything else that training needs."""
 
     prompt_ids: tuple[int, ...] | None
     token_ids: tuple[int, ...]
     logprobs: tuple[float, ...]
-    text: str
+    text: Text
 
 
 class GeneratedLine(_Line):
-    """Where a reply came from. `adapter` is the content hash, None for the base model."""
+    """The origin of a reply. `adapter` is the content hash, None for the base model."""
 
     adapter: str | None
     finish: Literal["stop", "length"]
@@ -59,12 +65,12 @@ class GeneratedLine(_Line):
 
 
 class TurnLine(_Line):
-    """See `Turn`."""
+    """See `Turn`; `generated` holds its `prompt_ids` and `completion`."""
 
     role: int
     observation: ObservationLine
-    reply: str
-    thinking: str
+    reply: Text
+    thinking: Text
     action: Action | None
     problem: ProblemLine | None
     generated: GeneratedLine | None = None
@@ -77,7 +83,7 @@ class EpisodeLine(_Line):
     game: str
     version: int
     seed: int
-    seats: tuple[str, ...]
+    seats: tuple[Text, ...]
     deal: tuple[Action, ...]
     turns: tuple[TurnLine, ...]
     returns: tuple[float, ...]
@@ -85,13 +91,13 @@ class EpisodeLine(_Line):
     forfeited_by: int | None
 
     @model_validator(mode="after")
-    def _seats_agree(self) -> Self:
+    def _check_seats(self) -> Self:
         num_seats = len(self.seats)
         if len(self.returns) != num_seats or len(self.outcome) != num_seats:
             raise ValueError(f"{num_seats} seats, {len(self.returns)} returns and {len(self.outcome)} outcomes")
         roles = {t.role for t in self.turns} | ({self.forfeited_by} - {None})
-        if strangers := sorted(r for r in roles if r is not None and r not in range(num_seats)):
-            raise ValueError(f"role {strangers[0]} in a game of {num_seats} seats, counted from 0")
+        if unknown := sorted(r for r in roles if r is not None and r not in range(num_seats)):
+            raise ValueError(f"role {unknown[0]} in a game of {num_seats} seats, counted from 0")
         return self
 
 
@@ -100,29 +106,19 @@ def to_json(episode: Episode, tokens: bool = False) -> str:
 
     Args:
         episode: any finished episode.
-        tokens: keep prompts and completions as ids with their log-probs. Without them the adapter's hash, how the
-            reply ended and its number of tokens remain.
+        tokens: include the ids of prompts and completions and their log-probs. Without them the adapter's hash, the
+            reason that the reply ended and its number of tokens remain.
     """
-    line = EpisodeLine(
-        schema=1,
-        game=episode.game,
-        version=episode.version,
-        seed=episode.seed,
-        seats=tuple(map(_whole, episode.seats)),
-        deal=episode.deal,
-        turns=tuple(_turn_line(t, tokens) for t in episode.turns),
-        returns=episode.returns,
-        outcome=episode.outcome,
-        forfeited_by=episode.forfeited_by,
-    )
+    turns = tuple(_turn_values(turn, tokens) for turn in episode.turns)
+    line = EpisodeLine.model_validate(_field_values(episode) | {"turns": turns})
     return json.dumps(line.model_dump(mode="json", by_alias=True), allow_nan=False)
 
 
-def append(path: Path, episode: Episode, tokens: bool = False) -> None:
-    """Adds the episode to the end of the file, which is made if it isn't there.
+def append_episode(path: Path, episode: Episode, tokens: bool = False) -> None:
+    """Appends the episode to the file, which is created if it doesn't exist.
 
     Raises:
-        UserError: the file can't be written, or ends in a torn line that the new one would be glued to.
+        UserError: the file can't be written, or ends in a torn line, which the new one would extend.
     """
     try:
         with path.open("a+b") as file:
@@ -133,18 +129,44 @@ def append(path: Path, episode: Episode, tokens: bool = False) -> None:
         raise UserError(f"can't write episodes to {str(path)!r}: {problem.strerror}") from problem
 
 
-def read(path: Path) -> Iterator[Episode]:
+def read_episodes(path: Path) -> Iterator[Episode]:
     """The episodes of a file, in order.
 
     Raises:
-        UserError: the file can't be read, or a line of it is no episode; the line is named.
+        UserError: the file can't be read, or a line of it is no episode; the message gives the line's number.
     """
     try:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
-                yield _episode(line, f"{str(path)!r}, line {number}")
+                yield _parse_episode(line, f"{str(path)!r}, line {number}")
     except OSError as problem:
         raise UserError(f"can't read episodes from {str(path)!r}: {problem.strerror}") from problem
+
+
+def replay(game: Game[Any, Any], episode: Episode) -> Iterator[Any]:
+    """Every state of the episode from the first to the last, chance nodes included, rebuilt from its record.
+
+    Raises:
+        UserError: the record doesn't fit the rules, for example because they have changed since.
+    """
+    if (episode.game, episode.version) != (game.info.name, game.info.version):
+        raise UserError(
+            f"an episode of {episode.game} version {episode.version} "
+            f"can't be replayed by {game.info.name} version {game.info.version}"
+        )
+    deal = iter(episode.deal)
+    moves = (t.action for t in episode.turns if t.action is not None)
+    state = game.start()
+    yield state
+    while (role := game.to_act(state)) != OVER:
+        action = next(deal if role == CHANCE else moves, None)
+        if action is None:
+            return
+        try:
+            state = game.apply(state, action)
+        except ValueError as problem:
+            raise UserError(f"the record doesn't fit the rules of {game.info.name}: {problem}") from problem
+        yield state
 
 
 def _last_byte(path: Path) -> bytes:
@@ -153,80 +175,65 @@ def _last_byte(path: Path) -> bytes:
         return file.read()
 
 
-def _episode(line: bytes, where: str) -> Episode:
+def _parse_episode(line: bytes, place: str) -> Episode:
     try:
         parsed = EpisodeLine.model_validate_json(line)
     except ValidationError as problem:
         if not line.endswith(_NEWLINE):
-            raise UserError(f"{where}: torn, the file ends in the middle of it, as a killed run leaves it") from None
-        raise UserError(f"{where}: {_first_error(problem)}") from None
-    return Episode(
-        game=parsed.game,
-        version=parsed.version,
-        seed=parsed.seed,
-        seats=parsed.seats,
-        deal=parsed.deal,
-        turns=tuple(map(_turn, parsed.turns)),
-        returns=parsed.returns,
-        outcome=parsed.outcome,
-        forfeited_by=parsed.forfeited_by,
+            raise UserError(f"{place}: torn, the file ends in the middle of it, as a killed run leaves it") from None
+        raise UserError(f"{place}: {describe_validation_error(problem)}") from None
+    values = dict(parsed)
+    return Episode(**values | {"schema": values.pop("schema_"), "turns": tuple(map(_to_turn, parsed.turns))})
+
+
+def _to_turn(line: TurnLine) -> Turn:
+    values, problem = dict(line), line.problem
+    generated: GeneratedLine | None = values.pop("generated")
+    tokens = generated.tokens if generated is not None else None
+    return Turn(
+        **values
+        | {
+            "observation": Observation(**dict(line.observation)),
+            "problem": Problem(**dict(problem)) if problem is not None else None,
+            "prompt_ids": tokens.prompt_ids if tokens is not None else None,
+            "completion": _to_completion(generated),
+        }
     )
 
 
-def _first_error(problem: ValidationError) -> str:
-    first = problem.errors()[0]
-    place = ".".join(map(str, first["loc"]))
-    return f"{place}: {first['msg']}" if place else first["msg"]
-
-
-def _turn_line(turn: Turn, tokens: bool) -> TurnLine:
-    problem = turn.problem
-    return TurnLine(
-        role=turn.role,
-        observation=ObservationLine.model_validate(turn.observation._asdict()),
-        reply=_whole(turn.reply),
-        thinking=_whole(turn.thinking),
-        action=turn.action,
-        problem=ProblemLine(kind=problem.kind, detail=_whole(problem.detail)) if problem is not None else None,
-        generated=_generated_line(turn, tokens),
+def _to_completion(line: GeneratedLine | None) -> Completion | None:
+    if line is None or line.tokens is None:
+        return None
+    tokens = line.tokens
+    return Completion(
+        token_ids=tokens.token_ids, logprobs=tokens.logprobs, text=tokens.text, finish=line.finish, adapter=line.adapter
     )
+
+
+def _turn_values(turn: Turn, tokens: bool) -> dict[str, Any]:
+    """The values of a `TurnLine`."""
+    values = _field_values(turn)
+    del values["prompt_ids"], values["completion"]
+    return values | {"generated": _generated_line(turn, tokens)}
 
 
 def _generated_line(turn: Turn, tokens: bool) -> GeneratedLine | None:
-    made = turn.completion
-    if made is None:
+    completion = turn.completion
+    if completion is None:
         return None
-    kept = None
-    if tokens:
-        kept = TokensLine(
-            prompt_ids=turn.prompt_ids, token_ids=made.token_ids, logprobs=made.logprobs, text=_whole(made.text)
-        )
-    return GeneratedLine(adapter=made.adapter, finish=made.finish, num_tokens=len(made.token_ids), tokens=kept)
-
-
-def _turn(line: TurnLine) -> Turn:
-    seen, problem = line.observation, line.problem
-    kept = line.generated.tokens if line.generated is not None else None
-    return Turn(
-        role=line.role,
-        observation=Observation(seen.role, seen.text, seen.legal),
-        reply=line.reply,
-        thinking=line.thinking,
-        action=line.action,
-        problem=Problem(problem.kind, problem.detail) if problem is not None else None,
-        prompt_ids=kept.prompt_ids if kept is not None else None,
-        completion=_completion(line.generated),
+    ids = TokensLine(
+        prompt_ids=turn.prompt_ids,
+        token_ids=completion.token_ids,
+        logprobs=completion.logprobs,
+        text=completion.text,
+    )
+    return GeneratedLine(
+        adapter=completion.adapter,
+        finish=completion.finish,
+        num_tokens=len(completion.token_ids),
+        tokens=ids if tokens else None,
     )
 
 
-def _completion(made: GeneratedLine | None) -> Completion | None:
-    if made is None or made.tokens is None:
-        return None
-    kept = made.tokens
-    return Completion(
-        token_ids=kept.token_ids, logprobs=kept.logprobs, text=kept.text, finish=made.finish, adapter=made.adapter
-    )
-
-
-def _whole(text: str) -> str:
-    return _LONE_SURROGATES.sub("\ufffd", text)
+def _field_values(record: Episode | Turn) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in fields(record)}

@@ -14,9 +14,9 @@ from jinja2 import TemplateError
 
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.prompt import Message
+from mirrormatch.text import replace_surrogates
 
 _MARK = re.compile("\ue000(\\d+)\ue001")  # private-use characters: no tokenizer or template gives them a meaning
-_LONE_SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters: no tokenizer takes them
 _CACHED_TEXTS = 4096  # rules and observations repeat in every episode
 _LEADS = ("\n", "|", ".", "a")  # what may stand before a piece while it is encoded
 
@@ -98,7 +98,7 @@ class ChatEncoder:
         return alone
 
     def _encoded_alone(self, text: str) -> tuple[int, ...]:
-        whole = _LONE_SURROGATES.sub("\ufffd", text)
+        whole = replace_surrogates(text)
         return tuple(self.tokenizer.encode(whole, add_special_tokens=False)) if whole else ()
 
     def _after_end(self, scaffold: str) -> tuple[int, ...]:

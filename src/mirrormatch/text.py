@@ -12,6 +12,7 @@ _CONTROLS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
+_SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters, which neither JSON readers nor tokenizers accept
 
 
 def printable(text: str) -> str:
@@ -23,3 +24,8 @@ def one_line(text: str, limit: int) -> str:
     """The printable text on one line, cut to `limit` characters with an ellipsis."""
     line = " ".join(printable(text).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def replace_surrogates(text: str) -> str:
+    """The text with U+FFFD for each lone surrogate."""
+    return _SURROGATES.sub("\ufffd", text)

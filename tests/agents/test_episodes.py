@@ -9,10 +9,9 @@ import pytest
 
 from mirrormatch import games
 from mirrormatch.agents.engines._types import Completion
-from mirrormatch.agents.episodes import append, read, to_json
+from mirrormatch.agents.episodes import append_episode, read_episodes, replay, to_json
 from mirrormatch.agents.play import play
 from mirrormatch.agents.players.random import RandomAgent
-from mirrormatch.agents.replay import states
 from mirrormatch.agents.types import Episode, Turn
 from mirrormatch.errors import UserError
 from mirrormatch.games.types import Observation, Problem, ProblemKind
@@ -43,14 +42,29 @@ EPISODE = Episode(
 )
 
 
+EPISODE_LINE = (  # written by the first version of the format: it is read for ever
+    '{"schema": 1, "game": "kuhn_poker", "version": 1, "seed": 4611686018427387904, "seats": ["nano+x", "random"], '
+    '"deal": ["Q", "J"], "turns": [{"role": 0, "observation": {"role": 0, "text": "Your card is Q.", "legal": '
+    '["bet", "check"]}, "reply": "<think>hm</think>b", "thinking": "hm", "action": null, "problem": {"kind": "none", '
+    '"detail": "no move in \'b\'"}, "generated": {"adapter": "ab12", "finish": "stop", "num_tokens": 3, "tokens": '
+    '{"prompt_ids": [1, 5, 5], "token_ids": [7, 8, 2], "logprobs": [-0.1, -2.5, -1e-09], "text": '
+    '"<think>hm</think>b"}}}], "returns": [-2.0, 2.0], "outcome": ["loss", "win"], "forfeited_by": 0}'
+)
+
+
 def random_episode(name: str, seed: int = 1) -> Episode:
     game = games.get(name)
     return asyncio.run(play(game, [RandomAgent()] * len(game.info.roles), seed))
 
 
-def lines(path: Path, *texts: str) -> Path:
+def write_lines(path: Path, *texts: str) -> Path:
     path.write_text("".join(texts), encoding="utf-8")
     return path
+
+
+def test_the_format_does_not_change(tmp_path: Path) -> None:
+    assert to_json(EPISODE, tokens=True) == EPISODE_LINE
+    assert list(read_episodes(write_lines(tmp_path / "e.jsonl", EPISODE_LINE + "\n"))) == [EPISODE]
 
 
 @pytest.mark.parametrize("name", games.names())
@@ -58,19 +72,19 @@ def test_what_was_written_is_read(name: str, tmp_path: Path) -> None:
     path = tmp_path / "episodes.jsonl"
     written = [random_episode(name, seed) for seed in range(3)]
     for episode in written:
-        append(path, episode)
-    assert list(read(path)) == written
+        append_episode(path, episode)
+    assert list(read_episodes(path)) == written
 
 
 def test_with_tokens_nothing_is_lost(tmp_path: Path) -> None:
-    append(tmp_path / "e.jsonl", EPISODE, tokens=True)
-    assert list(read(tmp_path / "e.jsonl")) == [EPISODE]
+    append_episode(tmp_path / "e.jsonl", EPISODE, tokens=True)
+    assert list(read_episodes(tmp_path / "e.jsonl")) == [EPISODE]
 
 
 def test_without_tokens_the_ids_are_left_out(tmp_path: Path) -> None:
-    append(tmp_path / "e.jsonl", EPISODE)
+    append_episode(tmp_path / "e.jsonl", EPISODE)
     bare = replace(EPISODE, turns=(replace(TURN, prompt_ids=None, completion=None),))
-    assert list(read(tmp_path / "e.jsonl")) == [bare]
+    assert list(read_episodes(tmp_path / "e.jsonl")) == [bare]
 
 
 def test_without_tokens_the_adapter_the_end_and_the_length_remain() -> None:
@@ -84,32 +98,32 @@ def test_a_line_is_one_line_of_plain_ascii() -> None:
     assert line.isascii() and line.isprintable()
 
 
-def test_half_a_character_is_replaced_so_that_the_line_can_be_read(tmp_path: Path) -> None:
-    append(tmp_path / "e.jsonl", replace(EPISODE, turns=(replace(TURN, reply="a\ud800b"),)))
-    assert next(read(tmp_path / "e.jsonl")).turns[0].reply == "a\ufffdb"
+def test_half_a_character_is_replaced_which_keeps_the_line_readable(tmp_path: Path) -> None:
+    append_episode(tmp_path / "e.jsonl", replace(EPISODE, turns=(replace(TURN, reply="a\ud800b"),)))
+    assert next(read_episodes(tmp_path / "e.jsonl")).turns[0].reply == "a\ufffdb"
 
 
 def test_a_broken_line_is_named_by_file_and_number(tmp_path: Path) -> None:
-    path = lines(tmp_path / "e.jsonl", to_json(EPISODE) + "\n", "{broken\n", to_json(EPISODE) + "\n")
+    path = write_lines(tmp_path / "e.jsonl", to_json(EPISODE) + "\n", "{broken\n", to_json(EPISODE) + "\n")
     with pytest.raises(UserError, match=r"e\.jsonl', line 2: Invalid JSON"):
-        list(read(path))
+        list(read_episodes(path))
 
 
 def test_the_lines_before_a_broken_one_are_still_read(tmp_path: Path) -> None:
-    path = lines(tmp_path / "e.jsonl", to_json(EPISODE, tokens=True) + "\n", "{broken\n")
-    assert next(read(path)) == EPISODE
+    path = write_lines(tmp_path / "e.jsonl", to_json(EPISODE, tokens=True) + "\n", "{broken\n")
+    assert next(read_episodes(path)) == EPISODE
 
 
 def test_a_torn_last_line_is_called_torn(tmp_path: Path) -> None:
-    path = lines(tmp_path / "e.jsonl", to_json(EPISODE) + "\n", to_json(EPISODE)[:200])
+    path = write_lines(tmp_path / "e.jsonl", to_json(EPISODE) + "\n", to_json(EPISODE)[:200])
     with pytest.raises(UserError, match="line 2: torn"):
-        list(read(path))
+        list(read_episodes(path))
 
 
 def test_nothing_is_glued_to_a_torn_line(tmp_path: Path) -> None:
-    path = lines(tmp_path / "e.jsonl", to_json(EPISODE)[:200])
+    path = write_lines(tmp_path / "e.jsonl", to_json(EPISODE)[:200])
     with pytest.raises(UserError, match="ends in the middle of a line"):
-        append(path, EPISODE)
+        append_episode(path, EPISODE)
     assert path.read_text(encoding="utf-8") == to_json(EPISODE)[:200]
 
 
@@ -124,29 +138,29 @@ def test_nothing_is_glued_to_a_torn_line(tmp_path: Path) -> None:
         ({"outcome": ["win", "victory"]}, r"outcome\.1: Input should be 'win', 'draw' or 'loss'"),
     ],
 )
-def test_a_line_that_is_no_episode_is_told_what_is_wrong(
+def test_the_error_of_a_line_that_is_no_episode_gives_the_reason(
     change: dict[str, object], complaint: str, tmp_path: Path
 ) -> None:
-    path = lines(tmp_path / "e.jsonl", json.dumps(json.loads(to_json(EPISODE)) | change) + "\n")
+    path = write_lines(tmp_path / "e.jsonl", json.dumps(json.loads(to_json(EPISODE)) | change) + "\n")
     with pytest.raises(UserError, match=f"line 1: .*{complaint}"):
-        list(read(path))
+        list(read_episodes(path))
 
 
 def test_bytes_that_are_no_text_are_a_broken_line(tmp_path: Path) -> None:
     path = tmp_path / "e.jsonl"
     path.write_bytes(b"\xff\xfe\n")
     with pytest.raises(UserError, match="line 1: "):
-        list(read(path))
+        list(read_episodes(path))
 
 
 def test_a_file_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"can't read episodes from .*: No such file"):
-        list(read(tmp_path / "none.jsonl"))
+        list(read_episodes(tmp_path / "none.jsonl"))
 
 
 def test_a_folder_that_is_not_there_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"can't write episodes to .*: No such file"):
-        append(tmp_path / "none" / "e.jsonl", EPISODE)
+        append_episode(tmp_path / "none" / "e.jsonl", EPISODE)
 
 
 @pytest.mark.parametrize("name", games.names())
@@ -154,21 +168,21 @@ def test_an_episode_can_be_replayed_to_its_returns(name: str) -> None:
     game = games.get(name)
     for seed in range(5):
         episode = random_episode(name, seed)
-        *_, last = states(game, episode)
+        *_, last = replay(game, episode)
         assert game.to_act(last) == games.OVER
         assert game.returns(last) == episode.returns
 
 
 def test_a_forfeited_episode_is_replayed_to_where_it_stopped() -> None:
-    *_, last = states(games.get("kuhn_poker"), EPISODE)
+    *_, last = replay(games.get("kuhn_poker"), EPISODE)
     assert games.get("kuhn_poker").to_act(last) == 0
 
 
 def test_other_rules_than_those_recorded_are_refused() -> None:
     with pytest.raises(UserError, match="kuhn_poker version 9 can't be replayed by kuhn_poker version 1"):
-        list(states(games.get("kuhn_poker"), replace(EPISODE, version=9)))
+        list(replay(games.get("kuhn_poker"), replace(EPISODE, version=9)))
 
 
 def test_a_record_that_breaks_the_rules_is_refused() -> None:
     with pytest.raises(UserError, match="doesn't fit the rules of kuhn_poker"):
-        list(states(games.get("kuhn_poker"), replace(EPISODE, turns=(replace(TURN, action="fold"),))))
+        list(replay(games.get("kuhn_poker"), replace(EPISODE, turns=(replace(TURN, action="fold"),))))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mirrormatch.agents.episodes import read
+from mirrormatch.agents.episodes import read_episodes
 from mirrormatch.cli import main
 
 PATIENCE_S = 60.0
@@ -33,7 +33,7 @@ def test_an_interrupt_keeps_every_finished_episode(tmp_path: Path) -> None:
     out, err = match.communicate(timeout=PATIENCE_S)
     assert match.returncode == 130 and out == ""
     assert err.splitlines()[-1].startswith("mirrormatch: interrupted") and "Traceback" not in err
-    episodes = list(read(path))
+    episodes = list(read_episodes(path))
     assert len(episodes) >= 3 and all(e.game == "tictactoe" and e.returns for e in episodes)
 
 

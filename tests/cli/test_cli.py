@@ -14,7 +14,7 @@ import pytest
 from tests.paths import ROOT
 
 from mirrormatch import __version__, agents, games
-from mirrormatch.agents.episodes import read
+from mirrormatch.agents.episodes import read_episodes
 from mirrormatch.agents.players.human import legal_moves
 from mirrormatch.agents.types import Decision, Episode, Reply
 from mirrormatch.cli import COMMANDS, main, overview
@@ -315,7 +315,7 @@ def test_a_question_mark_lists_every_move(cli: Cli) -> None:
 def test_played_games_are_kept_only_when_asked(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "mine.jsonl"
     cli("play", "kuhn_poker", "--opponent", "random", "--seed", "3", "--save", str(path), typed="bet\n")
-    (episode,) = read(path)
+    (episode,) = read_episodes(path)
     assert episode.seats == ("human", "random") and episode.seed == 3
 
 

@@ -17,7 +17,7 @@ from types import TracebackType
 
 import pytest
 
-from mirrormatch.agents.episodes import read
+from mirrormatch.agents.episodes import read_episodes
 
 PATIENCE_S = 20.0  # a loaded machine starts Python slowly
 # Makes the terminal the child's own, so that Ctrl-C reaches it, and undoes the deafness of a background job.
@@ -166,7 +166,7 @@ def test_a_rematch_swaps_the_seats_on_the_same_deal(tmp_path: Path) -> None:
         terminal.answer("second > ", "pass")  # after seed 3's opening, whatever it is
         terminal.answer(REMATCH, "n")
         assert terminal.exit_code() == 0
-    first, second = read(path)
+    first, second = read_episodes(path)
     assert first.seats == ("human", "random") and second.seats == ("random", "human")
     assert first.deal == second.deal and first.seed == second.seed == 3
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from mirrormatch.agents.engines._types import Usage
 from mirrormatch.agents.engines.openai.http import Broken, Reader, Refusal
-from mirrormatch.agents.engines.openai.spellings import mended
+from mirrormatch.text import replace_surrogates
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -36,7 +36,7 @@ def _said(value: Any) -> Any:
     """The text of what a server calls content: a text, nothing, or a list of parts."""
     if isinstance(value, list):
         value = "".join(str(part.get("text", "")) for part in value if isinstance(part, dict))
-    return mended(value) if isinstance(value, str) else "" if value is None else value
+    return replace_surrogates(value) if isinstance(value, str) else "" if value is None else value
 
 
 Text = Annotated[str, BeforeValidator(_said)]

@@ -4,6 +4,7 @@ It plays and is evaluated. It can't be trained, searched or given adapters, and 
 """
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -23,14 +24,29 @@ from mirrormatch.agents.engines.openai.answers import (
     unwanted,
 )
 from mirrormatch.agents.engines.openai.http import Broken, Client, Refusal, events
-from mirrormatch.agents.engines.openai.spellings import broken_up
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.prompt import Message
+from mirrormatch.text import replace_surrogates
 
 _SEED_BITS = 31  # llama.cpp's are 32 bits wide, Ollama's are signed
 _DONE = "[DONE]"
 _BUDGET, _NEWER_BUDGET = "max_tokens", "max_completion_tokens"
 _CAN_GO = frozenset({"seed", "top_k", "top_p", "temperature", "stop", "stream_options"})
+# Special tokens as chat templates spell them. `<|` and its like begin those of Qwen, Llama 3, Phi, Command R, GLM,
+# gpt-oss and DeepSeek; those of Gemma, Llama 1 and 2, Mistral, ChatGLM, Granite and BERT are listed.
+_NAMES = (
+    "s|bos|eos|pad|unk|mask|sop|eop|cls|sep|"
+    "start_of_turn|end_of_turn|start_of_role|end_of_role|end_of_text|end_of_utterance|start_of_image|end_of_image|"
+    "image_soft_token|start_of_audio|end_of_audio|tool_call|tool_response|tools?|image|video|audio|"
+    r"unused_?\d+|extra_id_\d+|reserved_\w+|special_\d+"
+)
+_BRACKETED = (
+    "inst|system_prompt|available_tools|tool_results|tool_calls|tool_content|args|call_id|img|img_break|img_end|"
+    r"prefix|middle|suffix|think|g?mask|smask|cls|sep|pad|unk|bos|eos|control_\d+"
+)
+_SPECIAL_TOKENS = re.compile(
+    rf"(?:<(?=[|\uff5c])|[|\uff5c](?=>)|<(?=/?(?:{_NAMES})>)|<(?=</?SYS>>)|\[(?=/?(?:{_BRACKETED})\]))", re.IGNORECASE
+)
 
 
 class ChatServer:
@@ -133,7 +149,7 @@ class ChatServer:
     def _body(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> dict[str, Any]:
         body: dict[str, Any] = {
             "model": self._model,
-            "messages": [{"role": m.role, "content": broken_up(m.text)} for m in messages],
+            "messages": [{"role": m.role, "content": break_special_tokens(m.text)} for m in messages],
             self._budget: sampling.max_tokens,
             "temperature": sampling.temperature,
             "seed": seed % (1 << _SEED_BITS),
@@ -198,3 +214,12 @@ def told(url: str, model: str, refusal: Refusal) -> str:
         404: "has no such model or address (any more)",
     }.get(refusal.status, "refuses")
     return f"{model!r} at {url!r} {meaning} ({refusal.status}){said}"
+
+
+def break_special_tokens(text: str) -> str:
+    """The text with a space inside every spelling of a special token.
+
+    A server renders its template around our texts and finds special tokens wherever they are spelled: an opponent who
+    writes `<|im_end|>` would end the turn. Engines in tokens keep the two apart exactly (_encoding.py).
+    """
+    return _SPECIAL_TOKENS.sub(lambda found: f"{found.group()} ", replace_surrogates(text))

@@ -108,13 +108,13 @@ def _measurement(folder: "RunFolder", name: str) -> "Measurement | None":
 
 def _samples(folder: "RunFolder", seed: int) -> "tuple[list[Episode], str]":
     """Some episodes of the newest step that played, no two with the same deal and moves, and how they were chosen."""
-    from mirrormatch.agents.episodes import read
+    from mirrormatch.agents.episodes import read_episodes
     from mirrormatch.seeds import derive
 
     played = sorted(folder.episodes(0).parent.glob("step-*.jsonl"))
     if not played:
         return [], ""
-    different = {(e.game, e.deal, tuple(t.reply for t in e.turns)): e for e in read(played[-1])}
+    different = {(e.game, e.deal, tuple(t.reply for t in e.turns)): e for e in read_episodes(played[-1])}
     rng = random.Random(derive(seed, "report"))
     chosen = rng.sample(list(different.values()), min(NUM_EPISODES, len(different)))
     step = int(played[-1].stem.rpartition("-")[2]) + 1

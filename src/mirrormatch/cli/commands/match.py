@@ -95,7 +95,7 @@ def _saving(path: Path | None) -> Iterator[Finished | None]:
     if path is None:
         yield None
         return
-    from mirrormatch.agents.episodes import append
+    from mirrormatch.agents.episodes import append_episode
 
     waiting: dict[int, Episode] = {}
     num_written = 0
@@ -104,11 +104,11 @@ def _saving(path: Path | None) -> Iterator[Finished | None]:
         nonlocal num_written
         waiting[position] = episode
         while num_written in waiting:
-            append(path, waiting.pop(num_written))
+            append_episode(path, waiting.pop(num_written))
             num_written += 1
 
     try:
         yield finished
     finally:
         for position in sorted(waiting):
-            append(path, waiting[position])
+            append_episode(path, waiting[position])

@@ -106,15 +106,15 @@ async def _evening(
 
 
 def _finish(screen: Screen, game: Game[Any, Any], episode: Episode, seat: int, save: Path | None) -> None:
-    from mirrormatch.agents.replay import states
+    from mirrormatch.agents.episodes import replay
 
-    last = list(states(game, episode))[-1]
+    last = list(replay(game, episode))[-1]
     views = [game.observe(last, role).text for role in range(len(episode.seats))]
     ending(screen, game, episode, seat, views)
     if save is not None:
-        from mirrormatch.agents.episodes import append
+        from mirrormatch.agents.episodes import append_episode
 
-        append(save, episode)
+        append_episode(save, episode)
 
 
 def _seated(screen: Screen, opponent: Agent, seat: int, num_roles: int) -> list[Agent]:

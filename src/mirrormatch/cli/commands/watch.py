@@ -28,7 +28,7 @@ def configure(parser: Parser) -> None:
 
 def run(options: Namespace) -> int:
     """Shows one episode after the other."""
-    from mirrormatch.agents.episodes import read
+    from mirrormatch.agents.episodes import read_episodes
 
     screen = Screen(console(options.plain), options.plain)
     if _stepping(options.turn_delay):
@@ -37,7 +37,7 @@ def run(options: Namespace) -> int:
     last = options.episode
     shown = 0
     try:
-        for shown, episode in enumerate(itertools.islice(read(options.episodes), first - 1, last), start=1):
+        for shown, episode in enumerate(itertools.islice(read_episodes(options.episodes), first - 1, last), start=1):
             _show(screen, episode, first + shown - 1, options.turn_delay)
     except EOFError:
         return 0
@@ -100,11 +100,11 @@ def _roles(episode: Episode) -> tuple[str, ...]:
 def _last_view(episode: Episode) -> Observation | None:
     """What the last to move sees when the game is over; nothing where it can't be replayed here."""
     from mirrormatch import games
-    from mirrormatch.agents.replay import states
+    from mirrormatch.agents.episodes import replay
 
     try:
         game = games.get(episode.game)
-        *_, last = states(game, episode)
+        *_, last = replay(game, episode)
     except UserError:
         return None
     return game.observe(last, episode.turns[-1].role) if game.to_act(last) == OVER and episode.turns else None

@@ -36,9 +36,8 @@ from mirrormatch.agents.engines import _adapters as adapters
 from mirrormatch.agents.engines._engine import ChatEngine, Engine
 from mirrormatch.agents.engines._types import ChatReply, Completion, Constraint, Sampling
 from mirrormatch.agents.engines.openai import connect, key_for, place_of
-from mirrormatch.agents.engines.openai.chat_server import ChatServer
+from mirrormatch.agents.engines.openai.chat_server import _SPECIAL_TOKENS, ChatServer, break_special_tokens
 from mirrormatch.agents.engines.openai.http import MAX_BROKEN, is_local, retry_after
-from mirrormatch.agents.engines.openai.spellings import _SPELLED, broken_up
 from mirrormatch.agents.engines.openai.vllm_lora import MAX_ADAPTERS, PREFIX, Sides
 from mirrormatch.agents.engines.openai.vllm_server import NUM_SCORED, TokenServer
 from mirrormatch.agents.llm import LLMAgent
@@ -228,7 +227,7 @@ def test_a_key_is_nowhere_to_be_read(
         agent = LLMAgent(f"openai:tiny@{server.url}", engine, prompts.get("boxed"), Sampling())
         result = asyncio.run(run_match(KUHN, [agent, agent], episodes=2))
     for played in result.played:
-        episodes.append(tmp_path / "episodes.jsonl", played.episode)
+        episodes.append_episode(tmp_path / "episodes.jsonl", played.episode)
     shown += [engine, vars(engine), engine.usage, result, caplog.text, (tmp_path / "episodes.jsonl").read_text()]
     assert "chat/completions" in caplog.text
     assert "***" in str(shown) and SECRET not in str(shown)
@@ -314,14 +313,14 @@ def test_no_special_token_is_sent(server: FaultyServer, engines: list[Engine], s
 
 @given(st.lists(st.sampled_from([*SPELLINGS, "<", "|", ">", "[", "/", "INST", "s", "]", " ", "ab"])).map("".join))
 def test_what_was_broken_up_is_whole_nowhere(text: str) -> None:
-    broken = broken_up(text)
+    broken = break_special_tokens(text)
     assert not any(spelling in broken for spelling in SPELLINGS)
     assert broken.replace(" ", "") == text.replace(" ", "")
 
 
 @pytest.mark.parametrize("text", ["1 < 2 | 3 > 2", "offer [2 wood] -> [1 gold]", "<think>a</think>\\boxed{4}", "a|b|c"])
 def test_ordinary_text_is_sent_as_it_is(text: str) -> None:
-    assert not _SPELLED.search(text) and broken_up(text) == text
+    assert not _SPECIAL_TOKENS.search(text) and break_special_tokens(text) == text
 
 
 def test_half_a_character_is_not_sent(server: FaultyServer, engines: list[Engine]) -> None:
