@@ -1,7 +1,8 @@
-"""From an answer's text to a move, without guessing.
+"""Text that players write: read as a move on its way in, quoted on its way to other players.
 
-Spelling is forgiven: case, brackets, quotation marks, a full stop. A sentence around the move isn't: "I refuse to
-accept" must not accept. Where two different moves are named, the reply is ambiguous.
+Reading forgives spelling: case, brackets, quotation marks, a full stop. It doesn't forgive a sentence around the move:
+"I refuse to accept" must not accept. A reply that names two different moves is ambiguous. Free text is untrusted: before
+other players see it, it is put on one line, cut to a short length and closed in quotation marks.
 """
 
 import re
@@ -9,31 +10,42 @@ import re
 from mirrormatch.games.types import Action, Problem, ProblemKind
 from mirrormatch.text import one_line
 
+CHAT_CHARS = 120  # length limit of a message; longer ones are cut
 _DECORATION = " \t\r\n.,;:!?\"'`*_()[]{}<>$\\"
 _SHOWN_CHARS = 60  # of a reply, in a problem's detail
 _WORDS = re.compile(r"[^\s,;/|]+")
 
 
-def normal(text: str) -> str:
-    """Lower case, single spaces, no decoration around it: `" [4]. "` is `"4"`."""
+def normalise(text: str) -> str:
+    """Returns the text in lower case, with single spaces and without decoration: `" [4]. "` becomes `"4"`."""
     return " ".join(text.casefold().strip(_DECORATION).split())
 
 
 def read_move(text: str, legal: tuple[Action, ...], notation: dict[str, Action]) -> Action | Problem:
-    """The move that a short answer names.
+    """Finds the move that a short answer names.
 
     Args:
         text: the delimited answer, without the reasoning.
         legal: the moves allowed now.
         notation: spelling -> move, for every move of the game, legal now or not; spellings in lower case.
     """
-    said = text if text in notation else normal(text)
-    move = notation.get(said)
+    spelling = text if text in notation else normalise(text)
+    move = notation.get(spelling)
     if move is not None:
         if move in legal:
             return move
         return Problem(ProblemKind.ILLEGAL, f"{move!r} is not allowed now")
-    named = {notation[w] for w in map(normal, _WORDS.findall(said)) if w in notation}
+    named = {notation[w] for w in map(normalise, _WORDS.findall(spelling)) if w in notation}
     if len(named) > 1:
         return Problem(ProblemKind.AMBIGUOUS, f"names {len(named)} moves: {', '.join(sorted(named))}")
     return Problem(ProblemKind.NONE, f"no move in {one_line(text, _SHOWN_CHARS)!r}")
+
+
+def clean_message(text: str) -> str:
+    """Puts the text on one line without double quotes and bars, cut to `CHAT_CHARS` characters."""
+    return one_line(text.replace('"', "'").replace("|", "/"), CHAT_CHARS)
+
+
+def quote_message(text: str) -> str:
+    """Puts the cleaned text in double quotes. It can't contain a line break, a double quote or a forged closing quote."""
+    return '"' + clean_message(text) + '"'

@@ -1,7 +1,7 @@
 """What a model is told and how its reply is read; no token is known here.
 
 Texts are parts of messages and stay apart: the referee's, and the model's own earlier replies. What another player said
-stands quoted inside the referee's text (games/core/quoting.py), and an engine encodes every text so that nothing in
+is quoted inside the referee's text (games/player_text.py), and an engine encodes every text such that nothing in
 it can become a special token.
 """
 

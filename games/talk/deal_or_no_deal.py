@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.player_text import normal
-from mirrormatch.games.quoting import chat, quoted
+from mirrormatch.games.player_text import clean_message, normalise, quote_message
 from mirrormatch.games.settings import Settings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
 
@@ -330,7 +329,7 @@ def _read(text: str, counts: Amounts, must_propose: bool) -> Move | Problem:
     binding, bar, words = text.partition("|")
     if "|" in words:
         return Problem(ProblemKind.AMBIGUOUS, "more than one bar: one move at a time")
-    said, words = normal(binding), chat(words) if bar else ""
+    said, words = normalise(binding), clean_message(words) if bar else ""
     if said == "say":
         if must_propose:
             return Problem(ProblemKind.ILLEGAL, "the talk is over: propose what you take")
@@ -378,7 +377,7 @@ def _shown(move: Move) -> str:
     """A move as it is shown; a hidden proposal is only mentioned."""
     is_hidden = move.kind == "propose" and move.takes is None
     binding = "ends the talk with a secret proposal" if is_hidden else _written(move._replace(words=""))
-    return f"{binding} {quoted(move.words)}" if move.words else binding
+    return f"{binding} {quote_message(move.words)}" if move.words else binding
 
 
 def _numbered(n: int, item: str) -> str:

@@ -7,8 +7,7 @@ import re
 from typing import NamedTuple, TypeAlias
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.player_text import normal
-from mirrormatch.games.quoting import chat, quoted
+from mirrormatch.games.player_text import clean_message, normalise, quote_message
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
 
 GOODS = ("wood", "stone", "gold")
@@ -246,8 +245,8 @@ def _read(text: str, mine: Amounts, others: Amounts, open_offer: Offer | None) -
 def _understood(text: str) -> Move | Problem:
     """The move in `binding | words`. The binding part is a whole command, never a word inside a sentence."""
     binding, _, words = text.partition("|")
-    said = normal(binding.replace("->", "→"))
-    words = chat(words) if words else ""
+    said = normalise(binding.replace("->", "→"))
+    words = clean_message(words) if words else ""
     if said in _WORDS:
         return Move(_WORDS[said], None, words)
     if said.startswith("offer"):
@@ -301,7 +300,7 @@ def _written(move: Move) -> Action:
 def _shown(move: Move) -> tuple[str, str]:
     """A move as who makes it is told, and as the other is."""
     binding, _, words = move
-    said = f"{binding} {quoted(words)}" if words else binding
+    said = f"{binding} {quote_message(words)}" if words else binding
     return f"\nYou: {said}", f"\nOther: {said}"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.quoting import CHAT_CHARS, chat, quoted
+from mirrormatch.games.player_text import CHAT_CHARS, clean_message, quote_message
 from mirrormatch.games.settings import Settings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
 
@@ -189,8 +189,8 @@ class Taboo(Game[Round, View]):
 def _line(k: int, text: str, is_right: bool) -> str:
     """A clue, or a guess."""
     if k % 2 == 0:
-        return f"Clue {k // 2 + 1}: {quoted(text)}"
-    return f"Guess {k // 2 + 1}: {quoted(text)}, {'right' if is_right else 'wrong'}."
+        return f"Clue {k // 2 + 1}: {quote_message(text)}"
+    return f"Guess {k // 2 + 1}: {quote_message(text)}, {'right' if is_right else 'wrong'}."
 
 
 @functools.cache
@@ -227,7 +227,7 @@ def _all_clues() -> tuple[str, ...]:
 
 @functools.lru_cache(_NUM_CACHED)  # apply reads what parse has written
 def _read_clue(text: str) -> Action | Problem:
-    clue = chat(text)
+    clue = clean_message(text)
     while clue[:1] + clue[-1:] in _WRAPPED and len(clue) > 1:
         clue = clue[1:-1].strip()
     if not _words(clue):

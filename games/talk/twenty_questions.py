@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.player_text import normal
+from mirrormatch.games.player_text import normalise
 from mirrormatch.games.settings import Settings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
 from mirrormatch.text import one_line
@@ -234,7 +234,7 @@ def _answered(said: str, thing: str) -> Line:
 @functools.lru_cache(_NUM_CACHED)  # apply reads what parse has written
 def _read(text: str) -> Action | Problem:
     """A question or a guess that is the whole text."""
-    said = normal(text.replace(":", " ")).replace("’", "'") if len(text) <= 2 * MAX_CHARS else ""
+    said = normalise(text.replace(":", " ")).replace("’", "'") if len(text) <= 2 * MAX_CHARS else ""
     words = said.split()
     if not words or len(said) > MAX_CHARS or not all(_WORD.fullmatch(word) for word in words):
         return Problem(ProblemKind.NONE, f"no short question and no guess: {one_line(text, 60)!r}")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.quoting import CHAT_CHARS, chat, quoted
+from mirrormatch.games.player_text import CHAT_CHARS, clean_message, quote_message
 from mirrormatch.games.settings import Settings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
 from mirrormatch.text import one_line
@@ -323,7 +323,7 @@ def _said(text: str) -> str:
     """What all will hear: without quotation marks or a label around it, on one line, cut."""
     said = one_line(text, _READ_CHARS).strip(_AROUND)
     label = _LABEL.match(said)
-    return chat(said[label.end() :] if label else said)
+    return clean_message(said[label.end() :] if label else said)
 
 
 def _read_clue(text: str, word: str, heard: tuple[str, ...]) -> Action | Problem:
@@ -439,7 +439,7 @@ def _listed(players: tuple[int, ...], role: int) -> str:
 
 @functools.lru_cache(_NUM_CACHED)
 def _quoted(clue: str) -> str:
-    return quoted(clue)
+    return quote_message(clue)
 
 
 @functools.lru_cache(_NUM_CACHED)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.player_text import normal
+from mirrormatch.games.player_text import normalise
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
 from mirrormatch.text import one_line, printable
 
@@ -178,13 +178,13 @@ class SpielGame(Game[Position, View]):
         move = super().parse(state, text)
         if not isinstance(move, Problem) or move.kind is not ProblemKind.NONE:
             return move
-        said, role = normal(text), self.to_act(state)
+        said, role = normalise(text), self.to_act(state)
         known = (step.words for step in state.steps if step.role == role or not self.info.hidden)
-        again = next((words for words in known if normal(words) == said), None)
+        again = next((words for words in known if normalise(words) == said), None)
         return Problem(ProblemKind.ILLEGAL, f"{again!r} is not allowed now") if again else move
 
     def notation(self, state: Position) -> dict[str, Action]:
-        return {normal(words): words for words in self.legal(state)}
+        return {normalise(words): words for words in self.legal(state)}
 
     def forfeited(self, state: Position, role: int) -> tuple[float, ...]:
         """The least for who fails to move. Where interests are mixed the others get 0 or what lies in the middle."""
@@ -301,7 +301,7 @@ def _tidied(words: str, number: int, is_move: bool) -> tuple[Action, str]:
     line = one_line(words, _MOVE_CHARS)
     if is_move:
         line = _WHO.sub("", line.removeprefix(f"{number} - "), count=1).strip(" ,;")
-    return line, normal(line)
+    return line, normalise(line)
 
 
 def _numbers(returns: Sequence[float]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.player_text import normal
+from mirrormatch.games.player_text import normalise
 from mirrormatch.games.puzzles.text_quest import world as quests
 from mirrormatch.games.settings import Settings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Observation, Problem, ProblemKind
@@ -638,7 +638,7 @@ _USE = re.compile("use (.+) (?:on|with) (.+)")
 
 def _canonical(said: str) -> str:
     """A command without articles, its verb and prepositions those of the game: `"Get the cup"` is `"take cup"`."""
-    words = [_PREPOSITIONS.get(word, word) for word in normal(said).split() if word not in _ARTICLES]
+    words = [_PREPOSITIONS.get(word, word) for word in normalise(said).split() if word not in _ARTICLES]
     if len(words) == 1 and words[0] in _WAY_WORDS:
         return f"go {_WAY_WORDS[words[0]]}"
     text = _USE.sub(r"unlock \2 with \1", " ".join(words))

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, TypeAlias
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.player_text import normal
-from mirrormatch.games.quoting import CHAT_CHARS, chat, quoted
+from mirrormatch.games.player_text import CHAT_CHARS, clean_message, normalise, quote_message
 from mirrormatch.games.settings import Settings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
 from mirrormatch.text import one_line
@@ -602,7 +601,7 @@ def _seats(action: Action) -> Team:
 @functools.lru_cache(_NUM_CACHED)
 def _read_team(text: str, num_players: int, size: int) -> Action | Problem:
     """The team that a list of numbers names, in any order."""
-    found = _TEAM.fullmatch(normal(text))
+    found = _TEAM.fullmatch(normalise(text))
     numbers = [int(n) for n in _NUMBER.findall(found[1])] if found else []
     if not numbers:
         return Problem(ProblemKind.NONE, f"a team reads: {_written(tuple(range(size)))}")
@@ -616,10 +615,10 @@ def _read_team(text: str, num_players: int, size: int) -> Action | Problem:
 @functools.lru_cache(_NUM_CACHED)
 def _read_statement(text: str) -> Action | Problem:
     """What all will hear: without quotation marks around it, on one line, cut."""
-    said = chat(one_line(text, _READ_CHARS).strip(_AROUND))
+    said = clean_message(one_line(text, _READ_CHARS).strip(_AROUND))
     if not any(c.isalnum() for c in said):
         return Problem(ProblemKind.NONE, f"nothing was said; to say nothing, {_PASS!r}")
-    return _PASS if normal(said) == _PASS else said
+    return _PASS if normalise(said) == _PASS else said
 
 
 # words for the eyes
@@ -673,7 +672,7 @@ def _spoken(leader: int, said: tuple[str, ...], num_players: int, role: int, uns
 
 @functools.lru_cache(_NUM_CACHED)
 def _quoted(statement: str) -> str:
-    return quoted(statement)
+    return quote_message(statement)
 
 
 @functools.lru_cache(_NUM_CACHED)

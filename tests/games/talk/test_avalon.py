@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mirrormatch import games
 from mirrormatch.games import CHANCE, OVER, Problem, ProblemKind
 from mirrormatch.games.game import outcomes
-from mirrormatch.games.quoting import CHAT_CHARS
+from mirrormatch.games.player_text import CHAT_CHARS
 
 GAME = games.get("avalon")
 QUIET = games.get("avalon:talk=0")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mirrormatch import games
 from mirrormatch.games import OVER, Action, Problem, ProblemKind
-from mirrormatch.games.quoting import CHAT_CHARS
+from mirrormatch.games.player_text import CHAT_CHARS
 
 GAME = games.get("simple_negotiation")
 GOODS = ("wood", "stone", "gold")

@@ -15,7 +15,7 @@ from tests.paths import ROOT
 
 from mirrormatch import games
 from mirrormatch.games import CHANCE, OVER, Problem, ProblemKind
-from mirrormatch.games.quoting import CHAT_CHARS
+from mirrormatch.games.player_text import CHAT_CHARS
 
 GAME = games.get("taboo")
 LIST = json.loads((ROOT / "games" / "talk" / "data" / "taboo.json").read_text(encoding="utf-8"))

@@ -14,7 +14,7 @@ from tests.paths import ROOT
 from mirrormatch import games
 from mirrormatch.games import CHANCE, OVER, Problem, ProblemKind
 from mirrormatch.games.game import outcomes
-from mirrormatch.games.quoting import CHAT_CHARS
+from mirrormatch.games.player_text import CHAT_CHARS
 
 GAME = games.get("who_is_the_spy")
 ROWS = json.loads((ROOT / "games" / "talk" / "data" / "who_is_the_spy.json").read_text(encoding="utf-8"))
