@@ -52,7 +52,7 @@ async def play(game: Game[Any, Any], agents: Sequence[Agent], seed: int = 0) -> 
             forfeited_by = role
             break
         state = game.apply(state, action)
-    returns = game.returns(state) if forfeited_by is None else game.forfeited(state, forfeited_by)
+    returns = game.returns(state) if forfeited_by is None else game.forfeit_returns(state, forfeited_by)
     return Episode(
         game=game.info.name,
         version=game.info.version,

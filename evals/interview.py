@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 from mirrormatch.agents.engines._types import Completion
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.games.game import Game
-from mirrormatch.games.theory.information_states import Spot
+from mirrormatch.games.theory.information_states import InfoSet
 from mirrormatch.games.types import Action
 from mirrormatch.prompts.prompt import Exchange
 from mirrormatch.seeds import derive
@@ -65,7 +65,7 @@ class Interview:
         self,
         agent: LLMAgent,
         game: Game[Any, Any],
-        spots: Sequence[Spot],
+        spots: Sequence[InfoSet],
         num_thoughts: int,
         seed: int,
         progress: Progress | None = None,
@@ -90,7 +90,7 @@ class Interview:
         pasts = await self._pasts(self._spots[position])
         return list(await asyncio.gather(*(self._thought(position, k, *past) for k, past in enumerate(pasts))))
 
-    async def _pasts(self, spot: Spot) -> list[tuple[_Past, float]]:
+    async def _pasts(self, spot: InfoSet) -> list[tuple[_Past, float]]:
         """The earlier turns with which each thought begins, and their weight."""
         if spot.parent is None or self._agent.prompt.settings.history == "state":
             return [((), 1.0)] * self._num_thoughts
@@ -102,7 +102,7 @@ class Interview:
             for t in await self._asked[position]
         ]
 
-    def _turned(self, spot: Spot, thought: Thought, action: Action) -> Exchange:
+    def _turned(self, spot: InfoSet, thought: Thought, action: Action) -> Exchange:
         """The thought and then the move, as the turn that it would have been."""
         if thought.whole:
             return Exchange(spot.observation, thought.reply, thought.reply_ids)
@@ -142,7 +142,7 @@ class Interview:
         text = said.text[: said.text.index(end) + len(end)]
         return text, engine.complete(text)
 
-    def _given(self, spot: Spot, said: Completion) -> tuple[float, ...]:
+    def _given(self, spot: InfoSet, said: Completion) -> tuple[float, ...]:
         """All mass on the answer of a reply that is over, if it holds one that can be read."""
         answer = self._agent.prompt.read(said.text, said.finish == "length").answer
         move = self._game.parse(spot.state, answer) if isinstance(answer, str) else answer

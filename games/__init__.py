@@ -9,13 +9,13 @@ from typing import Any
 from mirrormatch.errors import UserError
 from mirrormatch.games import bridges
 from mirrormatch.games.game import Game, outcomes
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.theory.playouts import playouts
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Observation, Problem, ProblemKind
 from mirrormatch.registry import Registry
 
 __all__ = [
-    "CHANCE", "OVER", "Action", "Game", "Info", "Observation", "Problem", "ProblemKind", "Settings",
+    "CHANCE", "OVER", "Action", "Game", "GameSettings", "Info", "Observation", "Problem", "ProblemKind",
     "bridges", "get", "names", "outcomes", "playouts", "registry", "setting",
 ]  # fmt: skip
 
@@ -49,4 +49,4 @@ def get(name: str) -> Game[Any, Any]:
         return bridges.get(library).get(theirs)
     own_name, colon, given = name.partition(":")
     game = registry.get(own_name)
-    return game.varied(given) if colon else game
+    return game.with_settings(given) if colon else game

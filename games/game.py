@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Generic, TypeVar
 
 from mirrormatch.games.player_text import read_move
-from mirrormatch.games.settings import Settings
+from mirrormatch.games.settings import GameSettings
 from mirrormatch.games.types import Action, Info, Observation, Outcome, Problem
 
 State = TypeVar("State")
@@ -26,10 +26,10 @@ class Game(ABC, Generic[State, View]):
     """
 
     info: Info
-    settings: Settings = Settings()
+    settings: GameSettings = GameSettings()
     examples: ClassVar[tuple[str, ...]] = ()
 
-    def varied(self, given: str) -> "Game[Any, Any]":
+    def with_settings(self, given: str) -> "Game[Any, Any]":
         """The same game with other settings, as written on a command line: `"players=4"`.
 
         Raises:
@@ -106,14 +106,14 @@ class Game(ABC, Generic[State, View]):
         """What a role gets for failing to make a move here: the worth of a loss, never more than `info.forfeit`."""
         return self.info.forfeit
 
-    def mirrored(self, path: tuple[Action, ...]) -> tuple[Action, ...] | None:
+    def swap_seats(self, path: tuple[Action, ...]) -> tuple[Action, ...] | None:
         """The same finished game with the two seats exchanged, from every action in order, chance's too.
 
         Only for games whose seats are equal, where it must lead to the same returns the other way round.
         """
         return None
 
-    def forfeited(self, state: State, role: int) -> tuple[float, ...]:
+    def forfeit_returns(self, state: State, role: int) -> tuple[float, ...]:
         """The returns when a role fails to make a move: its forfeit, which the others share as a win.
 
         In a cooperative game all of them get it.

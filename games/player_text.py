@@ -1,8 +1,8 @@
 """Text that players write: read as a move on its way in, quoted on its way to other players.
 
-Reading forgives spelling: case, brackets, quotation marks, a full stop. It doesn't forgive a sentence around the move:
-"I refuse to accept" must not accept. A reply that names two different moves is ambiguous. Free text is untrusted: before
-other players see it, it is put on one line, cut to a short length and closed in quotation marks.
+Reading forgives spelling: case, brackets, quotation marks, a full stop. It doesn't forgive a sentence around the
+move: "I refuse to accept" must not accept. A reply that names two different moves is ambiguous. Free text is untrusted:
+before other players see it, it is put on one line, cut to a short length and closed in quotation marks.
 """
 
 import re
@@ -47,5 +47,5 @@ def clean_message(text: str) -> str:
 
 
 def quote_message(text: str) -> str:
-    """Puts the cleaned text in double quotes. It can't contain a line break, a double quote or a forged closing quote."""
+    """Puts the cleaned text in double quotes; it contains no line break, double quote or forged closing quote."""
     return '"' + clean_message(text) + '"'

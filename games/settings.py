@@ -28,7 +28,7 @@ def setting(default: Value, about: str, allowed: Sequence[Value]) -> Any:
 
 
 @dataclass(frozen=True)
-class Settings:
+class GameSettings:
     """The settings of one game; games without any use this class as it is."""
 
     def __post_init__(self) -> None:
@@ -36,7 +36,7 @@ class Settings:
             value = getattr(self, f.name)
             assert value in f.metadata["allowed"], f"{f.name} = {value!r} is not one of {f.metadata['allowed']!r}"
 
-    def named(self, game: str) -> str:
+    def full_name(self, game: str) -> str:
         """The game's name with every setting that isn't the default: `"liars_dice:players=4"`."""
         given = [f"{f.name}={getattr(self, f.name)}" for f in fields(self) if getattr(self, f.name) != f.default]
         return f"{game}:{','.join(given)}" if given else game
@@ -54,22 +54,22 @@ class Settings:
         for part in text.split(","):
             name, equals, value = (word.strip() for word in part.partition("="))
             if name not in known:
-                there = ", ".join(f"{f.name} ({allowed(f)})" for f in known.values())
+                there = ", ".join(f"{f.name} ({describe_allowed(f)})" for f in known.values())
                 raise UserError(f"game {game!r} has no setting {name!r}{did_you_mean(name, known)}; there are: {there}")
             if not equals or name in changed:
                 raise UserError(f"game {game!r} takes each setting once, as {name}=VALUE, not {part.strip()!r}")
             changed[name] = _read(known[name], value, game)
         return replace(self, **changed)
 
-    def described(self) -> dict[str, dict[str, str]]:
+    def describe(self) -> dict[str, dict[str, str]]:
         """Each setting's values, default and meaning in words."""
         return {
-            f.name: {"allowed": allowed(f), "default": str(f.default), "about": f.metadata["about"]}
+            f.name: {"allowed": describe_allowed(f), "default": str(f.default), "about": f.metadata["about"]}
             for f in fields(self)
         }
 
 
-def allowed(f: "Field[Any]") -> str:
+def describe_allowed(f: "Field[Any]") -> str:
     """The values that a setting takes, in words: `"2 to 4"`."""
     values = f.metadata["allowed"]
     if isinstance(values, range) and values.step == 1 and len(values) > 1:
@@ -84,4 +84,4 @@ def _read(f: "Field[Any]", text: str, game: str) -> Value:
             found: Value = value
             return found
     near = did_you_mean(text, map(str, f.metadata["allowed"]))
-    raise UserError(f"{f.name}={text!r} is not possible in {game!r}{near}; it takes {allowed(f)}")
+    raise UserError(f"{f.name}={text!r} is not possible in {game!r}{near}; it takes {describe_allowed(f)}")

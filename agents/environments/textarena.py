@@ -68,7 +68,7 @@ class GameEnv(_ta.Env):  # type: ignore[name-defined, misc]  # textarena has no 
         move = self._read(action)
         if isinstance(move, Problem):
             if self.state.set_invalid_move(reason=f"{move.detail}."):
-                self._end(self.game.forfeited(self._position, role), f"Player {role} made an invalid move.")
+                self._end(self.game.forfeit_returns(self._position, role), f"Player {role} made an invalid move.")
         else:
             self._position = self._dealt(self.game.apply(self._position, move))
             self._go_on()

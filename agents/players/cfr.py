@@ -8,7 +8,7 @@ from mirrormatch.agents.players._openspiel import check_duel, module, number_in
 from mirrormatch.agents.types import Decision, Reply
 from mirrormatch.errors import UserError
 from mirrormatch.games.game import Game
-from mirrormatch.games.theory.efg import MAX_HISTORIES, named, written
+from mirrormatch.games.theory.efg import MAX_EFG_NODES, infoset_name, to_efg
 from mirrormatch.games.types import Action
 
 ITERATIONS: Final = 300  # Kuhn poker's policy then loses less than 0.001 chips a game to a best response
@@ -49,17 +49,19 @@ def solved(game: Game[Any, Any], num_iterations: int) -> Mapping[Hashable, Mappi
         UserError: too large a game, free text, or OpenSpiel isn't installed.
     """
     pyspiel = module("pyspiel")
-    tree = written(game)
+    tree = to_efg(game)
     if tree is None:
         raise UserError(
-            f"{game.info.name!r} can't be solved whole: moves that are free text, or more than {MAX_HISTORIES:,} "
+            f"{game.info.name!r} can't be solved whole: moves that are free text, or more than {MAX_EFG_NODES:,} "
             "histories; kuhn_poker is small enough"
         )
     solver = pyspiel.CFRPlusSolver(pyspiel.load_efg_game(tree.text))
     for _ in range(num_iterations):
         solver.evaluate_and_update_policy()
     table = solver.tabular_average_policy().policy_table()
-    return {view: {infoset.moves[k]: p for k, p in table[named(infoset)]} for view, infoset in tree.infosets.items()}
+    return {
+        view: {infoset.moves[k]: p for k, p in table[infoset_name(infoset)]} for view, infoset in tree.infosets.items()
+    }
 
 
 AGENT = CFRAgent

@@ -33,7 +33,7 @@ def _lines(game: AnyGame, transcript: str) -> Iterator[str]:
     yield from (f"| {name} | {value} |" for name, value in _facts(info))
     yield from ("", "## Rules", "", rest.strip(), "")
     yield from ("A language model is told:", "", *(f"> {line}".rstrip() for line in game.rules().splitlines()), "")
-    if settings := game.settings.described():
+    if settings := game.settings.describe():
         yield from ("## Settings", "", f"Written after the name: `{info.name}:{game.examples[0]}`.", "")
         yield from ("| setting | values | default | what it changes |", "|---|---|---|---|")
         for name, said in settings.items():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import OVER, Action, Info
 
 EMPTY = "."
@@ -22,7 +22,7 @@ _HOME = 3  # a pawn that still guards its first row
 
 
 @dataclass(frozen=True)
-class BreakthroughSettings(Settings):
+class BreakthroughSettings(GameSettings):
     """What may be turned about breakthrough."""
 
     rows: int = setting(6, "rows of the board; two of pawns each from 6 on, below one", range(4, 9))
@@ -70,9 +70,9 @@ class Breakthrough(Game[Board, View]):
         self._size = Size(settings.rows, settings.columns)
         self._footer = "  " + " ".join(FILES[: settings.columns])
         self.info = Info(
-            name=settings.named("breakthrough"), version=1, roles=("white", "black"), min_return=-1.0, max_return=1.0,
-            zero_sum=True, max_turns=_most_moves(settings.rows, settings.columns), hidden=False, random=False,
-            open_text=False, solver="rules", forfeit=-1.0,
+            name=settings.full_name("breakthrough"), version=1, roles=("white", "black"), min_return=-1.0,
+            max_return=1.0, zero_sum=True, max_turns=_most_moves(settings.rows, settings.columns), hidden=False,
+            random=False, open_text=False, solver="rules", forfeit=-1.0,
             source="Troyka 2000; OpenSpiel breakthrough, turned so that who moves first is White, below",
         )  # fmt: skip
 

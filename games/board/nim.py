@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import OVER, Action, Info
 
 LETTERS = "abcde"  # the piles' names
@@ -17,7 +17,7 @@ _FORMS = ("{p}{n}", "{p} {n}", "{p}: {n}", "{p}:{n}", "{n} from {p}", "take {n} 
 
 
 @dataclass(frozen=True)
-class NimSettings(Settings):
+class NimSettings(GameSettings):
     """What may be turned about nim."""
 
     piles: str = setting("1-3-5-7", "the piles at the start", PILES)
@@ -64,7 +64,7 @@ class Nim(Game[Piles, View]):
             for form in _FORMS
         }
         self.info = Info(
-            name=settings.named("nim"), version=1, roles=("first", "second"), min_return=-1.0, max_return=1.0,
+            name=settings.full_name("nim"), version=1, roles=("first", "second"), min_return=-1.0, max_return=1.0,
             zero_sum=True, max_turns=sum(self._start), hidden=False, random=False, open_text=False, solver="exact",
             forfeit=-1.0, source="Bouton 1901, Nim, a game with a complete mathematical theory; OpenSpiel nim",
         )  # fmt: skip

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, NamedTuple, TypeAlias, TypeVar
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Observation
 
 MOST_CARDS: Final = 13
@@ -28,7 +28,7 @@ Card = TypeVar("Card", int, Action)
 
 
 @dataclass(frozen=True)
-class GoofspielSettings(Settings):
+class GoofspielSettings(GameSettings):
     """How many cards, in which order the prizes come, and what counts."""
 
     cards: int = setting(5, "prizes, and cards of each player", range(3, MOST_CARDS + 1))
@@ -90,8 +90,8 @@ class Goofspiel(Game[Rounds, View]):
         self._spellings = _spellings(settings.cards)
         most = 1.0 if settings.score == "win_loss" else settings.cards * (settings.cards + 1) / 4 - 1
         self.info = Info(
-            name=settings.named("goofspiel"), version=1, roles=_SEATS, min_return=-most, max_return=most, zero_sum=True,
-            max_turns=self._num_bids - 2, hidden=True, random=self._by_chance, open_text=False,
+            name=settings.full_name("goofspiel"), version=1, roles=_SEATS, min_return=-most, max_return=most,
+            zero_sum=True, max_turns=self._num_bids - 2, hidden=True, random=self._by_chance, open_text=False,
             solver="exact" if settings.cards <= MOST_SOLVED[settings.order] else "rules", forfeit=-most,
             source="OpenSpiel goofspiel; Ross 1971, Goofspiel: the game of pure strategy",
         )  # fmt: skip
@@ -127,7 +127,7 @@ class Goofspiel(Game[Rounds, View]):
     def observe(self, state: Rounds, role: int) -> Observation:
         return _observed(self.view(state, role), state.to_act == role, self.settings.cards, self._by_chance)
 
-    def mirrored(self, path: tuple[Action, ...]) -> tuple[Action, ...] | None:
+    def swap_seats(self, path: tuple[Action, ...]) -> tuple[Action, ...] | None:
         """The bids of every round exchanged."""
         if not self._by_chance:
             return tuple(path[k ^ 1] for k in range(len(path)))

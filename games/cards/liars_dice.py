@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Final, NamedTuple
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info
 
 LIAR: Final = "liar"
@@ -22,7 +22,7 @@ _NUM_CACHED = 4_096  # results of each function that rendering calls again and a
 
 
 @dataclass(frozen=True)
-class LiarsDiceSettings(Settings):
+class LiarsDiceSettings(GameSettings):
     """Who plays with which dice."""
 
     players: int = setting(2, "how many play", range(2, 5))
@@ -90,7 +90,7 @@ class LiarsDice(Game[Cups, View]):
         self._rolls = tuple((str(face), 1 / settings.faces) for face in range(1, settings.faces + 1))
         self._faces = frozenset(face for face, _ in self._rolls)
         self.info = Info(
-            name=settings.named("liars_dice"), version=1, roles=seats, min_return=-1.0, max_return=1.0,
+            name=settings.full_name("liars_dice"), version=1, roles=seats, min_return=-1.0, max_return=1.0,
             zero_sum=True, max_turns=len(self._bids.names) + 1, hidden=True, random=True,
             open_text=False, solver="rules", forfeit=-1.0, win_at=1 / (len(seats) - 1),
             source="OpenSpiel liars_dice, with its bidding rule reset-face; more than two players added",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info
 
 COLOURS = ("red", "yellow", "green", "white", "blue")
@@ -20,7 +20,7 @@ Known: TypeAlias = tuple[int, int]  # which colours and which ranks a card may s
 
 
 @dataclass(frozen=True)
-class MiniHanabiSettings(Settings):
+class MiniHanabiSettings(GameSettings):
     """How many cards there are, and how many mistakes and hints are free."""
 
     colours: int = setting(2, "how many colours", range(2, 6))
@@ -95,7 +95,7 @@ class MiniHanabi(Game[Table, View]):
         self._notation = _notation(num_colours, ranks, hand)
         drawn = sum(self._copies) - 2 * hand
         self.info = Info(
-            name=settings.named("mini_hanabi"), version=1, roles=_SEATS, min_return=0.0,
+            name=settings.full_name("mini_hanabi"), version=1, roles=_SEATS, min_return=0.0,
             max_return=float(self._perfect), zero_sum=False, max_turns=2 * drawn + settings.hints + 1, hidden=True,
             random=True, open_text=False, solver="rules", forfeit=0.0, cooperative=True, win_at=float(self._perfect),
             source="Bauza 2010, Hanabi; OpenSpiel hanabi (Bard et al. 2020, The Hanabi challenge)",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Observation
 
 ROLL, STOP = "roll", "stop"
@@ -24,7 +24,7 @@ _SPELLINGS = {
 
 
 @dataclass(frozen=True)
-class PigSettings(Settings):
+class PigSettings(GameSettings):
     """What may be turned about pig."""
 
     goal: int = setting(50, "points that win", (10, 20, 30, 50, 75, 100))
@@ -81,7 +81,7 @@ class PigDice(Game[Race, View]):
         self._rolled = {str(die): (Event(0, die, die), Event(1, die, die)) for die in range(1, settings.sides + 1)}
         self._max_decisions = DECISIONS_PER_POINT * settings.goal
         self.info = Info(
-            name=settings.named("pig_dice"), version=1, roles=("first", "second"), min_return=-1.0, max_return=1.0,
+            name=settings.full_name("pig_dice"), version=1, roles=("first", "second"), min_return=-1.0, max_return=1.0,
             zero_sum=True, max_turns=self._max_decisions, hidden=False, random=True, open_text=False, solver="exact",
             forfeit=-1.0, source="Neller and Presser 2004, Optimal play of the dice game Pig; OpenSpiel pig",
         )  # fmt: skip

@@ -1,1 +1,1 @@
-"""The contract that every game keeps, as checks that run on any game: native, installed or from a file."""
+"""The contract of all games, as checks that run on any game: built in, installed or loaded from a file."""

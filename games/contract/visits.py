@@ -1,6 +1,6 @@
-"""States to ask a game's contract at: those that random games come by, and their twins.
+"""States for the contract check: visited by random games, plus variants with one action changed.
 
-Nothing here judges a game; the clauses do. A game may raise anywhere.
+Nothing here evaluates a game; the clauses do. A game may raise in every call.
 """
 
 import math
@@ -12,17 +12,24 @@ from mirrormatch.games.game import Game
 from mirrormatch.games.types import CHANCE, OVER, Action
 from mirrormatch.seeds import derive
 
-NUM_STATES = 300  # at how many different states the clauses are asked
-NUM_TWINS = 12  # of one state: how many histories that differ from its own in one place
+NUM_STATES = 300  # number of different states at which the clauses are evaluated
+NUM_VARIANTS = 12  # number of histories, for one state, that differ from its own in one place
 NUM_SAMPLED = 3  # random moves drawn at one state
-MAX_DEALT_IN_A_ROW = 1_000  # chance that never hands over to a player
+MAX_DEALT_IN_A_ROW = 1_000  # more chance moves in a row than this count as an endless loop
 
 AnyGame: TypeAlias = Game[Any, Any]
-Wrongs: TypeAlias = Iterator[str]  # what is wrong, and what it should be
+Errors: TypeAlias = Iterator[str]  # each describes an error and the correct behaviour
 
 
-class Spot(NamedTuple):
-    """A state that a game came by: who acts, every action since the start (chance's too), and the game's seed."""
+class Visit(NamedTuple):
+    """A state that a random game went through.
+
+    Attributes:
+        state: the state itself.
+        role: the role to act, `CHANCE` or `OVER`.
+        path: every action since the start, chance's included.
+        seed: the game's seed.
+    """
 
     state: Any
     role: int
@@ -30,13 +37,20 @@ class Spot(NamedTuple):
     seed: int
 
 
-def play(game: AnyGame, seed: int, style: int, spots: list[Spot]) -> Wrongs:
-    """One game, its states appended to `spots`. Game 0 always takes the first move, game 1 the last, others any."""
+def play_random_game(game: AnyGame, seed: int, style: int, visits: list[Visit]) -> Errors:
+    """Plays one game and appends its states to `visits`.
+
+    Args:
+        game: the game to play.
+        seed: seed of the game's generator.
+        style: 0 always takes the first legal move, 1 the last one, other numbers a random one.
+        visits: the list to which the visited states are appended.
+    """
     rng = random.Random(seed)
     state, path = game.start(), tuple[Action, ...]()
     num_moves = num_dealt = 0
     while (role := game.to_act(state)) != OVER:
-        spots.append(Spot(state, role, path, seed))
+        visits.append(Visit(state, role, path, seed))
         if role != CHANCE and role not in roles(game):
             yield f"to_act() is {role!r}: it must be CHANCE, OVER or one of {len(roles(game))} roles, counted from 0"
         if role == CHANCE:
@@ -48,64 +62,64 @@ def play(game: AnyGame, seed: int, style: int, spots: list[Spot]) -> Wrongs:
             action = {0: options[0], 1: options[-1]}.get(style) or rng.choice(options)
             num_moves, num_dealt = num_moves + 1, 0
         if num_moves > game.info.max_turns:
-            yield f"the game goes on after {game.info.max_turns} moves: end it, or raise info.max_turns"
+            yield f"the game continues after {game.info.max_turns} moves: end it, or increase info.max_turns"
         if num_dealt > MAX_DEALT_IN_A_ROW:
             yield f"chance acted {num_dealt} times in a row: it must hand over to a role or end the game"
         state, path = game.apply(state, action), (*path, action)
-    spots.append(Spot(state, OVER, path, seed))
+    visits.append(Visit(state, OVER, path, seed))
 
 
-def different(spots: Sequence[Spot]) -> list[Spot]:
-    """At most `NUM_STATES` different states, spread evenly over the play."""
-    by_content = list({said(s.state): s for s in spots}.values())
+def select_distinct(visits: Sequence[Visit]) -> list[Visit]:
+    """Selects at most `NUM_STATES` different states, spread evenly over all games."""
+    by_content = list({describe_state(s.state): s for s in visits}.values())
     return by_content[:: max(1, math.ceil(len(by_content) / NUM_STATES))]
 
 
-def replayed(game: AnyGame, path: Sequence[Action]) -> Any:
-    """The state that the actions lead to from the start."""
+def replay(game: AnyGame, path: Sequence[Action]) -> Any:
+    """Applies the actions from the start and returns the state that they lead to."""
     state = game.start()
     for action in path:
         state = game.apply(state, action)
     return state
 
 
-def twins(game: AnyGame, spot: Spot) -> Iterator[Any]:
-    """Other states of the same role whose history differs in one place: other cards, another move somebody made."""
+def variants(game: AnyGame, visit: Visit) -> Iterator[Any]:
+    """Yields states with the same role to act whose history differs in one place: another card, another move."""
     options = list[tuple[int, Action]]()
     state = game.start()
-    for k, action in enumerate(spot.path):
+    for k, action in enumerate(visit.path):
         others = [a for a, _ in game.chance(state)] if game.to_act(state) == CHANCE else game.legal(state) or ()
         options += [(k, a) for a in others if a != action]
         state = game.apply(state, action)
-    rng = random.Random(derive(spot.seed, "twins", *spot.path))
-    for k, other in rng.sample(options, min(len(options), NUM_TWINS)):
+    rng = random.Random(derive(visit.seed, "twins", *visit.path))
+    for k, other in rng.sample(options, min(len(options), NUM_VARIANTS)):
         try:
-            twin = replayed(game, (*spot.path[:k], other, *spot.path[k + 1 :]))
+            variant = replay(game, (*visit.path[:k], other, *visit.path[k + 1 :]))
         except ValueError:
             continue  # the rest of the history isn't allowed after this one
-        if game.to_act(twin) == spot.role and twin != spot.state:
-            yield twin
+        if game.to_act(variant) == visit.role and variant != visit.state:
+            yield variant
 
 
 def roles(game: AnyGame) -> range:
-    """Every role's number."""
+    """The number of every role."""
     return range(len(game.info.roles))
 
 
-def moves(game: AnyGame, spot: Spot) -> tuple[Action, ...]:
-    """The legal moves; where the text is free, what random players and the solver would say."""
-    legal = game.legal(spot.state)
+def moves(game: AnyGame, visit: Visit) -> tuple[Action, ...]:
+    """The legal moves; where the text is free, samples of random players and the solver's moves."""
+    legal = game.legal(visit.state)
     if legal is not None:
         return legal
-    view = game.view(spot.state, spot.role)
-    rng = random.Random(derive(spot.seed, "moves", *spot.path))
+    view = game.view(visit.state, visit.role)
+    rng = random.Random(derive(visit.seed, "moves", *visit.path))
     sampled = {game.sample(view, None, rng) for _ in range(NUM_SAMPLED)}
     solved = {action for action, _ in game.solution(view)} if game.info.solver else set[Action]()
     return tuple(sorted(sampled | solved))
 
 
-def said(state: Any) -> str:
-    """The state in words, whatever it is."""
+def describe_state(state: Any) -> str:
+    """Returns the state's repr, or a substitute if its `__repr__` raises."""
     try:
         return repr(state)
     except Exception as problem:

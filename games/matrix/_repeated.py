@@ -22,7 +22,7 @@ _NUM_CACHED = 4_096  # observations, and histories in words
 _PAST = 3  # characters of `Play.past` that tell one step: its number and both choices
 
 
-class Step(NamedTuple):
+class Stage(NamedTuple):
     """One simultaneous move.
 
     Attributes:
@@ -72,7 +72,7 @@ _BEGINNING = Play(1, 0, "", "", (0, 0))
 class RepeatedGame(Game[Play, View]):
     """What games of simultaneous choices have in common. The games define `start`, `rules` and their `info`."""
 
-    def __init__(self, steps: tuple[Step, ...], num_rounds: int) -> None:
+    def __init__(self, steps: tuple[Stage, ...], num_rounds: int) -> None:
         assert all(words[0] < words[1] for step in steps for words in step.words), "choices in alphabetical order"
         assert all(len(step.tables) == 1 or step.then == (ROUND_ENDS,) * 2 for step in steps), (
             "several tables come last"
@@ -133,13 +133,13 @@ class RepeatedGame(Game[Play, View]):
         """An equilibrium of the one round, played in every round: one of the repeated game at each of its states."""
         return self._solved[view.step][view.role]
 
-    def mirrored(self, path: tuple[Action, ...]) -> tuple[Action, ...] | None:
+    def swap_seats(self, path: tuple[Action, ...]) -> tuple[Action, ...] | None:
         """The two choices of every step exchanged, if the seats are equal at every table."""
         if not all(table[i][j] == table[j][i][::-1] for step in self.steps for table in step.tables for i, j in CELLS):
             return None
         return tuple(path[k ^ 1] for k in range(len(path)))
 
-    def forfeited(self, state: Play, role: int) -> tuple[float, ...]:
+    def forfeit_returns(self, state: Play, role: int) -> tuple[float, ...]:
         """The worst possible return; the other keeps its points and gets the average of all ways to play on."""
         other, rounds_after = 1 - role, self.num_rounds - state.round
         share = state.points[other] + self._average(state.step)[other] + rounds_after * self._average(0)[other]
@@ -199,7 +199,7 @@ class RepeatedGame(Game[Play, View]):
         return "\n".join(lines)
 
 
-def _payoffs(step: Step) -> dict[tuple[str, str], Payoffs]:
+def _payoffs(step: Stage) -> dict[tuple[str, str], Payoffs]:
     """What both get, by their choices: the number of the move among all, whose binary digits are choices at tables."""
     size = len(step.tables)
     bits = list(itertools.product((0, 1), repeat=size))
@@ -210,7 +210,7 @@ def _payoffs(step: Step) -> dict[tuple[str, str], Payoffs]:
     }
 
 
-def _spellings(step: Step) -> dict[str, Action]:
+def _spellings(step: Stage) -> dict[str, Action]:
     """Every way to write a move: with several tables with or without separators and the games' numbers."""
     found = dict[str, Action]()
     for words in itertools.product(*step.words):
@@ -223,7 +223,7 @@ def _spellings(step: Step) -> dict[str, Action]:
     return found
 
 
-def _with_future(step: Step, values: dict[int, Payoffs]) -> Table:
+def _with_future(step: Stage, values: dict[int, Payoffs]) -> Table:
     """The step's only table, with what its outcomes are worth later in the round."""
     cells = [_summed((step.tables[0][i][j], values[step.then[(i, j) != (0, 0)]])) for i, j in CELLS]
     return ((cells[0], cells[1]), (cells[2], cells[3]))

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from mirrormatch.games.matrix._repeated import Play, RepeatedGame, Step, View
+from mirrormatch.games.matrix._repeated import Play, RepeatedGame, Stage, View
 from mirrormatch.games.matrix._tables import Table
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import Action, Info
 
 TEMPTATION, REWARD, PUNISHMENT, SUCKER = 5, 3, 1, 0
@@ -18,7 +18,7 @@ _DEFECT = "1"  # as it is noted in `View.past`
 
 
 @dataclass(frozen=True)
-class IteratedPrisonersDilemmaSettings(Settings):
+class IteratedPrisonersDilemmaSettings(GameSettings):
     """What may be turned."""
 
     rounds: int = setting(10, "how many rounds are played", range(1, 51))
@@ -42,10 +42,10 @@ class IteratedPrisonersDilemma(RepeatedGame):
     examples = ("rounds=1", "rounds=50")
 
     def __init__(self, settings: IteratedPrisonersDilemmaSettings = _DEFAULTS) -> None:
-        super().__init__((Step((_TABLE,), (WORDS,)),), settings.rounds)
+        super().__init__((Stage((_TABLE,), (WORDS,)),), settings.rounds)
         self.settings = settings
         self.info = Info(
-            name=settings.named("iterated_prisoners_dilemma"), version=1, roles=("first", "second"),
+            name=settings.full_name("iterated_prisoners_dilemma"), version=1, roles=("first", "second"),
             min_return=self.bounds[0], max_return=self.bounds[1], zero_sum=False, max_turns=self.max_moves,
             hidden=True, random=False, open_text=False, solver="rules", forfeit=self.bounds[0],
             source="Axelrod 1984, The evolution of cooperation; payoffs 5, 3, 1, 0 as there",

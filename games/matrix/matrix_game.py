@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from mirrormatch.games.matrix._repeated import ROUND_ENDS, RepeatedGame, Step, Words
+from mirrormatch.games.matrix._repeated import ROUND_ENDS, RepeatedGame, Stage, Words
 from mirrormatch.games.matrix._tables import find, names
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import Info
 
 
@@ -27,7 +27,7 @@ _NONE = "none"
 
 
 @dataclass(frozen=True)
-class MatrixGameSettings(Settings):
+class MatrixGameSettings(GameSettings):
     """What may be turned."""
 
     game: str = setting("prisoners_dilemma", "the game, by its name or its number g111 to g466", names())
@@ -85,7 +85,7 @@ class MatrixGame(RepeatedGame):
         self.scenes = _scenes(settings)
         super().__init__(_steps(settings), settings.rounds)
         self.info = Info(
-            name=settings.named("matrix_game"), version=1, roles=("first", "second"),
+            name=settings.full_name("matrix_game"), version=1, roles=("first", "second"),
             min_return=self.bounds[0], max_return=self.bounds[1], zero_sum=False, max_turns=self.max_moves,
             hidden=True, random=False, open_text=False, solver="exact", forfeit=self.bounds[0],
             source="Robinson and Goforth 2005, The topology of the 2x2 games; Wang et al. 2024, TMGBench",
@@ -138,16 +138,16 @@ def _plain(settings: MatrixGameSettings) -> MatrixGameSettings:
     )
 
 
-def _steps(settings: MatrixGameSettings) -> tuple[Step, ...]:
+def _steps(settings: MatrixGameSettings) -> tuple[Stage, ...]:
     tables = [find(name).table for name in _names(settings)]
     words = [scene.words for scene in _scenes(settings)]
     last = len(tables) - 1
     if settings.compose == "parallel":
-        return (Step(tuple(tables), tuple(words)),)
+        return (Stage(tuple(tables), tuple(words)),)
     follows = [(k + 1, k + 1) if k < last else (ROUND_ENDS, ROUND_ENDS) for k in range(last + 1)]
     if settings.compose == "nested":
         follows = [(1, 2 if last == 2 else ROUND_ENDS), *[(ROUND_ENDS, ROUND_ENDS)] * last]
-    return tuple(Step((t,), (w,), then) for t, w, then in zip(tables, words, follows, strict=True))
+    return tuple(Stage((t,), (w,), then) for t, w, then in zip(tables, words, follows, strict=True))
 
 
 def _names(settings: MatrixGameSettings) -> list[str]:

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from mirrormatch.games.matrix._repeated import Play, RepeatedGame, Step, View
+from mirrormatch.games.matrix._repeated import Play, RepeatedGame, Stage, View
 from mirrormatch.games.matrix._tables import Table
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import Action, Info
 
 STAG, HARE, NOTHING = 4, 3, 0  # each hunter's part of a stag; a hare; a stag hunted alone
@@ -18,7 +18,7 @@ _HARE = "0"  # as it is noted in `View.past`
 
 
 @dataclass(frozen=True)
-class StagHuntSettings(Settings):
+class StagHuntSettings(GameSettings):
     """What may be turned."""
 
     rounds: int = setting(5, "how many rounds are played", range(1, 51))
@@ -41,10 +41,10 @@ class StagHunt(RepeatedGame):
     examples = ("rounds=1", "rounds=50")
 
     def __init__(self, settings: StagHuntSettings = _DEFAULTS) -> None:
-        super().__init__((Step((_TABLE,), (WORDS,)),), settings.rounds)
+        super().__init__((Stage((_TABLE,), (WORDS,)),), settings.rounds)
         self.settings = settings
         self.info = Info(
-            name=settings.named("stag_hunt"), version=1, roles=("first", "second"),
+            name=settings.full_name("stag_hunt"), version=1, roles=("first", "second"),
             min_return=self.bounds[0], max_return=self.bounds[1], zero_sum=False, max_turns=self.max_moves,
             hidden=True, random=False, open_text=False, solver="exact", forfeit=self.bounds[0],
             source="Rousseau 1755, Discourse on inequality; payoffs 4, 3, 0 after Skyrms 2001, The stag hunt",

@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import NamedTuple, TypeAlias
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
 from mirrormatch.seeds import derive
 from mirrormatch.text import one_line
@@ -38,7 +38,7 @@ _NUM_CACHED = 1_024  # results of each function that rendering and reading call 
 
 
 @dataclass(frozen=True)
-class CountdownSettings(Settings):
+class CountdownSettings(GameSettings):
     """How hard the puzzles are."""
 
     numbers: int = setting(4, "numbers on the table", range(3, 7))
@@ -80,7 +80,7 @@ class Countdown(Game[Puzzle, Puzzle]):
     def __init__(self, settings: CountdownSettings = _DEFAULT) -> None:
         self.settings = settings
         self.info = Info(
-            name=settings.named("countdown"), version=1, roles=("player",), min_return=0.0, max_return=1.0,
+            name=settings.full_name("countdown"), version=1, roles=("player",), min_return=0.0, max_return=1.0,
             zero_sum=False, max_turns=settings.tries, hidden=False, random=True, open_text=True, solver="exact",
             forfeit=0.0, source="the numbers round of the television game Countdown, exact targets only", win_at=1.0,
         )  # fmt: skip

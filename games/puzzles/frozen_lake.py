@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info
 from mirrormatch.seeds import derive
 
@@ -29,7 +29,7 @@ _TOLERANCE = 1e-12  # below it two probabilities of success count as equal
 
 
 @dataclass(frozen=True)
-class FrozenLakeSettings(Settings):
+class FrozenLakeSettings(GameSettings):
     """How large the lake is and whether its ice is slippery."""
 
     size: int = setting(4, "rows and columns of the map", range(4, 9))
@@ -77,7 +77,7 @@ class FrozenLake(Game[Lake, Lake]):
         self.num_steps = STEPS_PER_SIZE[settings.slippery] * settings.size
         self._to = [[_moved(place, move, settings.size) for place in range(settings.size**2)] for move in MOVES]
         self.info = Info(
-            name=settings.named("frozen_lake"), version=1, roles=("player",), min_return=0.0, max_return=1.0,
+            name=settings.full_name("frozen_lake"), version=1, roles=("player",), min_return=0.0, max_return=1.0,
             zero_sum=False, max_turns=self.num_steps, hidden=False, random=True, open_text=False, solver="exact",
             forfeit=0.0, source="Gymnasium FrozenLake-v1, with generated maps and a shorter time limit", win_at=1.0,
         )  # fmt: skip

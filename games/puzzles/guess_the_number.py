@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info
 
 
 @dataclass(frozen=True)
-class GuessTheNumberSettings(Settings):
+class GuessTheNumberSettings(GameSettings):
     """How many numbers there are, and how many guesses beyond what bisection needs."""
 
     numbers: int = setting(50, "the secret is one of 1 to this", (10, 20, 50, 100, 200, 500))
@@ -62,7 +62,7 @@ class GuessTheNumber(Game[Secret, View]):
         self._legal = tuple(sorted(self._numbers))
         self._notation = {**{n: n for n in self._numbers}, **{f"guess {n}": n for n in self._numbers}}
         self.info = Info(
-            name=settings.named("guess_the_number"), version=1, roles=("player",), min_return=0.0, max_return=1.0,
+            name=settings.full_name("guess_the_number"), version=1, roles=("player",), min_return=0.0, max_return=1.0,
             zero_sum=False, max_turns=self.num_guesses, hidden=True, random=True, open_text=False, solver="exact",
             forfeit=0.0, source="folklore; the bound on guesses is binary search's", win_at=1.0,
         )  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info
 from mirrormatch.seeds import derive
 
@@ -36,7 +36,7 @@ _LOST = 255  # a position's distance from which no solution is left
 
 
 @dataclass(frozen=True)
-class SokobanSettings(Settings):
+class SokobanSettings(GameSettings):
     """How large the room is and how many boxes stand in it."""
 
     size: int = setting(6, "rows and columns of the room, its outer walls included", range(6, 9))
@@ -72,7 +72,7 @@ class Sokoban(Game[Room, Room]):
         self.num_steps = STEPS_PER_BOX * settings.boxes
         self._ways = {"down": settings.size + 1, "left": -1, "right": 1, "up": -settings.size - 1}
         self.info = Info(
-            name=settings.named("sokoban"), version=1, roles=("player",), min_return=0.0, max_return=1.0,
+            name=settings.full_name("sokoban"), version=1, roles=("player",), min_return=0.0, max_return=1.0,
             zero_sum=False, max_turns=self.num_steps, hidden=False, random=True, open_text=False, solver="exact",
             forfeit=0.0, source="Thinking Rabbit 1982, Sokoban; levels of its own", win_at=1.0,
         )  # fmt: skip

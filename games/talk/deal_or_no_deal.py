@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 from mirrormatch.games.game import Game
 from mirrormatch.games.player_text import clean_message, normalise, quote_message
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
 
 ITEMS = ("book", "hat", "ball")
@@ -39,7 +39,7 @@ Utilities: TypeAlias = dict[
 
 
 @dataclass(frozen=True)
-class DealOrNoDealSettings(Settings):
+class DealOrNoDealSettings(GameSettings):
     """What the players are after, and how long they may talk."""
 
     objective: str = setting(
@@ -112,7 +112,7 @@ class DealOrNoDeal(Game[Table, View]):
         self.settings = settings
         objective = settings.objective
         self.info = Info(
-            name=settings.named("deal_or_no_deal"), version=1, roles=_SEATS, min_return=WORST[objective],
+            name=settings.full_name("deal_or_no_deal"), version=1, roles=_SEATS, min_return=WORST[objective],
             max_return=BEST[objective], zero_sum=objective == "competitive", max_turns=settings.turns + 2, hidden=True,
             random=True, open_text=True, solver="rules", forfeit=WORST[objective],
             cooperative=objective == "cooperative", win_at=WIN_SUM if objective == "cooperative" else None,
@@ -147,13 +147,13 @@ class DealOrNoDeal(Game[Table, View]):
     def returns(self, state: Table) -> tuple[float, ...]:
         return self._scores(_points(state))
 
-    def forfeited(self, state: Table, role: int) -> tuple[float, ...]:
+    def forfeit_returns(self, state: Table, role: int) -> tuple[float, ...]:
         """As without a deal; in the competitive game the offender loses by all that there is."""
         if not self.info.zero_sum:
             return (0.0, 0.0)
-        return super().forfeited(state, role)
+        return super().forfeit_returns(state, role)
 
-    def mirrored(self, path: tuple[Action, ...]) -> tuple[Action, ...]:
+    def swap_seats(self, path: tuple[Action, ...]) -> tuple[Action, ...]:
         """Each has the other's values, and the other begins."""
         counts, mine, others, begins, *moves = path
         return (counts, others, mine, _SEATS[1 - _SEATS.index(begins)], *moves)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info
 
 STATES = ("sun", "moon", "star", "cloud", "rain")
@@ -20,7 +20,7 @@ _SPELLINGS |= {f"guess {word}": word for word in STATES}
 
 
 @dataclass(frozen=True)
-class LewisSignalingSettings(Settings):
+class LewisSignalingSettings(GameSettings):
     """How much there is to tell, with how many words, how often, and whether both want it told."""
 
     states: int = setting(3, "how many states there are", range(2, 6))
@@ -87,9 +87,10 @@ class LewisSignaling(Game[Talk, View]):
         self._guesses = tuple(sorted(STATES[: settings.states]))
         self._signals = SIGNALS[: settings.signals]
         self.info = Info(
-            name=settings.named("lewis_signaling"), version=1, roles=_SEATS, min_return=0.0, max_return=float(rounds),
-            zero_sum=False, max_turns=2 * rounds, hidden=True, random=True, open_text=False, solver="exact",
-            forfeit=0.0, cooperative=common, win_at=float(-(-2 * rounds // 3)) if common else None,
+            name=settings.full_name("lewis_signaling"), version=1, roles=_SEATS, min_return=0.0,
+            max_return=float(rounds), zero_sum=False, max_turns=2 * rounds, hidden=True, random=True,
+            open_text=False, solver="exact", forfeit=0.0, cooperative=common,
+            win_at=float(-(-2 * rounds // 3)) if common else None,
             source="Lewis 1969, Convention; OpenSpiel lewis_signaling (one round, common interest)",
         )  # fmt: skip
 
@@ -123,7 +124,7 @@ class LewisSignaling(Game[Talk, View]):
     def returns(self, state: Talk) -> tuple[float, ...]:
         return self._points(state.past)
 
-    def forfeited(self, state: Talk, role: int) -> tuple[float, ...]:
+    def forfeit_returns(self, state: Talk, role: int) -> tuple[float, ...]:
         """Nothing for who fails to move; with a biased sender the other gets the rounds that are left."""
         if self.info.cooperative:
             return (0.0, 0.0)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from mirrormatch.games.game import Game
 from mirrormatch.games.player_text import CHAT_CHARS, clean_message, quote_message
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
 
 MAX_GUESS_WORDS = 3
@@ -33,7 +33,7 @@ _VOWELS = "aeiouy"
 
 
 @dataclass(frozen=True)
-class TabooSettings(Settings):
+class TabooSettings(GameSettings):
     """How long the pair may try."""
 
     attempts: int = setting(5, "clues, and guesses, before the word is lost", range(1, 11))
@@ -86,7 +86,7 @@ class Taboo(Game[Round, View]):
     def __init__(self, settings: TabooSettings = _DEFAULT) -> None:
         self.settings = settings
         self.info = Info(
-            name=settings.named("taboo"), version=1, roles=_SEATS, min_return=0.0, max_return=1.0, zero_sum=False,
+            name=settings.full_name("taboo"), version=1, roles=_SEATS, min_return=0.0, max_return=1.0, zero_sum=False,
             max_turns=2 * settings.attempts, hidden=True, random=True, open_text=True, solver="rules", forfeit=0.0,
             cooperative=True, win_at=1.0, source="after the party game Taboo (Hersch 1989); own words",
         )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from mirrormatch.games.game import Game
 from mirrormatch.games.player_text import normalise
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
 from mirrormatch.text import one_line
 
@@ -44,7 +44,7 @@ _NOT_ONE = frozenset("or and not no never but either neither maybe then if guess
 
 
 @dataclass(frozen=True)
-class TwentyQuestionsSettings(Settings):
+class TwentyQuestionsSettings(GameSettings):
     """How long one may ask."""
 
     questions: int = setting(20, "questions and guesses together", range(5, 31))
@@ -110,7 +110,7 @@ class TwentyQuestions(Game[Secret, View]):
     def __init__(self, settings: TwentyQuestionsSettings = _DEFAULT) -> None:
         self.settings = settings
         self.info = Info(
-            name=settings.named("twenty_questions"), version=1, roles=("guesser",), min_return=0.0, max_return=1.0,
+            name=settings.full_name("twenty_questions"), version=1, roles=("guesser",), min_return=0.0, max_return=1.0,
             zero_sum=False, max_turns=settings.questions, hidden=True, random=True, open_text=True, solver="rules",
             forfeit=0.0, source="the parlour game, with an answerer of our own", win_at=1.0,
         )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple
 
 from mirrormatch.games.game import Game
 from mirrormatch.games.player_text import CHAT_CHARS, clean_message, quote_message
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
 from mirrormatch.text import one_line
 
@@ -36,7 +36,7 @@ _ANYTHING = (
 
 
 @dataclass(frozen=True)
-class SpySettings(Settings):
+class SpySettings(GameSettings):
     """How many play, and how long the spy must last."""
 
     players: int = setting(4, "how many players, one of them the spy", range(3, 7))
@@ -133,9 +133,10 @@ class WhoIsTheSpy(Game[Table, View]):
         self.settings: SpySettings = settings
         players = settings.players
         self.info = Info(
-            name=settings.named("who_is_the_spy"), version=1, roles=tuple(f"player {k + 1}" for k in range(players)),
-            min_return=-1.0, max_return=1.0, zero_sum=True, max_turns=2 * players * settings.rounds, hidden=True,
-            random=True, open_text=True, solver="rules", forfeit=FORFEIT, win_at=1 / (players - 1),
+            name=settings.full_name("who_is_the_spy"), version=1,
+            roles=tuple(f"player {k + 1}" for k in range(players)), min_return=-1.0, max_return=1.0, zero_sum=True,
+            max_turns=2 * players * settings.rounds, hidden=True, random=True, open_text=True,
+            solver="rules", forfeit=FORFEIT, win_at=1 / (players - 1),
             source="the party game Undercover (Who is the spy); words and clues are the project's own",
         )  # fmt: skip
 

@@ -9,10 +9,10 @@ from typing import Any, Final, NamedTuple
 from mirrormatch.games.game import Game
 from mirrormatch.games.types import CHANCE, OVER, Action
 
-MAX_HISTORIES: Final = 50_000  # nodes of the tree; a solver walks all of them in every iteration
+MAX_EFG_NODES: Final = 50_000  # nodes of the tree; a solver walks all of them in every iteration
 
 
-class Infoset(NamedTuple):
+class EfgInfoSet(NamedTuple):
     """An information set: whose it is, its number among that role's, counted from 1, and its moves in order."""
 
     role: int
@@ -20,7 +20,7 @@ class Infoset(NamedTuple):
     moves: tuple[Action, ...]
 
 
-class Tree(NamedTuple):
+class EfgTree(NamedTuple):
     """A whole game.
 
     Attributes:
@@ -29,12 +29,12 @@ class Tree(NamedTuple):
     """
 
     text: str
-    infosets: dict[Hashable, Infoset]
+    infosets: dict[Hashable, EfgInfoSet]
 
 
-def written(game: Game[Any, Any]) -> Tree | None:
+def to_efg(game: Game[Any, Any]) -> EfgTree | None:
     """A two-player game as a tree; None where it is too large or has free text."""
-    lines, infosets = ['EFG 2 R "" { "0" "1" }'], dict[Hashable, Infoset]()
+    lines, infosets = ['EFG 2 R "" { "0" "1" }'], dict[Hashable, EfgInfoSet]()
     waiting, num_infosets = [game.start()], [0, 0]
     while waiting:
         state = waiting.pop()
@@ -54,15 +54,15 @@ def written(game: Game[Any, Any]) -> Tree | None:
             view = game.view(state, role)
             if view not in infosets:
                 num_infosets[role] += 1
-                infosets[view] = Infoset(role, num_infosets[role], legal)
+                infosets[view] = EfgInfoSet(role, num_infosets[role], legal)
             shown = " ".join(f'"{k}"' for k in range(len(legal)))
             lines.append(f'p "" {role + 1} {infosets[view].number} "" {{ {shown} }} 0')
             waiting += [game.apply(state, action) for action in reversed(legal)]
-        if len(lines) + len(waiting) > MAX_HISTORIES:
+        if len(lines) + len(waiting) > MAX_EFG_NODES:
             return None
-    return Tree("\n".join(lines) + "\n", infosets)
+    return EfgTree("\n".join(lines) + "\n", infosets)
 
 
-def named(infoset: Infoset) -> str:
+def infoset_name(infoset: EfgInfoSet) -> str:
     """What OpenSpiel calls it."""
     return f"{infoset.role}-{infoset.role}-{infoset.number}-"

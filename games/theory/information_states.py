@@ -7,10 +7,10 @@ from mirrormatch.errors import UserError
 from mirrormatch.games.game import Game
 from mirrormatch.games.types import CHANCE, OVER, Action, Observation
 
-MAX_HISTORIES: Final = 10_000  # nodes of the tree, which best responses walk again and again; Kuhn poker has 58
+MAX_SEARCHED_NODES: Final = 10_000  # nodes of the tree, which best responses walk again and again; Kuhn poker has 58
 
 
-class Spot(NamedTuple):
+class InfoSet(NamedTuple):
     """One information state.
 
     Attributes:
@@ -30,7 +30,7 @@ class Spot(NamedTuple):
     parent: tuple[int, Action] | None
 
 
-def information_states(game: Game[Any, Any]) -> list[Spot]:
+def information_states(game: Game[Any, Any]) -> list[InfoSet]:
     """Every one in which a role decides, in tree order; a role's earlier decisions come before its later ones.
 
     Roles are taken to forget nothing, so that a view has one parent.
@@ -40,22 +40,22 @@ def information_states(game: Game[Any, Any]) -> list[Spot]:
     """
     if not (game.info.zero_sum and len(game.info.roles) == 2):
         raise UserError(f"exploitability is for two-player zero-sum games, which {game.info.name!r} is not")
-    positions, spots, num_histories = dict[Hashable, int](), list[Spot](), 0
+    positions, infosets, num_histories = dict[Hashable, int](), list[InfoSet](), 0
     waiting: list[tuple[Any, Mapping[int, tuple[int, Action]]]] = [(game.start(), {})]  # state, each role's last move
     while waiting:
         state, last = waiting.pop(0)
         role, num_histories = game.to_act(state), num_histories + 1
-        if num_histories > MAX_HISTORIES or (role >= 0 and game.legal(state) is None):
+        if num_histories > MAX_SEARCHED_NODES or (role >= 0 and game.legal(state) is None):
             raise UserError(f"{game.info.name!r} is too large to be searched whole; kuhn_poker is small enough")
         if role == CHANCE:
             waiting += [(game.apply(state, a), last) for a, _ in game.chance(state)]
         elif role != OVER:
             view, legal = game.view(state, role), game.legal(state) or ()
             if view not in positions:
-                positions[view] = len(spots)
-                spots.append(Spot(view, game.observe(state, role), state, role, legal, last.get(role)))
+                positions[view] = len(infosets)
+                infosets.append(InfoSet(view, game.observe(state, role), state, role, legal, last.get(role)))
             waiting += [(game.apply(state, a), {**last, role: (positions[view], a)}) for a in legal]
-    return spots
+    return infosets
 
 
 def is_searchable(game: Game[Any, Any]) -> bool:

@@ -6,11 +6,11 @@ import pytest
 
 from mirrormatch import games
 from mirrormatch.errors import UserError
-from mirrormatch.games import Settings, setting
+from mirrormatch.games import GameSettings, setting
 
 
 @dataclass(frozen=True)
-class Table(Settings):
+class Table(GameSettings):
     players: int = setting(2, "how many sit there", range(2, 5))
     deck: str = setting("small", "which cards", ("small", "large"))
     share: float = setting(0.5, "of the pot", (0.0, 0.5, 1.0))
@@ -29,8 +29,8 @@ def test_a_value_has_the_type_of_its_setting() -> None:
 
 
 def test_a_name_holds_what_is_not_the_default_in_the_order_of_the_fields() -> None:
-    assert Table(share=0.0, players=3).named("poker") == "poker:players=3,share=0.0"
-    assert Table().named("poker") == "poker"
+    assert Table(share=0.0, players=3).full_name("poker") == "poker:players=3,share=0.0"
+    assert Table().full_name("poker") == "poker"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_an_unknown_library_names_those_that_there_are() -> None:
 
 def test_long_lists_of_values_are_cut() -> None:
     @dataclass(frozen=True)
-    class Many(Settings):
+    class Many(GameSettings):
         word: str = setting("a", "any", tuple("abcdefghijklmnopqrstuvwxyz"))
 
-    assert Many().described()["word"]["allowed"].endswith("| l | ... (26 values)")
+    assert Many().describe()["word"]["allowed"].endswith("| l | ... (26 values)")

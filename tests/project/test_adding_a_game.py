@@ -44,11 +44,11 @@ def test_the_game_is_won_by_the_first_player_as_it_says(game: Game[Any, Any]) ->
 def test_the_game_takes_the_settings_as_the_page_says() -> None:
     scope: dict[str, Any] = {}
     exec(BLOCKS[0] + BLOCKS[1] + BLOCKS[2].replace("Game[Count, Count]", "RaceToTen"), scope)
-    game = scope["RaceToTen"]().varied("goal=21")
+    game = scope["RaceToTen"]().with_settings("goal=21")
     assert (game.info.name, game.info.max_turns) == ("race_to_ten:goal=21", 21)
 
 
 def test_the_settings_are_read_as_the_page_says() -> None:
     scope: dict[str, Any] = {}
     exec(BLOCKS[1], scope)
-    assert scope["RaceSettings"]().read("goal=21", "race_to_ten").named("race_to_ten") == "race_to_ten:goal=21"
+    assert scope["RaceSettings"]().read("goal=21", "race_to_ten").full_name("race_to_ten") == "race_to_ten:goal=21"

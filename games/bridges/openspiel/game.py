@@ -186,11 +186,11 @@ class SpielGame(Game[Position, View]):
     def notation(self, state: Position) -> dict[str, Action]:
         return {normalise(words): words for words in self.legal(state)}
 
-    def forfeited(self, state: Position, role: int) -> tuple[float, ...]:
+    def forfeit_returns(self, state: Position, role: int) -> tuple[float, ...]:
         """The least for who fails to move. Where interests are mixed the others get 0 or what lies in the middle."""
         info = self.info
         if info.kind != "mixed":
-            return super().forfeited(state, role)
+            return super().forfeit_returns(state, role)
         share = 0.0 if info.min_return < 0 < info.max_return else (info.min_return + info.max_return) / 2
         return tuple(info.min_return if r == role else share for r in range(len(info.roles)))
 

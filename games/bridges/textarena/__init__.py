@@ -52,7 +52,7 @@ class TextArena:
             told = one_line(str(problem), _REASON_CHARS)
             raise UserError(f"textarena's {own_name!r} can't be loaded: {told}") from problem
         game = TextArenaGame(spec, FACTS[folder(spec)])
-        return game.varied(given) if colon else game
+        return game.with_settings(given) if colon else game
 
 
 @functools.cache

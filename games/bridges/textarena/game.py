@@ -15,7 +15,7 @@ from mirrormatch.games.bridges.textarena.facts import Facts
 from mirrormatch.games.bridges.textarena.run import MAX_INVALID, Moment, Run, library, wrappers
 from mirrormatch.games.bridges.textarena.words import bounded, random_words, said
 from mirrormatch.games.game import Game
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem
 
 NUM_SEEDS = 1_000
@@ -82,19 +82,19 @@ class TextArenaGame(Game[Told, View]):
         settings: `players` and `turns`.
     """
 
-    def __init__(self, spec: Any, facts: Facts, settings: Settings | None = None) -> None:
+    def __init__(self, spec: Any, facts: Facts, settings: GameSettings | None = None) -> None:
         self._spec, self._facts = spec, facts
         self.settings = settings if settings is not None else _settings(facts)()
         chosen: Any = self.settings
         self._num_players, self._turns = int(chosen.players), int(chosen.turns)
         self.info = Info(
-            name=self.settings.named(f"textarena/{spec.id}"), version=1,
+            name=self.settings.full_name(f"textarena/{spec.id}"), version=1,
             roles=tuple(f"player {k}" for k in range(self._num_players)), min_return=facts.low, max_return=facts.high,
             zero_sum=facts.zero_sum, max_turns=self._turns, hidden=True, random=True, open_text=True, solver=None,
             forfeit=facts.low, source=f"TextArena {library().__version__} {spec.id}", win_at=facts.win_at,
         )  # fmt: skip
 
-    def varied(self, given: str) -> "TextArenaGame":
+    def with_settings(self, given: str) -> "TextArenaGame":
         return TextArenaGame(self._spec, self._facts, self.settings.read(given, self.info.name))
 
     def start(self) -> Told:
@@ -128,7 +128,7 @@ class TextArenaGame(Game[Told, View]):
     def returns(self, state: Told) -> tuple[float, ...]:
         moment = self._moment(state)
         if self._is_forfeited(moment):
-            return self.forfeited(state, moment.role)
+            return self.forfeit_returns(state, moment.role)
         return moment.rewards or (0.0,) * self._num_players
 
     def view(self, state: Told, role: int) -> View:
@@ -199,17 +199,17 @@ class TextArenaGame(Game[Told, View]):
 
 
 @functools.cache
-def _settings(facts: Facts) -> type[Settings]:
+def _settings(facts: Facts) -> type[GameSettings]:
     """The class of the settings: how many play, and how long at most."""
     step = facts.players[1] - facts.players[0] if len(facts.players) > 1 else 1
     players = range(facts.players[0], facts.players[-1] + 1, step)
-    made: type[Settings] = make_dataclass(
+    made: type[GameSettings] = make_dataclass(
         "TextArenaSettings",
         [
             ("players", int, setting(facts.default, "how many play", players)),
             ("turns", int, setting(DEFAULT_TURNS, "the most replies, then all get 0", TURNS)),
         ],
-        bases=(Settings,),
+        bases=(GameSettings,),
         frozen=True,
     )
     return made

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from mirrormatch.games.game import Game
 from mirrormatch.games.player_text import normalise
 from mirrormatch.games.puzzles.text_quest import world as quests
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Observation, Problem, ProblemKind
 from mirrormatch.text import one_line
 
@@ -124,7 +124,7 @@ THEMES = {
 
 
 @dataclass(frozen=True)
-class TextQuestSettings(Settings):
+class TextQuestSettings(GameSettings):
     """How long the quest is, how large its world, and what it looks like."""
 
     difficulty: int = setting(2, "how long the quest is: locks, treasures, things hidden in boxes", quests.LEVELS)
@@ -296,7 +296,7 @@ class TextQuest(Game[Quest, View]):
         self.num_milestones = 2 * (self._num_locks + self._num_treasures)
         self.num_turns = TURNS_PER_MOVE * quests.longest(settings.difficulty, settings.scope)
         self.info = Info(
-            name=settings.named("text_quest"), version=1, roles=("player",), min_return=0.0, max_return=1.0,
+            name=settings.full_name("text_quest"), version=1, roles=("player",), min_return=0.0, max_return=1.0,
             zero_sum=False, max_turns=self.num_turns, hidden=True, random=True, open_text=False, solver="rules",
             forfeit=0.0, source="in the manner of TextWorld (Cote et al. 2018), with worlds of its own", win_at=1.0,
         )  # fmt: skip

@@ -11,7 +11,7 @@ from typing import ClassVar, NamedTuple, TypeAlias
 
 from mirrormatch.games.game import Game
 from mirrormatch.games.player_text import CHAT_CHARS, clean_message, normalise, quote_message
-from mirrormatch.games.settings import Settings, setting
+from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
 from mirrormatch.text import one_line
 
@@ -68,7 +68,7 @@ _LED_DIRTY, _LED_SAFE = 0.8, 0.2  # how often an evil leader is taken to propose
 
 
 @dataclass(frozen=True)
-class AvalonSettings(Settings):
+class AvalonSettings(GameSettings):
     """How many play, how much they talk, and with which roles."""
 
     players: int = setting(5, "how many players", range(5, 11))
@@ -208,7 +208,7 @@ class Avalon(Game[Table, View]):
         self._num_statements = num * settings.talk
         self._headings = tuple(f"Quest {k}, team of {size}:" for k, size in enumerate(self._sizes, start=1))
         self.info = Info(
-            name=settings.named("avalon"), version=1, roles=tuple(f"player {k + 1}" for k in range(num)),
+            name=settings.full_name("avalon"), version=1, roles=tuple(f"player {k + 1}" for k in range(num)),
             min_return=-1.0, max_return=1.0, zero_sum=False,
             max_turns=NUM_QUESTS * MAX_PROPOSALS * (1 + self._num_statements + num) + sum(self._sizes) + 1,
             hidden=True, random=True, open_text=settings.talk > 0, solver="rules", forfeit=-1.0, win_at=1.0,
@@ -257,7 +257,7 @@ class Avalon(Game[Table, View]):
     def returns(self, state: Table) -> tuple[float, ...]:
         return _paid(state.roles, evil_wins=not _good_wins(state))
 
-    def forfeited(self, state: Table, role: int) -> tuple[float, ...]:
+    def forfeit_returns(self, state: Table, role: int) -> tuple[float, ...]:
         """The offender's team loses, the other one wins."""
         return _paid(state.roles, evil_wins=state.roles[role] not in EVIL)
 

@@ -176,7 +176,7 @@ def test_cfr_plays_whole_games() -> None:
 
 
 def test_a_tree_has_every_history_and_every_information_set() -> None:
-    tree = gambit.written(games.get("kuhn_poker"))
+    tree = gambit.to_efg(games.get("kuhn_poker"))
     assert tree is not None and len(tree.text.splitlines()) == 1 + 58 and len(tree.infosets) == 12
 
 

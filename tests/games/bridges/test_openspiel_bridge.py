@@ -249,7 +249,7 @@ def test_facts_are_openspiels() -> None:
 
 def test_where_interests_are_mixed_giving_up_hurts_oneself_only() -> None:
     game = games.get("openspiel/matrix_pd")
-    assert game.forfeited(game.start(), 0) == (0.0, 5.0)
+    assert game.forfeit_returns(game.start(), 0) == (0.0, 5.0)
 
 
 # names

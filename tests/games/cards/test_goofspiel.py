@@ -64,7 +64,7 @@ def test_random_games_are_openspiels_move_by_move(cards: int, order: str, score:
     theirs = pyspiel.load_game_as_turn_based(
         "goofspiel", {"num_cards": cards, "points_order": order, "returns_type": score, "imp_info": False}
     )
-    game = games.get("goofspiel").varied(f"cards={cards},order={order},score={score}")
+    game = games.get("goofspiel").with_settings(f"cards={cards},order={order},score={score}")
     num_positions = NUM_GAMES * (cards - 1) * (3 if order == "random" else 2)
     assert agree(game, theirs, lambda ours, action, state: int(action) - 1) == num_positions
 
@@ -111,7 +111,7 @@ def test_exchanged_bids_give_exchanged_returns(game: Game[Any, Any]) -> None:
         while (role := game.to_act(state)) != OVER:
             path += (rng.choice([a for a, _ in game.chance(state)] if role == CHANCE else game.legal(state) or ()),)
             state = game.apply(state, path[-1])
-        mirrored = game.mirrored(path)
+        mirrored = game.swap_seats(path)
         assert mirrored is not None
         assert game.returns(after(*mirrored, game=game)) == game.returns(state)[::-1]
 
@@ -179,13 +179,13 @@ def test_rock_paper_scissors_is_played_by_thirds() -> None:
 
 @pytest.mark.parametrize("given", SEARCHED)
 def test_nobody_gains_against_the_solution(given: str) -> None:
-    game = games.get("goofspiel").varied(given)
+    game = games.get("goofspiel").with_settings(given)
     assert exploitability(game, lambda view: dict(game.solution(view))).value == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize("given", SEARCHED)
 def test_uniform_play_is_as_exploitable_as_openspiel_says(given: str) -> None:
-    game = games.get("goofspiel").varied(given)
+    game = games.get("goofspiel").with_settings(given)
     settings: Any = game.settings
     theirs = pyspiel.load_game_as_turn_based(
         "goofspiel",
@@ -208,5 +208,5 @@ def test_the_solver_plays_the_same_in_both_seats() -> None:
 
 @pytest.mark.parametrize("given", ["cards=5", "cards=4,order=random", "cards=8,order=random"])
 def test_the_solver_beats_random_play_in_either_seat(given: str) -> None:
-    game = games.get("goofspiel").varied(given)
+    game = games.get("goofspiel").with_settings(given)
     assert min(mean_return(game, solver) for solver in ROLES) > 0.3

@@ -105,7 +105,7 @@ def mean_return(game: Game[Any, Any], solver: int, num_games: int = 200) -> floa
 
 @pytest.mark.parametrize("sides", [Sides(1, 6), Sides(2, 6), Sides(1, 3), Sides(3, 4), Sides(4, 5)], ids=str)
 def test_random_games_for_two_are_openspiels_move_by_move(sides: Sides) -> None:
-    game = games.get("liars_dice").varied(f"dice={sides.numdice},faces={sides.dice_sides}")
+    game = games.get("liars_dice").with_settings(f"dice={sides.numdice},faces={sides.dice_sides}")
     theirs = pyspiel.load_game("liars_dice", sides._asdict())
 
     def their_action(ours: Any, action: Action, state: Any) -> int:

@@ -320,7 +320,7 @@ class NobodyEverWins(Coin):
 
 
 class SaysTheSeatsAreEqual(Coin):
-    def mirrored(self, path: tuple[Action, ...]) -> tuple[Action, ...] | None:
+    def swap_seats(self, path: tuple[Action, ...]) -> tuple[Action, ...] | None:
         return path
 
 
@@ -404,7 +404,7 @@ BROKEN: dict[type[Coin], set[str]] = {
 
 METHODS = (
     "start", "to_act", "chance", "legal", "apply", "view", "render", "observe", "rules", "parse", "notation",
-    "solution", "sample", "returns", "forfeited",
+    "solution", "sample", "returns", "forfeit_returns",
 )  # fmt: skip
 
 

@@ -110,11 +110,11 @@ def test_the_solver_beats_the_random_player(seat: int) -> None:
 
 
 def test_the_seats_are_equal() -> None:
-    assert GAME.mirrored((C, D, D, D)) == (D, C, D, D)
+    assert GAME.swap_seats((C, D, D, D)) == (D, C, D, D)
 
 
 def test_who_fails_to_move_gets_nothing_and_the_other_keeps_its_points() -> None:
-    assert GAME.forfeited(after(C, C), 1) == (23.25, 0)  # 3, and 9 rounds of (3+0+5+1) / 4 on average
+    assert GAME.forfeit_returns(after(C, C), 1) == (23.25, 0)  # 3, and 9 rounds of (3+0+5+1) / 4 on average
 
 
 @pytest.mark.parametrize("text", ["defect", "[Defect]", "D", "choose defect", '"defect."'])

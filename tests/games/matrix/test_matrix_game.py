@@ -245,23 +245,23 @@ def test_the_solver_beats_the_random_player_in_the_prisoners_dilemma(seat: int) 
 def test_the_seats_of_a_symmetric_game_are_equal() -> None:
     game = games.get("matrix_game:compose=nested,rounds=2,third=hero")
     path = ("a", "b", "b", "b", "a", "a", "b", "a")
-    assert game.mirrored(path) == ("b", "a", "b", "b", "a", "a", "a", "b")
+    assert game.swap_seats(path) == ("b", "a", "b", "b", "a", "a", "a", "b")
 
 
 @pytest.mark.parametrize("given", ["game=g112", "compose=sequential,second=g112", "compose=parallel,third=g221"])
 def test_the_seats_of_an_asymmetric_game_are_not(given: str) -> None:
-    assert games.get(f"matrix_game:{given}").mirrored(("a", "b")) is None
+    assert games.get(f"matrix_game:{given}").swap_seats(("a", "b")) is None
 
 
 def test_who_fails_to_move_gets_the_least_and_the_other_keeps_its_points() -> None:
     game = games.get("matrix_game:rounds=3")
-    assert game.forfeited(after(game, *"ab"), 0) == (3, 9)  # 4, and 2 rounds of (1+2+3+4) / 4
+    assert game.forfeit_returns(after(game, *"ab"), 0) == (3, 9)  # 4, and 2 rounds of (1+2+3+4) / 4
 
 
 def test_a_forfeit_in_a_nested_game_counts_all_ways_to_play_on() -> None:
     game = games.get("matrix_game:compose=nested")
     # 3 + 1, 3 + 2, 3 + 3, 3 + 4 through the inner game; 1, 4 and 2 without it
-    assert game.forfeited(game.start(), 1) == pytest.approx((29 / 7, 1))
+    assert game.forfeit_returns(game.start(), 1) == pytest.approx((29 / 7, 1))
 
 
 def test_a_game_has_one_name_however_it_is_called() -> None:

@@ -96,11 +96,11 @@ def test_the_solver_beats_the_random_player(seat: int) -> None:
 
 def test_the_seats_are_equal() -> None:
     path = ("stag", "hare", "stag", "stag")
-    assert games.get("stag_hunt:rounds=2").mirrored(path) == ("hare", "stag", "stag", "stag")
+    assert games.get("stag_hunt:rounds=2").swap_seats(path) == ("hare", "stag", "stag", "stag")
 
 
 def test_who_fails_to_move_gets_nothing_and_the_other_keeps_its_points() -> None:
-    assert GAME.forfeited(after("stag", "stag"), 0) == (0, 14)  # 4, and 4 rounds of (3+0+3+4) / 4 on average
+    assert GAME.forfeit_returns(after("stag", "stag"), 0) == (0, 14)  # 4, and 4 rounds of (3+0+3+4) / 4 on average
 
 
 @pytest.mark.parametrize("text", ["stag", "[Stag]", "S", "hunt stag", " stag. "])

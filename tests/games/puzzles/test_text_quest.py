@@ -484,7 +484,7 @@ def test_an_unlocked_door_has_yet_to_be_opened() -> None:
 
 
 def test_a_forfeit_is_worth_nothing() -> None:
-    assert GAME.forfeited(after(*TO_THE_ALBUM), 0) == (0.0,)
+    assert GAME.forfeit_returns(after(*TO_THE_ALBUM), 0) == (0.0,)
 
 
 # reading

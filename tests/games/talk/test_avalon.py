@@ -248,7 +248,7 @@ def test_every_member_of_the_winning_team_has_won() -> None:
 
 @pytest.mark.parametrize(("role", "good"), [(0, -1.0), (1, -1.0), (3, 1.0), (4, 1.0)])
 def test_who_fails_to_move_loses_for_the_own_team(role: int, good: float) -> None:
-    assert QUIET.forfeited(dealt(), role) == (good, good, good, -good, -good)
+    assert QUIET.forfeit_returns(dealt(), role) == (good, good, good, -good, -good)
 
 
 @pytest.mark.parametrize(("num", "num_yes", "approved"), [(5, 2, False), (5, 3, True), (6, 3, False), (6, 4, True)])

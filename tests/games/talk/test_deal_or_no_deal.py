@@ -187,7 +187,7 @@ def test_the_returns_are_the_seats_whoever_began() -> None:
     ("objective", "returns"), [("selfish", (0.0, 0.0)), ("cooperative", (0.0, 0.0)), ("competitive", (-10.0, 10.0))]
 )
 def test_failing_to_move_loses_the_deal(objective: str, returns: tuple[float, float]) -> None:
-    assert variant(objective).forfeited(after(game=variant(objective)), 0) == returns
+    assert variant(objective).forfeit_returns(after(game=variant(objective)), 0) == returns
 
 
 # turns
@@ -296,7 +296,7 @@ def test_seats_exchanged_in_a_mirrored_deal_exchange_the_returns(objective: str,
     game = variant(objective)
     state, path = played(game, (False, False), seed)
     mirrored = game.start()
-    for action in game.mirrored(tuple(path)):
+    for action in game.swap_seats(tuple(path)):
         mirrored = game.apply(mirrored, action)
     assert game.returns(mirrored) == game.returns(state)[::-1]
 

@@ -139,12 +139,12 @@ def test_random_players_are_right_in_a_third_of_the_rounds() -> None:
 
 def test_failing_to_move_loses_everything_for_both_with_common_interest() -> None:
     state = after("sun", "ba", "sun", "moon")
-    assert GAME.forfeited(state, 0) == (0.0, 0.0)
+    assert GAME.forfeit_returns(state, 0) == (0.0, 0.0)
 
 
 def test_failing_to_move_leaves_the_other_the_rounds_that_are_left_with_a_biased_sender() -> None:
     state = after("sun", "ba", "sun", "moon", game=BIASED)
-    assert (BIASED.forfeited(state, 0), BIASED.forfeited(state, 1)) == ((0.0, 6.0), (5.0, 0.0))
+    assert (BIASED.forfeit_returns(state, 0), BIASED.forfeit_returns(state, 1)) == ((0.0, 6.0), (5.0, 0.0))
 
 
 # reading

@@ -324,5 +324,5 @@ def test_giving_up_saves_nothing_to_a_trader_that_lies_behind() -> None:
         state = game.apply(state, dealt)
     for move in ("offer 4 wood -> 1 gold", "accept"):
         state = game.apply(state, move)
-    assert game.forfeited(state, 0) == (-18.0, 18.0)  # gained 1 * 5 - 4 * 5 = -15, the other 4 - 1 = 3
-    assert game.forfeited(state, 1) == (10.0, -10.0)
+    assert game.forfeit_returns(state, 0) == (-18.0, 18.0)  # gained 1 * 5 - 4 * 5 = -15, the other 4 - 1 = 3
+    assert game.forfeit_returns(state, 1) == (10.0, -10.0)

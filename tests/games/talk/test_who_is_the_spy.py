@@ -144,7 +144,7 @@ def test_every_winner_is_counted_as_one(spy_out: bool) -> None:
 
 @pytest.mark.parametrize("spy", [1, 2])
 def test_failing_to_move_costs_one_and_the_others_win(spy: int) -> None:
-    assert GAME.forfeited(dealt(spy=spy), 0) == pytest.approx((-1.0, 1 / 3, 1 / 3, 1 / 3))
+    assert GAME.forfeit_returns(dealt(spy=spy), 0) == pytest.approx((-1.0, 1 / 3, 1 / 3, 1 / 3))
 
 
 def test_a_player_who_is_out_is_not_asked_again() -> None:

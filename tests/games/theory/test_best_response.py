@@ -81,11 +81,11 @@ def test_kuhn_poker_has_twelve_information_states_six_a_role() -> None:
 
 
 def test_information_states_know_the_roles_own_decision_before_them() -> None:
-    spots = information_states(KUHN)
-    assert {spot.view for spot in spots} == decision_views(KUHN).keys()
-    second = [spot for spot in spots if spot.parent is not None]
+    infosets = information_states(KUHN)
+    assert {infoset.view for infoset in infosets} == decision_views(KUHN).keys()
+    second = [infoset for infoset in infosets if infoset.parent is not None]
     assert [(s.role, s.view.moves) for s in second] == [(0, ("check", "bet"))] * 3  # type: ignore[attr-defined]
-    for spot in second:
-        assert spot.parent is not None
-        position, action = spot.parent
-        assert (spots[position].view, action) == (type(spot.view)(0, spot.view.card, ()), "check")  # type: ignore
+    for infoset in second:
+        assert infoset.parent is not None
+        position, action = infoset.parent
+        assert (infosets[position].view, action) == (type(infoset.view)(0, infoset.view.card, ()), "check")  # type: ignore

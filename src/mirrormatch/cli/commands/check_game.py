@@ -67,7 +67,7 @@ def _load(name: str) -> Game[Any, Any]:
         raise UserError(f"{file!r} can't be run: {_told(problem)}") from problem
     if not isinstance(game, Game):
         raise UserError(f"{file!r} defines GAME = {one_line(repr(game), _CHARS)}: it must be a game, GAME = MyGame()")
-    return game.varied(given) if colon else game
+    return game.with_settings(given) if colon else game
 
 
 def _told(problem: Exception) -> str:

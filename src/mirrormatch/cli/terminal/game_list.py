@@ -124,7 +124,7 @@ def _item(game: Game[Any, Any]) -> Item:
         "open_text": info.open_text,
         "solver": info.solver,
         "source": info.source,
-        "settings": game.settings.described(),
+        "settings": game.settings.describe(),
     }
 
 
