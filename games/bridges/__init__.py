@@ -5,6 +5,6 @@ from mirrormatch.registry import Registry
 
 __all__ = ["Bridge", "get", "names", "registry"]
 
-registry: Registry[Bridge] = Registry("bridge", "BRIDGE", __name__)
+registry: Registry[Bridge] = Registry("bridge", "BRIDGE", __name__, label=("library", "libraries"))
 get = registry.get
 names = registry.names

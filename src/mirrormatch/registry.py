@@ -1,6 +1,6 @@
-"""Finds plug-ins: a file in its folder, or an entry point of an installed package.
+"""Finds plug-ins: modules in a package of ours and entry points of installed packages.
 
-A registry lists names without importing anything. What a plug-in is for is not known here: each kind names the one
+A registry lists names without importing anything. It is independent of the kind of plug-in: each kind declares the one
 attribute that its modules define (a game's module defines `GAME`).
 """
 
@@ -21,23 +21,25 @@ class Registry(Generic[T]):
     """The plug-ins of one kind.
 
     Args:
-        kind: the singular, as users write it: `"game"`. Entry points are looked up in the group `mirrormatch.games`.
+        kind: the singular: `"game"`. Entry points are looked up in the group `mirrormatch.games`.
         attribute: the name that each module defines.
         packages: the packages whose modules and sub-packages are plug-ins; a name with a leading underscore is
             machinery that they share.
+        label: the singular and plural in error messages and in `mirrormatch list`; from the kind by default.
     """
 
-    def __init__(self, kind: str, attribute: str, *packages: str) -> None:
+    def __init__(self, kind: str, attribute: str, *packages: str, label: tuple[str, str] | None = None) -> None:
         self.kind = kind
+        self._label = label or (kind, f"{kind}s")
         self._attribute = attribute
         self._packages = packages
 
     def names(self) -> list[str]:
-        """Every name, sorted, without importing a plug-in."""
+        """Lists every name, sorted, without importing a plug-in."""
         return sorted({*self._modules(), *self._entry_points()})
 
     def get(self, name: str) -> T:
-        """The plug-in of that name.
+        """Imports the plug-in of that name.
 
         Raises:
             UnknownName: no such plug-in (a `LookupError` that names the nearest).
@@ -46,10 +48,11 @@ class Registry(Generic[T]):
             return self._attribute_of(importlib.import_module(module), name)
         if name in (installed := self._entry_points()):
             return cast(T, installed[name].load())
-        raise UnknownName(self.kind, name, self.names(), f"mirrormatch list {self.kind}s")
+        singular, plural = self._label
+        raise UnknownName(singular, name, self.names(), f"mirrormatch list {plural}")
 
     def about(self, name: str) -> str | None:
-        """The first line of the plug-in's own file, which is read and not run; None for one of an installed package."""
+        """Reads the first line of the plug-in's docstring without running it; None for one of an installed package."""
         module = self._modules().get(name)
         spec = importlib.util.find_spec(module) if module else None
         if spec is None or spec.origin is None:
@@ -58,7 +61,7 @@ class Registry(Generic[T]):
         return docstring.partition("\n")[0]
 
     def load_file(self, path: Path) -> T:
-        """The plug-in defined by a Python file that isn't installed anywhere. Runs the file."""
+        """Runs a Python file outside the packages and returns the plug-in that it defines."""
         spec = importlib.util.spec_from_file_location(path.stem, path)
         if spec is None or spec.loader is None or not path.is_file():
             raise UserError(f"no Python file at {str(path)!r}")
@@ -70,7 +73,7 @@ class Registry(Generic[T]):
         return self._attribute_of(module, str(path))
 
     def _modules(self) -> dict[str, str]:
-        """The dotted name of every plug-in's module, by the plug-in's name."""
+        """Maps each plug-in's name to its module's dotted name."""
         return {
             module.name: f"{package}.{module.name}"
             for package in self._packages

@@ -69,7 +69,8 @@ def models(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         asked.append(settings)
         return Silent()
 
-    monkeypatch.setattr("mirrormatch.agents.spec.model_agent", model_agent)
+    monkeypatch.setattr("mirrormatch.cli.commands.eval_transfer.model_agent", model_agent)
+    monkeypatch.setattr("mirrormatch.cli.policy.model_agent", model_agent)
     return asked
 
 

@@ -64,7 +64,7 @@ def test_a_game_without_settings_says_so() -> None:
 
 
 def test_an_unknown_library_names_those_that_there_are() -> None:
-    with pytest.raises(LookupError, match="unknown bridge 'openspeil', did you mean 'openspiel'"):
+    with pytest.raises(LookupError, match="unknown library 'openspeil', did you mean 'openspiel'"):
         games.get("openspeil/chess")
 
 

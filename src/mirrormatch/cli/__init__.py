@@ -1,7 +1,7 @@
-"""The command line: finds the command, runs it, and turns mistakes into one line.
+"""The command line: finds the command, parses its arguments, runs it and turns a user's mistake into one line.
 
-Only the chosen command's module is imported, so that help comes at once. What a command does stands in its own file in
-`commands/`; each defines `configure(parser)` and `run(options)`.
+A command's module in `commands/` is imported when its arguments are valid: help and errors in the arguments load
+`arguments.py` alone.
 """
 
 import contextlib
@@ -12,11 +12,12 @@ import signal
 import sys
 import threading
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 from typing import NamedTuple, Protocol, cast
 
 from mirrormatch import __version__
+from mirrormatch.cli import arguments
 from mirrormatch.cli.arguments import Parser
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.text import one_line
@@ -29,12 +30,8 @@ _COLUMN = 26  # of the summaries in the overview
 class CommandModule(Protocol):
     """What a file in `commands/` defines."""
 
-    def configure(self, parser: Parser) -> None:
-        """Adds the command's own arguments."""
-        ...
-
     def run(self, options: Namespace) -> int:
-        """Does it, and returns the exit code."""
+        """Runs the command and returns the exit code."""
         ...
 
 
@@ -43,51 +40,98 @@ class Command(NamedTuple):
 
     Attributes:
         name: one word or two.
-        arguments: what must follow it, for the overview.
-        summary: what it does, as the overview says it.
+        configure: adds the command's arguments to a parser.
+        arguments: its required arguments, for the overview.
+        summary: its effect in a few words, for the overview.
         example: a command line that runs.
     """
 
     name: str
+    configure: Callable[[Parser], None]
     arguments: str
     summary: str
     example: str
 
     @property
     def module(self) -> str:
-        """Its file."""
+        """The dotted name of the module that defines `run`."""
         return f"mirrormatch.cli.commands.{self.name.replace(' ', '_')}"
 
 
 _RUN = "runs/kuhn_nano"  # what `mirrormatch train configs/kuhn_nano.toml` makes
 COMMANDS = (
-    Command("play", "GAME", "play against an agent", "mirrormatch play kuhn_poker"),
+    Command("play", arguments.configure_play, "GAME", "play against an agent", "mirrormatch play kuhn_poker"),
     Command(
         "match",
+        arguments.configure_match,
         "GAME SPEC SPEC",
         "let agents play each other",
         "mirrormatch match kuhn_poker optimal random --episodes 200",
     ),
-    Command("train", "CONFIG", "fine-tune an adapter by self-play", "mirrormatch train configs/kuhn_nano.toml"),
+    Command(
+        "train",
+        arguments.configure_train,
+        "CONFIG",
+        "fine-tune an adapter by self-play",
+        "mirrormatch train configs/kuhn_nano.toml",
+    ),
     Command(
         "eval games",
+        arguments.configure_eval_games,
         "SPEC",
         "measure an agent in every game",
         "mirrormatch eval games random --games tictactoe --episodes 50",
     ),
-    Command("eval exploitability", "SPEC", "measure what a best response wins", "mirrormatch eval exploitability nano"),
-    Command("eval transfer", "SPEC", "measure reasoning outside the games", "mirrormatch eval transfer nano"),
-    Command("compare", "BEFORE AFTER", "paired differences of runs or agents", f"mirrormatch compare nano {_RUN}"),
-    Command("report", "RUN", "write a run's report as one HTML page", f"mirrormatch report {_RUN}"),
+    Command(
+        "eval exploitability",
+        arguments.configure_eval_exploitability,
+        "SPEC",
+        "measure what a best response wins",
+        "mirrormatch eval exploitability nano",
+    ),
+    Command(
+        "eval transfer",
+        arguments.configure_eval_transfer,
+        "SPEC",
+        "measure reasoning outside the games",
+        "mirrormatch eval transfer nano",
+    ),
+    Command(
+        "compare",
+        arguments.configure_compare,
+        "BEFORE AFTER",
+        "paired differences of runs or agents",
+        f"mirrormatch compare nano {_RUN}",
+    ),
+    Command(
+        "report",
+        arguments.configure_report,
+        "RUN",
+        "write a run's report as one HTML page",
+        f"mirrormatch report {_RUN}",
+    ),
     Command(
         "watch",
+        arguments.configure_watch,
         "EPISODES",
         "replay recorded episodes",
         f"mirrormatch watch {_RUN}/episodes/step-000099.jsonl --episode 1",
     ),
-    Command("serve", "MODEL", "serve a model with vLLM, adapters included", "mirrormatch serve nano --port 8000"),
-    Command("list", "KIND", "list what there is to choose from", "mirrormatch list games"),
-    Command("check game", "NAME", "test what a game promises", "mirrormatch check game kuhn_poker"),
+    Command(
+        "serve",
+        arguments.configure_serve,
+        "MODEL",
+        "serve a model with vLLM, adapters included",
+        "mirrormatch serve nano --port 8000",
+    ),
+    Command("list", arguments.configure_list, "KIND", "list what there is to choose from", "mirrormatch list games"),
+    Command(
+        "check game",
+        arguments.configure_check_game,
+        "NAME",
+        "test what a game promises",
+        "mirrormatch check game kuhn_poker",
+    ),
 )
 
 
@@ -130,12 +174,12 @@ def _run(words: list[str]) -> int:
         print(overview(words[0]), end="")
         return DONE
     parser = Parser(command.name, command.summary, command.example)
-    module = cast(CommandModule, importlib.import_module(command.module))
-    module.configure(parser)
+    command.configure(parser)
     if "-h" in rest or "--help" in rest:
         print(parser.format_help(), end="")
         return DONE
-    return module.run(parser.parse(rest))
+    options = parser.parse(rest)
+    return cast(CommandModule, importlib.import_module(command.module)).run(options)
 
 
 def _command(words: list[str]) -> tuple[Command | None, list[str]]:

@@ -1,23 +1,20 @@
 """From a run's settings to the agent that is measured: its base model, or that with one of its adapters."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from mirrormatch.agents.llm import LLMAgent
-    from mirrormatch.training.config import RunConfig
+from mirrormatch.agents.engines._types import Sampling
+from mirrormatch.agents.llm import LLMAgent
+from mirrormatch.agents.spec import model_agent, with_adapter
+from mirrormatch.training.config import RunConfig
 
 
-def policy(config: "RunConfig", adapter: Path | None = None) -> "LLMAgent":
+def policy(config: RunConfig, adapter: Path | None = None) -> LLMAgent:
     """The agent with the run's own prompt, temperature and budget.
 
     Args:
         config: the run's settings.
         adapter: the folder of an adapter or of a run; none for the base model.
     """
-    from mirrormatch.agents.engines._types import Sampling
-    from mirrormatch.agents.spec import model_agent, with_adapter
-
     spec = config.model if adapter is None else with_adapter(config.model, adapter)
     sampling = Sampling(max_tokens=config.measured_tokens, temperature=config.play.temperature)
     return model_agent(spec, config.prompts, sampling, config.prompt)

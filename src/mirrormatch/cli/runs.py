@@ -7,25 +7,29 @@ import platform
 import random
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pydantic import ValidationError
+
+from mirrormatch.agents.episodes import read_episodes
+from mirrormatch.agents.types import Episode
+from mirrormatch.config_file import describe_validation_error, parse_settings
 from mirrormatch.errors import UserError
+from mirrormatch.evals.measurement import Measurement
+from mirrormatch.evals.report.page import Fact, ReportInput, render
 from mirrormatch.files import write_text
-
-if TYPE_CHECKING:
-    from mirrormatch.agents.types import Episode
-    from mirrormatch.evals.measurement import Measurement
-    from mirrormatch.evals.report.page import Fact, ReportInput
-    from mirrormatch.training.config import RunConfig
-    from mirrormatch.training.metrics import Metrics
-    from mirrormatch.training.run_folder import RunFolder
+from mirrormatch.seeds import derive
+from mirrormatch.training import metrics
+from mirrormatch.training.config import RunConfig
+from mirrormatch.training.metrics import Metrics
+from mirrormatch.training.run_folder import RunFolder
 
 NUM_EPISODES = 3
 _LIBRARIES = ("mirrormatch", "torch", "transformers", "peft", "trl")
 _MINUTE_S = 60
 
 
-def write_report(folder: "RunFolder", out: Path | None = None) -> Path:
+def write_report(folder: RunFolder, out: Path | None = None) -> Path:
     """Writes a run's report and returns where.
 
     Args:
@@ -35,8 +39,6 @@ def write_report(folder: "RunFolder", out: Path | None = None) -> Path:
     Raises:
         UserError: no run there, a broken file, or nowhere to write.
     """
-    from mirrormatch.evals.report.page import render
-
     path = out or folder.report_path
     page = render(report_input(folder))
     try:
@@ -46,11 +48,8 @@ def write_report(folder: "RunFolder", out: Path | None = None) -> Path:
     return path
 
 
-def report_input(folder: "RunFolder") -> "ReportInput":
+def report_input(folder: RunFolder) -> ReportInput:
     """What a run folder has to tell."""
-    from mirrormatch.evals.report.page import ReportInput
-    from mirrormatch.training import metrics
-
     config = read_config(folder)
     steps = metrics.read(folder.metrics_path)
     before, after = _measurement(folder, "before"), _measurement(folder, "after")
@@ -68,15 +67,12 @@ def report_input(folder: "RunFolder") -> "ReportInput":
     )
 
 
-def read_config(folder: "RunFolder") -> "RunConfig":
+def read_config(folder: RunFolder) -> RunConfig:
     """The settings that a run was started with.
 
     Raises:
         UserError: the folder holds no run.
     """
-    from mirrormatch.config_file import parse_settings
-    from mirrormatch.training.config import RunConfig
-
     path = folder.config_path
     try:
         values: Any = json.loads(path.read_text(encoding="utf-8"))
@@ -91,11 +87,7 @@ def read_config(folder: "RunFolder") -> "RunConfig":
     return parse_settings(values, RunConfig, str(path))
 
 
-def _measurement(folder: "RunFolder", name: str) -> "Measurement | None":
-    from pydantic import ValidationError
-
-    from mirrormatch.config_file import describe_validation_error
-    from mirrormatch.evals.measurement import Measurement
+def _measurement(folder: RunFolder, name: str) -> Measurement | None:
 
     path = folder.measure(name)
     if not path.is_file():
@@ -106,11 +98,8 @@ def _measurement(folder: "RunFolder", name: str) -> "Measurement | None":
         raise UserError(f"{str(path)!r} is no measurement: {describe_validation_error(problem)}") from None
 
 
-def _samples(folder: "RunFolder", seed: int) -> "tuple[list[Episode], str]":
+def _samples(folder: RunFolder, seed: int) -> tuple[list[Episode], str]:
     """Some episodes of the newest step that played, no two with the same deal and moves, and how they were chosen."""
-    from mirrormatch.agents.episodes import read_episodes
-    from mirrormatch.seeds import derive
-
     played = sorted(folder.episodes(0).parent.glob("step-*.jsonl"))
     if not played:
         return [], ""
@@ -125,14 +114,12 @@ def _samples(folder: "RunFolder", seed: int) -> "tuple[list[Episode], str]":
 
 
 def _facts(
-    folder: "RunFolder",
-    config: "RunConfig",
-    steps: "list[Metrics]",
-    before: "Measurement | None",
-    after: "Measurement | None",
-) -> "list[Fact]":
-    from mirrormatch.evals.report.page import Fact
-
+    folder: RunFolder,
+    config: RunConfig,
+    steps: list[Metrics],
+    before: Measurement | None,
+    after: Measurement | None,
+) -> list[Fact]:
     took_s = sum(step.get("time/play_s", 0.0) + step.get("time/learn_s", 0.0) for step in steps)
     learn = config.learn
     reference = f"KL {learn.kl:g} to the {learn.kl_to}" if learn.kl else "no KL"
@@ -149,7 +136,7 @@ def _facts(
     ]
 
 
-def _measured(measurement: "Measurement") -> str:
+def _measured(measurement: Measurement) -> str:
     plan = measurement.plan
     parts = [
         f"{plan.episodes} episodes against each opponent" if plan.games else "",

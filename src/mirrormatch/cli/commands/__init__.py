@@ -1,1 +1,1 @@
-"""One file per command of the command line. Heavy imports stand inside the functions that need them."""
+"""One file per command; each defines `run(options)` and is imported only when its command runs."""

@@ -5,36 +5,17 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from mirrormatch.cli.arguments import Parser, add_seed, at_least
+from mirrormatch import games
 from mirrormatch.errors import UserError
+from mirrormatch.games.contract.check import check
 from mirrormatch.games.game import Game
 from mirrormatch.text import one_line, printable
 
-NUM_GAMES = 200
 _CHARS = 300  # of what Python says of a file
-
-
-def configure(parser: Parser) -> None:
-    """Adds the command's arguments."""
-    parser.add_argument(
-        "game",
-        metavar="NAME",
-        help="an installed game, or a Python file (it is run): ./my_game.py; settings may follow: ./my_game.py:goal=21",
-    )
-    parser.add_argument(
-        "--games",
-        type=at_least(1),
-        default=NUM_GAMES,
-        metavar="N",
-        help=f"random games to play (default {NUM_GAMES})",
-    )
-    add_seed(parser, "of the random games (default 0)")
 
 
 def run(options: Namespace) -> int:
     """Checks, prints what was found, and returns 1 when that is something."""
-    from mirrormatch.games.contract.check import check
-
     game = _load(options.game)
     findings = check(game, options.games, options.seed)
     for finding in findings:
@@ -54,8 +35,6 @@ def _load(name: str) -> Game[Any, Any]:
     Raises:
         UserError: there is none.
     """
-    from mirrormatch import games
-
     file, colon, given = name.rpartition(":") if ".py:" in name else (name, "", "")
     if not (file.endswith(".py") or file.startswith((".", "/", "~"))):
         return games.get(name)

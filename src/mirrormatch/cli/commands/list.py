@@ -6,35 +6,27 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from mirrormatch.cli.arguments import Parser, add_json, one_of
+from mirrormatch import agents, games
+from mirrormatch.agents import engines
+from mirrormatch.cli.arguments import GAMES
 from mirrormatch.cli.terminal import game_list
 from mirrormatch.cli.terminal.output import console, note, print_json, table
 from mirrormatch.errors import UserError
 from mirrormatch.registry import Registry
 
 Item: TypeAlias = dict[str, Any]  # as printed: the keys are the columns
-GAMES = "games"
-
-
-def configure(parser: Parser) -> None:
-    """Adds the command's arguments."""
-    parser.add_argument("kind", metavar="KIND", type=one_of("kind", list(KINDS)), help=" | ".join(KINDS))
-    add_json(parser)
-    game_list.add_filters(parser)
 
 
 def run(options: Namespace) -> int:
     """Prints the table."""
     if options.kind != GAMES and game_list.is_filtered(options):
         raise UserError(f"only games can be narrowed down, not {options.kind} (mirrormatch list --help)")
-    items = game_list.items(options) if options.kind == GAMES else KINDS[options.kind]()
+    items = game_list.items(options) if options.kind == GAMES else _OTHER_KINDS[options.kind]()
     if options.json:
         print_json(json.dumps({"schema": 1, "items": items}, indent=2))
     elif options.kind == GAMES:
         _show_games(items)
         if options.library is None:
-            from mirrormatch import games
-
             more = ", ".join(f"mirrormatch list games --library {name}" for name in games.bridges.names())
             note(f"games of other libraries: {more}")
     else:
@@ -44,7 +36,7 @@ def run(options: Namespace) -> int:
 
 def _show_games(items: Sequence[Item]) -> None:
     if not items:
-        note("no game is like that")
+        note("no game matches these filters")
         return
     rows = game_list.rows(items, console().width)
     _show(rows)
@@ -53,15 +45,11 @@ def _show_games(items: Sequence[Item]) -> None:
 
 
 def _agents() -> list[Item]:
-    from mirrormatch import agents
-
     named = [{"name": name, "about": _about(agents.players.registry, name)} for name in agents.names()]
-    return named + [_engine_agent(name) for name in agents.engines.names()]
+    return named + [_engine_agent(name) for name in engines.names()]
 
 
 def _engine_agent(engine: str) -> Item:
-    from mirrormatch.agents import engines
-
     form = _FORMS.get(engine, "MODEL[+ADAPTER]")
     return {"name": f"{engine}:{form}", "about": _about(engines.registry, engine)}
 
@@ -76,10 +64,9 @@ def _plugins(package: str) -> Callable[[], list[Item]]:
     return items
 
 
-KINDS: dict[str, Callable[[], list[Item]]] = {
-    GAMES: list,
+_OTHER_KINDS: dict[str, Callable[[], list[Item]]] = {
     "agents": _agents,
-    "bridges": _plugins("mirrormatch.games.bridges"),
+    "libraries": _plugins("mirrormatch.games.bridges"),
     "prompts": _plugins("mirrormatch.prompts.formats"),
     "engines": _plugins("mirrormatch.agents.engines"),
     "environments": _plugins("mirrormatch.agents.environments"),

@@ -5,45 +5,26 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
+from mirrormatch import agents, games
+from mirrormatch.agents.episodes import append_episode
+from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.types import Agent, Episode
-from mirrormatch.cli.arguments import SPEC_HELP, Parser, add_json, add_seed, at_least
 from mirrormatch.cli.terminal.match_table import following, show, warn
 from mirrormatch.cli.terminal.output import note, print_json
 from mirrormatch.errors import UserError
+from mirrormatch.evals.arena import MatchResult, run_match
 from mirrormatch.games.game import Game
 from mirrormatch.text import one_line
 
-if TYPE_CHECKING:
-    from mirrormatch.evals.arena import MatchResult
-
 _SPEC_CHARS = 60
-NUM_EPISODES = 200  # +-7 points on a win rate
 
 Finished: TypeAlias = Callable[[int, Episode], None]
 
 
-def configure(parser: Parser) -> None:
-    """Adds the command's arguments."""
-    parser.add_argument("game", metavar="GAME", help="what they play (mirrormatch list games)")
-    parser.add_argument("specs", metavar="SPEC", nargs="+", help=f"two or more of {SPEC_HELP}")
-    parser.add_argument(
-        "--episodes",
-        type=at_least(1),
-        default=NUM_EPISODES,
-        metavar="N",
-        help=f"of each pair, rounded up so that every deal meets every seating (default {NUM_EPISODES})",
-    )
-    add_seed(parser)
-    parser.add_argument("--save", type=Path, metavar="FILE", help="append the episodes to a JSONL file")
-    add_json(parser)
-
-
 def run(options: Namespace) -> int:
     """Plays and prints."""
-    from mirrormatch import games
-
     with _saving(options.save) as finished:
         result = played(games.get(options.game), options.specs, options.episodes, options.seed, finished)
     warn(result)
@@ -56,15 +37,12 @@ def run(options: Namespace) -> int:
 
 def played(
     game: Game[Any, Any], specs: list[str], episodes: int, seed: int, finished: Finished | None = None
-) -> "MatchResult":
+) -> MatchResult:
     """The finished match, with a progress bar on the way.
 
     Raises:
         UserError: an agent can't be used or won't go on.
     """
-    from mirrormatch import agents
-    from mirrormatch.evals.arena import run_match
-
     players = {spec: agents.get(spec) for spec in dict.fromkeys(specs)}
     somebody_types = any(p.patience is None for p in players.values())  # beside whom nothing may move
     title = f"{game.info.name}: {', '.join(specs)}"
@@ -78,8 +56,6 @@ def played(
 @contextmanager
 def _told_usage(players: Iterable[Agent]) -> Iterator[None]:
     """Says on stderr what each model's engine did meanwhile: requests, tokens, and what they cost."""
-    from mirrormatch.agents.llm import LLMAgent
-
     models = [p for p in players if isinstance(p, LLMAgent)]
     engines = {id(p.engine): p.engine for p in models}
     before = {key: engine.usage for key, engine in engines.items()}
@@ -95,8 +71,6 @@ def _saving(path: Path | None) -> Iterator[Finished | None]:
     if path is None:
         yield None
         return
-    from mirrormatch.agents.episodes import append_episode
-
     waiting: dict[int, Episode] = {}
     num_written = 0
 

@@ -8,32 +8,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from mirrormatch import agents, games
+from mirrormatch.agents.engines._engine import StreamingEngine
+from mirrormatch.agents.episodes import append_episode, replay
+from mirrormatch.agents.play import play
+from mirrormatch.agents.players.human import Human
 from mirrormatch.agents.types import Agent, Decision, Episode, Particular, Reply
-from mirrormatch.cli.arguments import SPEC_HELP, Parser, add_plain
+from mirrormatch.cli.arguments import OPPONENT
 from mirrormatch.cli.terminal.output import console
 from mirrormatch.cli.terminal.screen import Screen, called, ending, introduce, seating
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.games.game import Game
 from mirrormatch.games.types import Info
 
-OPPONENT = "nano"
 NUM_DEALS = 1_000_000  # seeds to draw from when none is given: short enough to type again
-
-
-def configure(parser: Parser) -> None:
-    """Adds the command's arguments."""
-    parser.add_argument("game", metavar="GAME", help="what to play (mirrormatch list games)")
-    parser.add_argument("--opponent", metavar="SPEC", help=f"{SPEC_HELP}; default: {OPPONENT}, the bundled model")
-    parser.add_argument("--seat", default="1", metavar="K", help="your seat, by number from 1 or by name (default 1)")
-    parser.add_argument("--seed", type=int, metavar="S", help="of the deal and of the opponent (default: drawn)")
-    parser.add_argument("--save", type=Path, metavar="FILE", help="append the episodes to a JSONL file")
-    add_plain(parser)
 
 
 def run(options: Namespace) -> int:
     """Plays until the person has had enough."""
-    from mirrormatch import agents, games
-
     game = games.get(options.game)
     seat = _seat(game.info, options.seat)
     spec = _opponent(game.info, options.opponent)
@@ -67,8 +59,6 @@ class Waited:
 @contextlib.contextmanager
 def _followed(agent: Agent, more: Callable[[str], None]) -> Iterator[None]:
     """Tells how long a streamed reply is by now. Its words stay hidden: they are the opponent's thoughts."""
-    from mirrormatch.agents.engines._engine import StreamingEngine
-
     engine = getattr(agent, "engine", None)
     if not isinstance(engine, StreamingEngine):
         yield
@@ -91,8 +81,6 @@ async def _evening(
     screen: Screen, game: Game[Any, Any], opponent: Agent, seat: int, seed: int, save: Path | None
 ) -> None:
     """One game after the other, on one event loop: an engine belongs to the loop that it started on."""
-    from mirrormatch.agents.play import play
-
     num_roles = len(game.info.roles)
     introduce(screen, game, _names(opponent, seat, num_roles), seed)
     while True:
@@ -106,20 +94,14 @@ async def _evening(
 
 
 def _finish(screen: Screen, game: Game[Any, Any], episode: Episode, seat: int, save: Path | None) -> None:
-    from mirrormatch.agents.episodes import replay
-
     last = list(replay(game, episode))[-1]
     views = [game.observe(last, role).text for role in range(len(episode.seats))]
     ending(screen, game, episode, seat, views)
     if save is not None:
-        from mirrormatch.agents.episodes import append_episode
-
         append_episode(save, episode)
 
 
 def _seated(screen: Screen, opponent: Agent, seat: int, num_roles: int) -> list[Agent]:
-    from mirrormatch.agents.players.human import Human
-
     other: Agent = Human(screen) if isinstance(opponent, Human) else Waited(opponent, screen)
     return [Human(screen) if role == seat else other for role in range(num_roles)]
 

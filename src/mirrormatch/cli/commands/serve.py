@@ -15,29 +15,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mirrormatch.cli.arguments import Parser, at_least
+from mirrormatch.agents.engines._engine import read_settings
+from mirrormatch.agents.engines._token_engine import check_folder
+from mirrormatch.agents.spec import ModelSettings, parse_spec, target_of
 from mirrormatch.cli.terminal.output import note
 from mirrormatch.errors import UserError
 from mirrormatch.text import one_line
 
-HOST = "127.0.0.1"  # this machine only: the server asks nobody for a password
-PORT = 8000
 START_S = 600.0  # large models are read from disk for minutes
 _POLL_S = 0.25
 _END_S = 10.0  # for the server to end by itself
 _REASON_CHARS = 400
 _ENGINE_ONLY = ("use_tqdm_on_load",)  # what vLLM's server has no flag for
-
-
-def configure(parser: Parser) -> None:
-    """Adds the command's arguments."""
-    parser.add_argument(
-        "model", metavar="MODEL", help="nano, a folder or an id; settings after commas, as in vllm:MODEL,dtype=bfloat16"
-    )
-    parser.add_argument("--host", default=HOST, metavar="NAME", help=f"where to listen (default {HOST})")
-    parser.add_argument("--port", type=at_least(0), default=PORT, metavar="N", help=f"default {PORT}; 0 takes any")
-    parser.add_argument("--name", metavar="NAME", help="what clients call the model (default: as given here)")
-    parser.add_argument("--log", type=Path, metavar="FILE", help="what the server says (default: a temporary file)")
 
 
 def run(options: Namespace) -> int:
@@ -60,11 +49,9 @@ def run(options: Namespace) -> int:
 
 def _model(text: str) -> tuple[str, list[str]]:
     """The name that clients use, and the server's flags."""
-    from mirrormatch.agents.engines._engine import read_settings
-    from mirrormatch.agents.engines._token_engine import check_folder
+    # torch takes seconds to import: a port in use is reported before.
     from mirrormatch.agents.engines.vllm import VllmSettings
     from mirrormatch.agents.engines.vllm.process import load_vllm, on_cpu
-    from mirrormatch.agents.spec import ModelSettings, parse_spec, target_of
 
     spec = parse_spec(text if text.startswith("vllm:") else f"vllm:{text}")
     if spec.adapter:
@@ -93,7 +80,7 @@ def _flags(arguments: dict[str, Any]) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _server(words: list[str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def _server(words: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The server's process, which ends with the block; in a session of its own, so that Ctrl-C reaches us first."""
     environment = {**os.environ, "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True", "PYTHONWARNINGS": "ignore"}
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", *words]
@@ -110,7 +97,7 @@ def _leave(number: int, _: Any) -> None:
     sys.exit(128 + number)
 
 
-def _end(server: "subprocess.Popen[bytes]") -> None:
+def _end(server: subprocess.Popen[bytes]) -> None:
     if server.poll() is None:
         server.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -119,13 +106,13 @@ def _end(server: "subprocess.Popen[bytes]") -> None:
         os.killpg(server.pid, signal.SIGKILL)
 
 
-def _wait(server: "subprocess.Popen[bytes]", url: str, log: Path) -> None:
+def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
     """Until the server answers its health check.
 
     Raises:
         UserError: it ended, or took too long.
     """
-    note(f"starting vLLM (its words: {log})")
+    note(f"starting vLLM (log: {log})")
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         if server.poll() is not None:

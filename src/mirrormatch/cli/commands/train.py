@@ -11,40 +11,35 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mirrormatch.cli.arguments import Parser
+from mirrormatch import games, prompts
+from mirrormatch.agents.llm import LLMAgent
+from mirrormatch.agents.spec import parse_spec, with_adapter
 from mirrormatch.cli.policy import policy
+from mirrormatch.cli.runs import write_report
+from mirrormatch.cli.terminal.match_table import following
 from mirrormatch.cli.terminal.output import console, note
+from mirrormatch.cli.terminal.progress import TrainingProgress
+from mirrormatch.cli.terminal.tables import comparison_table
+from mirrormatch.config_file import load_settings
 from mirrormatch.errors import UserError
+from mirrormatch.evals import benchmarks
+from mirrormatch.evals.exploitability import measure_exploitability
+from mirrormatch.evals.measurement import Measurement, Plan, measure_agent
+from mirrormatch.files import write_text
+from mirrormatch.seeds import derive
+from mirrormatch.training import estimators
+from mirrormatch.training.config import RunConfig
+from mirrormatch.training.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from mirrormatch.agents.llm import LLMAgent
-    from mirrormatch.evals.measurement import Measurement, Plan
-    from mirrormatch.training.config import RunConfig
     from mirrormatch.training.run import Ended, Probe
-    from mirrormatch.training.run_folder import RunFolder
 
 REAL_CONFIG = "configs/spiral_qwen3_4b.toml"
 PROBE_THOUGHTS = 32  # per information state, on the way; fewer than before and after, where the figure is reported
 
 
-def configure(parser: Parser) -> None:
-    """Adds the command's arguments."""
-    parser.add_argument("config", metavar="CONFIG", type=Path, help="a TOML file: one whole run")
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="A.B=C", dest="overrides", help="override a key; may be repeated"
-    )
-    parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="the run's folder (default runs/ and the config's name)"
-    )
-    parser.add_argument("--resume", action="store_true", help="go on from the folder's last whole step, if it has one")
-
-
 def run(options: Namespace) -> int:
     """Trains."""
-    from mirrormatch.config_file import load_settings
-    from mirrormatch.training.config import RunConfig
-    from mirrormatch.training.run_folder import RunFolder
-
     config = load_settings(options.config, RunConfig, options.overrides)
     _check_names(config)
     folder = RunFolder(options.out or Path("runs") / options.config.stem)
@@ -54,8 +49,8 @@ def run(options: Namespace) -> int:
         raise KeyboardInterrupt(f"--resume goes on with {str(folder.path)!r}") from None
 
 
-def _run(config: "RunConfig", folder: "RunFolder", resume: bool) -> int:
-    from mirrormatch.cli.terminal.progress import TrainingProgress
+def _run(config: RunConfig, folder: RunFolder, resume: bool) -> int:
+    # torch, transformers and TRL take seconds to import: mistakes in the config are reported before.
     from mirrormatch.training.run import train, trainable
 
     trainable(config)  # a model that can't be loaded or trained is said before anything is written
@@ -70,13 +65,8 @@ def _run(config: "RunConfig", folder: "RunFolder", resume: bool) -> int:
     return 0
 
 
-def _check_names(config: "RunConfig") -> None:
+def _check_names(config: RunConfig) -> None:
     """Looks every name up, so that a wrong one is said at once."""
-    from mirrormatch import games, prompts
-    from mirrormatch.agents.spec import parse_spec
-    from mirrormatch.evals import benchmarks
-    from mirrormatch.training import estimators
-
     for name in (*config.play.games, *config.measure.games, *config.measure.exploitability):
         games.get(name)
     for name in config.measure.transfer:
@@ -89,9 +79,7 @@ def _check_names(config: "RunConfig") -> None:
     parse_spec(config.model)
 
 
-def _plan(config: "RunConfig") -> "Plan":
-    from mirrormatch.evals.measurement import Plan
-
+def _plan(config: RunConfig) -> Plan:
     wanted = config.measure
     return Plan(
         games=wanted.games,
@@ -103,16 +91,11 @@ def _plan(config: "RunConfig") -> "Plan":
     )
 
 
-def _measured(config: "RunConfig", folder: "RunFolder", name: str, agent: "LLMAgent") -> "Measurement | None":
+def _measured(config: RunConfig, folder: RunFolder, name: str, agent: LLMAgent) -> Measurement | None:
     """The measurement of that name, made now unless the folder holds it; None where the config asks for none."""
     wanted = config.measure
     if not (wanted.games or wanted.exploitability or wanted.transfer):
         return None
-    from mirrormatch.cli.terminal.match_table import following
-    from mirrormatch.evals.measurement import Measurement, measure_agent
-    from mirrormatch.files import write_text
-    from mirrormatch.seeds import derive
-
     path = folder.measure(name)
     if path.is_file():
         return Measurement.model_validate_json(path.read_text(encoding="utf-8"))
@@ -123,24 +106,21 @@ def _measured(config: "RunConfig", folder: "RunFolder", name: str, agent: "LLMAg
     return found
 
 
-def _set_threads(config: "RunConfig") -> None:
+def _set_threads(config: RunConfig) -> None:
     if config.threads:
         import torch
 
         torch.set_num_threads(config.threads)
 
 
-def _probe(config: "RunConfig") -> "Probe | None":
+def _probe(config: RunConfig) -> "Probe | None":
     """Exploitability on the way, where the config asks for it."""
     wanted = config.measure
     if not (wanted.every and wanted.exploitability):
         return None
-    from mirrormatch import games
-    from mirrormatch.evals.exploitability import measure_exploitability
-    from mirrormatch.seeds import derive
     from mirrormatch.training.run import Probe
 
-    def measured(agent: "LLMAgent") -> dict[str, float]:
+    def measured(agent: LLMAgent) -> dict[str, float]:
         found: dict[str, float] = {}
         for name in wanted.exploitability:
             seed = derive(config.seed, "probe")
@@ -152,15 +132,10 @@ def _probe(config: "RunConfig") -> "Probe | None":
 
 
 def _conclude(
-    config: "RunConfig", folder: "RunFolder", ended: "Ended", before: "Measurement | None", after: "Measurement | None"
+    config: RunConfig, folder: RunFolder, ended: "Ended", before: Measurement | None, after: Measurement | None
 ) -> None:
     """The table, the report and what to do next."""
-    from mirrormatch.agents.spec import with_adapter
-    from mirrormatch.cli.runs import write_report
-
     if before is not None and after is not None:
-        from mirrormatch.cli.terminal.tables import comparison_table
-
         console().print(comparison_table(before, after))
     write_report(folder)
     found = shutil.which("mirrormatch")

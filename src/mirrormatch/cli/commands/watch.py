@@ -4,11 +4,11 @@ import itertools
 import sys
 import time
 from argparse import Namespace
-from pathlib import Path
 
+from mirrormatch import games
+from mirrormatch.agents.episodes import read_episodes, replay
 from mirrormatch.agents.players.human import read_line
 from mirrormatch.agents.types import Episode, Turn
-from mirrormatch.cli.arguments import Parser, add_plain, at_least
 from mirrormatch.cli.terminal.output import console
 from mirrormatch.cli.terminal.screen import Screen, called, came_to, seating, signed, thought
 from mirrormatch.errors import UnknownName, UserError
@@ -16,20 +16,8 @@ from mirrormatch.games.types import OVER, Observation
 from mirrormatch.text import printable
 
 
-def configure(parser: Parser) -> None:
-    """Adds the command's arguments."""
-    parser.add_argument("episodes", metavar="EPISODES", type=Path, help="a JSONL file, from a run or from --save")
-    parser.add_argument("--episode", type=at_least(1), metavar="N", help="only this one, counted from 1")
-    parser.add_argument(
-        "--turn-delay", type=float, metavar="S", help="seconds to wait after each turn (default: until Enter)"
-    )
-    add_plain(parser)
-
-
 def run(options: Namespace) -> int:
     """Shows one episode after the other."""
-    from mirrormatch.agents.episodes import read_episodes
-
     screen = Screen(console(options.plain), options.plain)
     if _stepping(options.turn_delay):
         screen.say("Enter shows the next turn, Ctrl-C leaves.\n", "dim")
@@ -87,8 +75,6 @@ def _wait(delay_s: float | None) -> None:
 
 def _roles(episode: Episode) -> tuple[str, ...]:
     """What the seats are called, or their numbers where the game isn't installed here."""
-    from mirrormatch import games
-
     try:
         roles = games.get(episode.game).info.roles
     except UnknownName:
@@ -99,9 +85,6 @@ def _roles(episode: Episode) -> tuple[str, ...]:
 
 def _last_view(episode: Episode) -> Observation | None:
     """What the last to move sees when the game is over; nothing where it can't be replayed here."""
-    from mirrormatch import games
-    from mirrormatch.agents.episodes import replay
-
     try:
         game = games.get(episode.game)
         *_, last = replay(game, episode)

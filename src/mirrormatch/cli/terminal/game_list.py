@@ -4,18 +4,16 @@ import re
 from argparse import Namespace
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from typing import Any, TypeAlias, get_args
+from typing import Any, TypeAlias
 
-from mirrormatch.cli.arguments import Parser, at_least, one_of
+from mirrormatch import games
+from mirrormatch.cli.arguments import YES
 from mirrormatch.errors import UserError
 from mirrormatch.games.game import Game
-from mirrormatch.games.types import Kind
 from mirrormatch.text import one_line
 
 Item: TypeAlias = dict[str, Any]
 
-_YES_NO = ("yes", "no")
-_SOLVERS = ("exact", "rules", "none")
 _SHORTEST = 12  # characters of a source that is cut
 _GAP = 2  # between columns
 SOURCE = "source"
@@ -29,23 +27,6 @@ _DISPENSABLE = (
     "kind",
     "players",
 )  # in this order, where there is no room
-
-
-def add_filters(parser: Parser) -> None:
-    """The options that narrow the list of games."""
-    only = parser.add_argument_group("only games")
-    parser.note_flags("--library", "--players", "--kind", "--hidden", "--chance", "--open-text", "--solver")
-    only.add_argument("--library", metavar="NAME", help="of another library: openspiel | textarena")
-    only.add_argument("--players", metavar="N", type=at_least(1), help="for so many players")
-    kinds = get_args(Kind)
-    only.add_argument(
-        "--kind", dest="interests", metavar="KIND", type=one_of("kind", kinds), help=f"of a kind: {' | '.join(kinds)}"
-    )
-    for name, what in (("hidden", "with hidden information"), ("chance", "of chance"), ("open-text", "of free text")):
-        only.add_argument(f"--{name}", metavar="yes|no", type=one_of("answer", _YES_NO), help=f"{what}, or without")
-    only.add_argument(
-        "--solver", metavar="SOLVER", type=one_of("solver", _SOLVERS), help=f"with a solver: {' | '.join(_SOLVERS)}"
-    )
 
 
 def is_filtered(options: Namespace) -> bool:
@@ -100,8 +81,6 @@ def _range(allowed: str) -> str:
 
 
 def _games(library: str | None) -> Iterator[Game[Any, Any]]:
-    from mirrormatch import games
-
     if library is None:
         yield from map(games.get, games.names())
         return
@@ -143,8 +122,8 @@ def _fits(game: Game[Any, Any], options: Namespace) -> Iterator[bool]:
 _CHECKS: dict[str, Callable[[Game[Any, Any], Any], bool]] = {
     "players": lambda game, wanted: wanted in _players(game),
     "interests": lambda game, wanted: game.info.kind == wanted,
-    "hidden": lambda game, wanted: game.info.hidden == (wanted == "yes"),
-    "chance": lambda game, wanted: game.info.random == (wanted == "yes"),
-    "open_text": lambda game, wanted: game.info.open_text == (wanted == "yes"),
+    "hidden": lambda game, wanted: game.info.hidden == (wanted == YES),
+    "chance": lambda game, wanted: game.info.random == (wanted == YES),
+    "open_text": lambda game, wanted: game.info.open_text == (wanted == YES),
     "solver": lambda game, wanted: (game.info.solver or "none") == wanted,
 }

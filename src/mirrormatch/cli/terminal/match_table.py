@@ -3,15 +3,14 @@
 import contextlib
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+
+from rich.progress import Progress as Bar
 
 from mirrormatch.cli.terminal.output import console, note, table
+from mirrormatch.evals.arena import AgentScores, MatchResult, Progress
+from mirrormatch.evals.statistics import Score
 from mirrormatch.games.types import ProblemKind
 from mirrormatch.text import one_line
-
-if TYPE_CHECKING:
-    from mirrormatch.evals.arena import AgentScores, MatchResult, Progress
-    from mirrormatch.evals.statistics import Score
 
 _SPEC_CHARS = 24
 _LABELS = ("return", "win", "draw", "loss", "illegal", "cut off", "no moves")
@@ -19,7 +18,7 @@ _LABEL_CHARS = 8
 _WIDE = 22  # columns of a figure with its interval beside it
 
 
-def show(result: "MatchResult") -> None:
+def show(result: MatchResult) -> None:
     """Prints the figures."""
     out, scores = console(), result.scores
     heads = tuple(one_line(a.spec, _SPEC_CHARS) for a in scores.agents)
@@ -34,7 +33,7 @@ def show(result: "MatchResult") -> None:
     out.print()
 
 
-def warn(result: "MatchResult") -> None:
+def warn(result: MatchResult) -> None:
     """Says on stderr what the figures don't."""
     scores = result.scores
     if scores.episodes != result.asked:
@@ -49,30 +48,28 @@ def warn(result: "MatchResult") -> None:
 
 
 @contextlib.contextmanager
-def following(title: str) -> Iterator["Progress | None"]:
+def following(title: str) -> Iterator[Progress | None]:
     """A progress bar on stderr while a match is played, if somebody is there to see it."""
     talk = console(stderr=True)
     if not talk.is_terminal:
         yield None
         return
-    from rich.progress import Progress
-
-    with Progress(console=talk, transient=True) as bar:
+    with Bar(console=talk, transient=True) as bar:
         task = bar.add_task(one_line(title, _SPEC_CHARS), total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _column(agent: "AgentScores", problems: Counter[ProblemKind], gap: str) -> list[str]:
+def _column(agent: AgentScores, problems: Counter[ProblemKind], gap: str) -> list[str]:
     shares = (agent.win, agent.draw, agent.loss, agent.illegal, agent.truncated)
     by_kind = "\n".join(f"{kind} {times}" for kind, times in sorted(problems.items()))
     return [figure(agent.mean_return, gap), *(percent(s, gap) for s in shares), by_kind or "-"]
 
 
-def figure(score: "Score", gap: str = " ") -> str:
+def figure(score: Score, gap: str = " ") -> str:
     """A value with its interval: `"+0.25 [+0.11, +0.39]"`."""
     return f"{score.value:+.2f}{gap}[{score.low:+.2f}, {score.high:+.2f}]"
 
 
-def percent(score: "Score", gap: str = " ") -> str:
+def percent(score: Score, gap: str = " ") -> str:
     """A share with its interval: `"61 % [54, 68]"`."""
     return f"{100 * score.value:.0f} %{gap}[{100 * score.low:.0f}, {100 * score.high:.0f}]"

@@ -1,22 +1,16 @@
-"""Where output goes: results to stdout, talk to stderr. Nothing printed here is read as markup.
-
-rich is imported when something is shown, so that help stays instant.
-"""
+"""Consoles for results on stdout and notes on stderr. Nothing printed here is parsed as markup."""
 
 import sys
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
+from rich import box
+from rich.console import Console
+from rich.table import Table
 
 _PIPED_COLUMNS = 120  # a table in a file is not cut to an imaginary terminal of 80
 
 
-def console(plain: bool = False, stderr: bool = False) -> "Console":
+def console(plain: bool = False, stderr: bool = False) -> Console:
     """A console for results, or for talk. Off a terminal, or plain, it writes no escapes."""
-    from rich.console import Console
-
     stream = sys.stderr if stderr else sys.stdout
     off = plain or not stream.isatty()
     return Console(
@@ -40,16 +34,13 @@ def print_json(text: str) -> None:
     print(text)
 
 
-def table(columns: tuple[str, ...], numbers: bool = False) -> "Table":
+def table(columns: tuple[str, ...], numbers: bool = False) -> Table:
     """An empty table.
 
     Args:
         columns: the headings.
         numbers: every column but the first holds numbers; otherwise the last one holds a text that may wrap.
     """
-    from rich import box
-    from rich.table import Table
-
     empty = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for k, name in enumerate(columns):
         wraps = not numbers and k == len(columns) - 1

@@ -4,6 +4,8 @@ import sys
 from types import TracebackType
 from typing import Self
 
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
 from mirrormatch.cli.terminal.output import console, note
 
 _NOTE_ALARM_EVERY = 20  # steps; an alarm that goes on ringing is not said at every step
@@ -18,8 +20,6 @@ class TrainingProgress:
     """
 
     def __init__(self, steps: int, done: int) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
         self._steps = steps
         self._said: dict[str, int] = {}
         self._bar = Progress(

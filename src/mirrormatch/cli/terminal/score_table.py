@@ -2,23 +2,19 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from mirrormatch.cli.terminal.output import console, table
+from mirrormatch.evals.exploitability import PolicyReport
+from mirrormatch.evals.statistics import Score
+from mirrormatch.evals.wording import format_interval, format_percent, format_value, score_label
 from mirrormatch.text import one_line
-
-if TYPE_CHECKING:
-    from mirrormatch.evals.exploitability import PolicyReport
-    from mirrormatch.evals.statistics import Score
 
 _CHARS = 200  # of a title, a label or a state
 _SHOWN_STATES = 60  # of a policy, on a terminal; Kuhn poker has 12, Leduc poker 288
 
 
-def show_scores(title: str, scores: "Sequence[Score]", plain: bool = False) -> None:
+def show_scores(title: str, scores: Sequence[Score], plain: bool = False) -> None:
     """Prints the figures."""
-    from mirrormatch.evals.wording import format_interval, format_value, score_label
-
     out = console(plain)
     shown = table(("", "value", "95 % interval", "n"), numbers=True)
     for score in scores:
@@ -30,15 +26,13 @@ def show_scores(title: str, scores: "Sequence[Score]", plain: bool = False) -> N
     out.print()
 
 
-def scores_json(spec: str, scores: "Sequence[Score]") -> str:
+def scores_json(spec: str, scores: Sequence[Score]) -> str:
     """What `eval exploitability --json` and `eval transfer --json` print."""
     return json.dumps({"schema": 1, "spec": spec, "scores": [score.model_dump() for score in scores]}, indent=2)
 
 
-def show_policy(report: "PolicyReport", plain: bool = False) -> None:
+def show_policy(report: PolicyReport, plain: bool = False) -> None:
     """Prints what is played at the information states: at all of them, but on a terminal not more than can be read."""
-    from mirrormatch.evals.wording import format_percent
-
     out = console(plain)
     shown = table(("legal mass", "moves", "state"))
     states = report.states[:_SHOWN_STATES] if out.is_terminal else report.states

@@ -7,17 +7,17 @@ import contextlib
 import inspect
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from rich.console import Console, RenderableType
+from rich.rule import Rule
+from rich.text import Text
 
 from mirrormatch.agents.players.human import HELP, legal_moves, read_line
 from mirrormatch.agents.types import Decision, Episode, Turn
 from mirrormatch.games.game import Game
 from mirrormatch.games.types import Problem
 from mirrormatch.text import one_line, printable
-
-if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
-    from rich.text import Text
 
 MAX_COLUMNS = 76  # longer lines are hard to read
 MAX_REPLY_CHARS = 4_000  # of one reply's reasoning
@@ -38,7 +38,7 @@ class Screen:
         plain: no colours, no boxes, nothing that moves.
     """
 
-    def __init__(self, console: "Console", plain: bool) -> None:
+    def __init__(self, console: Console, plain: bool) -> None:
         self._console = console
         self._plain = plain or not console.is_terminal
         self._columns = min(console.width, MAX_COLUMNS)
@@ -112,12 +112,10 @@ class Screen:
             self.say(f"{printable(title)}:")
             self.say("\n".join(f"  {line}" for line in printable(text).split("\n")))
             return
-        from rich.rule import Rule
-
         self._print(Rule(_text(one_line(title, self._columns - 4), _ACCENT), align="left", style=_QUIET))
         self.say(text)
 
-    def _print(self, what: "RenderableType", end: str = "\n") -> None:
+    def _print(self, what: RenderableType, end: str = "\n") -> None:
         """Wraps between words on a terminal; a file keeps its lines whole."""
         if self._console.file.isatty():
             self._console.print(what, end=end, width=self._columns)
@@ -222,7 +220,5 @@ def _capital(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 
-def _text(text: str, style: str = "") -> "Text":
-    from rich.text import Text
-
+def _text(text: str, style: str = "") -> Text:
     return Text(printable(text), style=style)
