@@ -252,9 +252,9 @@ def _check_zero_sum(game: AnyGame, returns: tuple[float, ...], source: str) -> E
 
 
 def _name_is_the_file(game: AnyGame, visits: Sequence[Visit]) -> Errors:
-    file = type(game).__module__.rpartition(".")[2]
-    if "/" not in game.info.name and game.info.name.partition(":")[0] != file:
-        yield f"info.name is {game.info.name!r}, but the file is '{file}.py': they must be equal"
+    found_by = type(game).__module__.split(".")[-2:]  # the file, or the folder of a game that has one
+    if "/" not in game.info.name and game.info.name.partition(":")[0] not in found_by:
+        yield f"info.name is {game.info.name!r}, but the file is '{found_by[-1]}.py': they must be equal"
 
 
 def _facts_make_sense(game: AnyGame, visits: Sequence[Visit]) -> Errors:
