@@ -1,12 +1,12 @@
 """Goofspiel, the game of pure strategy."""
 
 import functools
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, NamedTuple, TypeAlias, TypeVar
 
 from mirrormatch.games.game import Game
 from mirrormatch.games.settings import GameSettings, setting
+from mirrormatch.games.theory.matrix import solve_zero_sum
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Observation
 
 MOST_CARDS: Final = 13
@@ -19,7 +19,6 @@ _GOALS = {
     "win_loss": "More points than the other win.",
     "point_difference": "What counts is by how many points you are ahead.",
 }
-_TINY = 1e-12  # below it a number in the solver's tableau is rounding
 _NUM_CACHED = 8_192  # results of each function that rendering and reading call again and again
 
 Cards: TypeAlias = tuple[int, ...]
@@ -296,7 +295,7 @@ def _bids(node: Node, score: str, by_chance: bool) -> tuple[tuple[Action, float]
 def _solved(node: Node, score: str, by_chance: bool) -> tuple[float, tuple[float, ...]]:
     """The value of a round to the role and an optimal mixture of its cards."""
     matrix = [[_after(node, own, other, score, by_chance) for other in node.others] for own in node.mine]
-    return solve(matrix)
+    return solve_zero_sum(matrix)
 
 
 def _after(node: Node, own: int, other: int, score: str, by_chance: bool) -> float:
@@ -323,31 +322,6 @@ def _value(node: Node, score: str, by_chance: bool) -> float:
 @functools.lru_cache(_NUM_CACHED)
 def _without(cards: tuple[Card, ...], card: Card) -> tuple[Card, ...]:
     return tuple(c for c in cards if c != card)
-
-
-def solve(matrix: Sequence[Sequence[float]]) -> tuple[float, tuple[float, ...]]:
-    """Value and an optimal mixture of the rows of a zero-sum game, whose rows' player gets what the matrix says.
-
-    The simplex method on the columns' linear program, with Bland's rule (Dantzig 1951; Chvátal 1983, chapter 15).
-    """
-    m, n = len(matrix), len(matrix[0])
-    shift = 1 - min(map(min, matrix))  # all entries at least 1
-    tableau = [[*(x + shift for x in row), *(float(i == k) for k in range(m)), 1.0] for i, row in enumerate(matrix)]
-    costs = [-1.0] * n + [0.0] * (m + 1)
-    basis = list(range(n, n + m))
-    while (column := next((k for k in range(n + m) if costs[k] < -_TINY), -1)) >= 0:
-        ratios = [(row[-1] / row[column], basis[i], i) for i, row in enumerate(tableau) if row[column] > _TINY]
-        pivot = min(ratios)[2]
-        basis[pivot] = column
-        scale = tableau[pivot][column]
-        tableau[pivot] = [x / scale for x in tableau[pivot]]
-        for i, row in enumerate(tableau):
-            if i != pivot and row[column]:
-                tableau[i] = [x - row[column] * y for x, y in zip(row, tableau[pivot], strict=True)]
-        costs = [x - costs[column] * y for x, y in zip(costs, tableau[pivot], strict=True)]
-    weights = [max(0.0, costs[n + k]) for k in range(m)]
-    total = sum(weights)
-    return 1 / costs[-1] - shift, tuple(weight / total for weight in weights)
 
 
 GAME = Goofspiel()

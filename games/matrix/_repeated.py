@@ -11,7 +11,7 @@ from collections.abc import Collection
 from typing import NamedTuple, TypeAlias
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.matrix._tables import CELLS, Mixed, Payoffs, Table, equilibrium, worth
+from mirrormatch.games.theory.matrix import CELLS, Mixed, Payoffs, PayoffTable, equilibrium, expected_payoffs
 from mirrormatch.games.types import OVER, Action, Observation
 
 ROUND_ENDS = -1  # what follows a step: no other step
@@ -32,7 +32,7 @@ class Stage(NamedTuple):
             otherwise; `ROUND_ENDS` where none does.
     """
 
-    tables: tuple[Table, ...]
+    tables: tuple[PayoffTable, ...]
     words: tuple[Words, ...]
     then: tuple[int, int] = (ROUND_ENDS, ROUND_ENDS)
 
@@ -167,7 +167,7 @@ class RepeatedGame(Game[Play, View]):
         for k, step in reversed(list(enumerate(self.steps))):
             tables = step.tables if len(step.tables) > 1 else (_with_future(step, values),)
             played = [equilibrium(table) for table in tables]
-            values[k] = _summed([worth(table, mixed) for table, mixed in zip(tables, played, strict=True)])
+            values[k] = _summed([expected_payoffs(table, mixed) for table, mixed in zip(tables, played, strict=True)])
             solved.append(tuple(_mixture(self._moves[k], played, role) for role in (0, 1)))
         return solved[::-1]
 
@@ -223,7 +223,7 @@ def _spellings(step: Stage) -> dict[str, Action]:
     return found
 
 
-def _with_future(step: Stage, values: dict[int, Payoffs]) -> Table:
+def _with_future(step: Stage, values: dict[int, Payoffs]) -> PayoffTable:
     """The step's only table, with what its outcomes are worth later in the round."""
     cells = [_summed((step.tables[0][i][j], values[step.then[(i, j) != (0, 0)]])) for i, j in CELLS]
     return ((cells[0], cells[1]), (cells[2], cells[3]))

@@ -14,14 +14,9 @@ Published numbers were compared for g111, g221 and g412; the other numbers follo
 """
 
 from functools import cache
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
-Payoffs: TypeAlias = tuple[float, float]  # the first player's, the second's
-Table: TypeAlias = tuple[tuple[Payoffs, Payoffs], tuple[Payoffs, Payoffs]]  # [first's choice][second's choice]
-Cell: TypeAlias = tuple[int, int]  # the first player's choice, the second's: 0 or 1
-Mixed: TypeAlias = tuple[float, float]  # with what probability each takes choice 0
-
-CELLS: tuple[Cell, ...] = ((0, 0), (0, 1), (1, 0), (1, 1))
+from mirrormatch.games.theory.matrix import CELLS, Payoffs, PayoffTable, best_pure_equilibrium, pure_equilibria
 
 # A ranking: what a player gets at (own choice, other's choice) = 00, 01, 10, 11. The names are as in Bruns 2015, Names
 # for games.
@@ -52,7 +47,7 @@ class OrdinalGame(NamedTuple):
     number: str
     name: str
     rankings: tuple[str, str]
-    table: Table
+    table: PayoffTable
 
 
 @cache
@@ -98,7 +93,7 @@ def family(game: OrdinalGame) -> str:
     """
     if not pure_equilibria(game.table):
         return "cyclic"
-    a, b = _best_pure(game.table)
+    a, b = best_pure_equilibrium(game.table)
     mine, others = game.table[a][b]
     if any(game.table[i][j][0] > mine and game.table[i][j][1] > others for i, j in CELLS):
         return "dilemma"
@@ -107,59 +102,7 @@ def family(game: OrdinalGame) -> str:
     )
 
 
-def dominant(table: Table) -> tuple[int | None, int | None]:
-    """Each player's strictly dominant choice, None where it has none."""
-    first = [all(table[i][j][0] > table[1 - i][j][0] for j in (0, 1)) for i in (0, 1)]
-    second = [all(table[i][j][1] > table[i][1 - j][1] for i in (0, 1)) for j in (0, 1)]
-    return (first.index(True) if any(first) else None, second.index(True) if any(second) else None)
-
-
-def pure_equilibria(table: Table) -> tuple[Cell, ...]:
-    """The outcomes that neither player alone can better, in the order of `CELLS`."""
-    return tuple(
-        (i, j) for i, j in CELLS if table[i][j][0] >= table[1 - i][j][0] and table[i][j][1] >= table[i][1 - j][1]
-    )
-
-
-def mixed_equilibrium(table: Table) -> Mixed | None:
-    """The equilibrium in which both really mix, each so that the other doesn't care; None where there is none."""
-    ((a, w), (b, x)), ((c, y), (d, z)) = table
-    slope_first, slope_second = w - x - y + z, a - b - c + d
-    if not slope_first or not slope_second:
-        return None
-    p, q = (z - y) / slope_first, (d - b) / slope_second
-    return (p, q) if 0 < p < 1 and 0 < q < 1 else None
-
-
-def equilibrium(table: Table) -> Mixed:
-    """One Nash equilibrium: the pure one with the greatest sum of payoffs, of equal ones the most even, then the first.
-
-    An equilibrium that is better for both than every other has the greatest sum. Where there is no pure one, the mixed.
-    """
-    if pure_equilibria(table):
-        i, j = _best_pure(table)
-        return (1.0 - i, 1.0 - j)
-    mixed = mixed_equilibrium(table)
-    assert mixed is not None, f"neither a pure nor a mixed equilibrium in {table!r}"
-    return mixed
-
-
-def worth(table: Table, played: Mixed) -> Payoffs:
-    """What both expect when they play so."""
-    p, q = played
-    weights = (p * q, p * (1 - q), (1 - p) * q, (1 - p) * (1 - q))
-    cells = [table[i][j] for i, j in CELLS]
-    return (
-        sum(w * cell[0] for w, cell in zip(weights, cells, strict=True)),
-        sum(w * cell[1] for w, cell in zip(weights, cells, strict=True)),
-    )
-
-
-def _best_pure(table: Table) -> Cell:
-    return max(pure_equilibria(table), key=lambda cell: (sum(table[cell[0]][cell[1]]), min(table[cell[0]][cell[1]])))
-
-
-def _table(row: tuple[int, ...], column: tuple[int, ...]) -> Table:
+def _table(row: tuple[int, ...], column: tuple[int, ...]) -> PayoffTable:
     def at(i: int, j: int) -> Payoffs:
         return (row[2 * i + j], column[2 * j + i])
 

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from mirrormatch.games.matrix._repeated import Play, RepeatedGame, Stage, View
-from mirrormatch.games.matrix._tables import Table
 from mirrormatch.games.settings import GameSettings, setting
+from mirrormatch.games.theory.matrix import PayoffTable
 from mirrormatch.games.types import Action, Info
 
 TEMPTATION, REWARD, PUNISHMENT, SUCKER = 5, 3, 1, 0
 WORDS = ("cooperate", "defect")
-_TABLE: Table = (
+_TABLE: PayoffTable = (
     ((REWARD, REWARD), (SUCKER, TEMPTATION)),
     ((TEMPTATION, SUCKER), (PUNISHMENT, PUNISHMENT)),
 )

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 from mirrormatch.games.matrix._repeated import Play, RepeatedGame, Stage, View
-from mirrormatch.games.matrix._tables import Table
 from mirrormatch.games.settings import GameSettings, setting
+from mirrormatch.games.theory.matrix import PayoffTable
 from mirrormatch.games.types import Action, Info
 
 STAG, HARE, NOTHING = 4, 3, 0  # each hunter's part of a stag; a hare; a stag hunted alone
 WORDS = ("hare", "stag")
-_TABLE: Table = (
+_TABLE: PayoffTable = (
     ((HARE, HARE), (HARE, NOTHING)),
     ((NOTHING, HARE), (STAG, STAG)),
 )

@@ -1,1 +1,1 @@
-"""Game theory over any small game: random playouts, information states, best responses, extensive-form files."""
+"""Game theory: playouts, information states, best responses and extensive-form files of any game; matrix games."""

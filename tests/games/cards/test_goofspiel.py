@@ -5,13 +5,10 @@ from typing import Any
 
 import pyspiel
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from tests.games.openspiel_agreement import NUM_GAMES, agree
 
 from mirrormatch import games
 from mirrormatch.games import CHANCE, OVER, Action, Game, Problem, ProblemKind
-from mirrormatch.games.cards.goofspiel import solve
 from mirrormatch.games.theory.best_response import exploitability
 from mirrormatch.games.theory.information_states import information_states
 
@@ -19,11 +16,6 @@ GAME = games.get("goofspiel")
 AT_RANDOM = games.get("goofspiel:cards=4,order=random")
 SEARCHED = ("cards=4", "cards=4,order=ascending", "cards=4,score=point_difference", "cards=3,order=random")
 ROLES = (0, 1)
-
-numbers = st.integers(-3, 3)
-matrices = st.tuples(st.integers(1, 5), st.integers(1, 5)).flatmap(
-    lambda size: st.lists(st.lists(numbers, min_size=size[1], max_size=size[1]), min_size=size[0], max_size=size[0])
-)
 
 
 def after(*actions: str, game: Game[Any, Any] = GAME) -> Any:
@@ -158,23 +150,6 @@ def test_what_is_no_card_in_the_hand_is_no_bid(text: str, kind: ProblemKind) -> 
 
 
 # the solution
-
-
-@given(matrices)
-def test_what_the_rows_secure_is_what_the_columns_concede(matrix: list[list[int]]) -> None:
-    value, rows = solve(matrix)
-    negated = [[-row[k] for row in matrix] for k in range(len(matrix[0]))]
-    other_value, columns = solve(negated)
-    assert (
-        min(sum(p * row[k] for p, row in zip(rows, matrix, strict=True)) for k in range(len(columns))) >= value - 1e-9
-    )
-    assert max(sum(p * x for p, x in zip(columns, row, strict=True)) for row in matrix) <= value + 1e-9
-    assert value == pytest.approx(-other_value, abs=1e-9)
-
-
-def test_rock_paper_scissors_is_played_by_thirds() -> None:
-    value, mixture = solve([[0, -1, 1], [1, 0, -1], [-1, 1, 0]])
-    assert (value, *mixture) == pytest.approx((0, 1 / 3, 1 / 3, 1 / 3))
 
 
 @pytest.mark.parametrize("given", SEARCHED)
