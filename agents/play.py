@@ -10,7 +10,7 @@ from typing import Any
 
 from mirrormatch.agents.types import Agent, Decision, Episode, Particular, Reply, Turn
 from mirrormatch.errors import UserError
-from mirrormatch.games.game import Game, outcomes
+from mirrormatch.games.game import Game, outcomes, sample_chance
 from mirrormatch.games.types import CHANCE, OVER, Action, Problem, ProblemKind
 from mirrormatch.seeds import derive
 
@@ -43,7 +43,7 @@ async def play(game: Game[Any, Any], agents: Sequence[Agent], seed: int = 0) -> 
     forfeited_by = None
     while (role := game.to_act(state)) != OVER:
         if role == CHANCE:
-            drawn = _draw(game.chance(state), deck)
+            drawn = sample_chance(game.chance(state), deck)
             deal.append(drawn)
             state = game.apply(state, drawn)
             continue
@@ -110,12 +110,3 @@ def _judged(game: Game[Any, Any], state: Any, role: int, decision: Decision, rep
         prompt_ids=reply.prompt_ids,
         completion=reply.completion,
     )
-
-
-def _draw(outcomes_: tuple[tuple[Action, float], ...], deck: random.Random) -> Action:
-    point, total = deck.random(), 0.0
-    for action, probability in outcomes_:
-        total += probability
-        if point < total:
-            return action
-    return outcomes_[-1][0]  # rounding left a sliver at the end

@@ -126,6 +126,16 @@ class Game(ABC, Generic[State, View]):
         return tuple(lost if r == role else share for r in range(num_others + 1))
 
 
+def sample_chance(chance: tuple[tuple[Action, float], ...], rng: random.Random) -> Action:
+    """Draws an outcome of a chance node by its probability, with one number from the generator."""
+    point, total = rng.random(), 0.0
+    for action, probability in chance:
+        total += probability
+        if point < total:
+            return action
+    return chance[-1][0]  # rounding errors leave a sliver below 1
+
+
 def outcomes(info: Info, returns: tuple[float, ...]) -> tuple[Outcome, ...]:
     """Win, draw or loss for each role: as `info.win_at` says, else the best return wins and sharing it is a draw."""
     if info.win_at is not None:

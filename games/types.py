@@ -87,8 +87,13 @@ class Info:
     win_at: float | None = None
 
     @property
+    def is_two_player_zero_sum(self) -> bool:
+        """Whether two players meet whose returns add up to 0, as exploitability and duel solvers require."""
+        return self.zero_sum and len(self.roles) == 2
+
+    @property
     def kind(self) -> Kind:
-        """How the roles' interests lie."""
+        """How the roles' interests relate to each other."""
         if len(self.roles) == 1:
             return "single-player"
         if self.zero_sum:

@@ -12,7 +12,7 @@ from mirrormatch import games
 from mirrormatch.errors import UserError
 from mirrormatch.games.bridges.textarena.run import library
 from mirrormatch.games.bridges.textarena.words import visible
-from mirrormatch.games.game import Game, outcomes
+from mirrormatch.games.game import Game, outcomes, sample_chance
 from mirrormatch.games.types import CHANCE, OVER, Action, Problem, ProblemKind
 from mirrormatch.seeds import derive
 
@@ -82,14 +82,7 @@ class GameEnv(_ta.Env):  # type: ignore[name-defined, misc]  # textarena has no 
     def _dealt(self, position: Any) -> Any:
         """The position after everything that chance does there."""
         while self.game.to_act(position) == CHANCE:
-            dealt = self.game.chance(position)
-            point, total, drawn = self._deck.random(), 0.0, dealt[-1][0]
-            for outcome, probability in dealt:
-                total += probability
-                if point < total:
-                    drawn = outcome
-                    break
-            position = self.game.apply(position, drawn)
+            position = self.game.apply(position, sample_chance(self.game.chance(position), self._deck))
         return position
 
     def _go_on(self) -> None:

@@ -125,7 +125,7 @@ def check_duel(spec: str, info: Info) -> None:
     Raises:
         UserError: the game is of another kind.
     """
-    if not (info.zero_sum and len(info.roles) == 2):
+    if not info.is_two_player_zero_sum:
         raise UserError(f"agent {spec!r} plays two-player zero-sum games, which {info.name!r} is not")
 
 

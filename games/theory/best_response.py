@@ -29,7 +29,7 @@ class Exploitability(NamedTuple):
 
 def exploitability(game: Game[Any, Any], policy: Policy) -> Exploitability:
     """The exact exploitability of a policy that plays both roles."""
-    assert game.info.zero_sum and len(game.info.roles) == 2, f"{game.info.name} is not a two-player zero-sum game"
+    assert game.info.is_two_player_zero_sum, f"{game.info.name} is not a two-player zero-sum game"
     responses = (best_response_value(game, policy, 0), best_response_value(game, policy, 1))
     return Exploitability(sum(responses) / 2, responses)
 

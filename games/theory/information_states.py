@@ -38,7 +38,7 @@ def information_states(game: Game[Any, Any]) -> list[InfoSet]:
     Raises:
         UserError: not a two-player zero-sum game, free text, or too large a tree.
     """
-    if not (game.info.zero_sum and len(game.info.roles) == 2):
+    if not game.info.is_two_player_zero_sum:
         raise UserError(f"exploitability is for two-player zero-sum games, which {game.info.name!r} is not")
     positions, infosets, num_histories = dict[Hashable, int](), list[InfoSet](), 0
     waiting: list[tuple[Any, Mapping[int, tuple[int, Action]]]] = [(game.start(), {})]  # state, each role's last move

@@ -72,7 +72,7 @@ def _check_names(config: RunConfig) -> None:
     for name in config.measure.transfer:
         benchmarks.get(name)
     for name in config.measure.exploitability:
-        if not (games.get(name).info.zero_sum and len(games.get(name).info.roles) == 2):
+        if not games.get(name).info.is_two_player_zero_sum:
             raise UserError(f"measure.exploitability: {name!r} is not a two-player zero-sum game")
     prompts.get(config.prompt)
     estimators.get(config.estimator.name)
