@@ -1,14 +1,14 @@
-"""How a figure is called and written in tables: labels from score names, numbers with the digits that they deserve.
+"""Scores in words: labels from score names, values and intervals with the digits that their noise allows.
 
 A score's name is `FIGURE/SUBJECT` or `FIGURE/SUBJECT/OPPONENT`: `legal/tictactoe`, `win/kuhn_poker/random`.
 """
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from mirrormatch.evals.statistics import Score
 from mirrormatch.games import bridges
 
-PROBLEMS: Final = "problems"  # the section of everything outside the games
+PROBLEMS: Final = "problems"  # the section of all figures outside the games
 _LABELS: Final = {
     "legal": "legal replies",
     "win": "wins",
@@ -20,11 +20,11 @@ _LABELS: Final = {
     "grading_failed": "grading failed",
 }
 _PROBLEM_FIGURES: Final = ("accuracy", "majority", "no_answer", "truncated", "grading_failed")
-_DIGITS: Final = {"return": 2}  # by unit; a mean of games is noisier than what is computed
+_DIGITS: Final = {"return": 2}  # decimals by unit, 3 by default; a mean over games is noisier than a computed figure
 
 
 class Label(NamedTuple):
-    """Where a figure stands in a table and what it is called there."""
+    """A figure's section in a table and its name there."""
 
     section: str
     text: str
@@ -37,15 +37,15 @@ def score_label(name: str) -> Label:
     if subject in bridges.names():  # `openspiel/chess` is one game
         theirs, _, opponent = opponent.partition("/")
         subject = f"{subject}/{theirs}"
-    called = _LABELS.get(figure, figure.replace("_", " "))
+    words = _LABELS.get(figure, figure.replace("_", " "))
     if figure in _PROBLEM_FIGURES:
         plain = subject.replace("_", " ")
-        return Label(PROBLEMS, _accuracy(plain) if figure == "accuracy" else f"{called}, {plain}")
-    return Label(subject, f"{called} vs {opponent}" if opponent else called)
+        return Label(PROBLEMS, _accuracy_label(plain) if figure == "accuracy" else f"{words}, {plain}")
+    return Label(subject, f"{words} vs {opponent}" if opponent else words)
 
 
-def _accuracy(task: str) -> str:
-    """In its section, a task's accuracy needs no other name than the task's."""
+def _accuracy_label(task: str) -> str:
+    """The task alone: the section makes clear that it is an accuracy."""
     return "overall accuracy" if task == "overall" else task
 
 
@@ -54,39 +54,62 @@ def is_share(score: Score) -> bool:
     return score.unit.startswith("share of ") or score.unit == "probability"
 
 
-def format_value(score: Score) -> str:
-    """The value alone: `61.0 %`, `-0.25`."""
-    return f"{_number(score, score.value)}{' %' if is_share(score) else ''}"
+def format_value(score: Score, *, digits: int | None = None, plus: bool = False) -> str:
+    """The value alone: `61.0 %`, `-0.25`.
+
+    Args:
+        score: the figure.
+        digits: number of decimals; by default those of the unit.
+        plus: write the sign of positive numbers.
+    """
+    return f"{_format_number(score, score.value, digits, plus)}{' %' if is_share(score) else ''}"
 
 
-def format_interval(score: Score, plus: bool = False) -> str:
-    """The interval without its unit: `[54.0, 68.0]`."""
-    return f"[{_number(score, score.low, plus)}, {_number(score, score.high, plus)}]"
+def format_interval(score: Score, *, digits: int | None = None, plus: bool = False) -> str:
+    """The interval without its unit: `[54.0, 68.0]`. Arguments as in `format_value`."""
+    return f"[{_format_number(score, score.low, digits, plus)}, {_format_number(score, score.high, digits, plus)}]"
+
+
+def format_estimate(score: Score, *, digits: int | None = None, plus: bool = False, gap: str = " ") -> str:
+    """The value with its interval: `+0.25 [+0.11, +0.39]`, `61 % [54, 68]`.
+
+    Args:
+        score: the figure.
+        digits: number of decimals; by default those of the unit.
+        plus: write the sign of positive numbers.
+        gap: the text between the value and the interval.
+    """
+    value, interval = (write(score, digits=digits, plus=plus) for write in (format_value, format_interval))
+    return f"{value}{gap}{interval}"
 
 
 def format_change(change: Score) -> str:
     """A difference, of shares in percentage points: `+7.0 [+1.2, +12.8]`."""
-    return f"{_number(change, change.value, plus=True)} {format_interval(change, plus=True)}"
+    return f"{_format_number(change, change.value, plus=True)} {format_interval(change, plus=True)}"
 
 
 def format_percent(probability: float) -> str:
-    """A probability alone, where nobody needs its digits: `61 %`."""
+    """A probability without decimals: `61 %`."""
     return f"{100 * probability:.0f} %"
 
 
-def judge_change(change: Score) -> str:
-    """What a difference says: `better`, `worse`, or `differs` where no direction is good.
+def judge_change(change: Score) -> Literal["", "better", "worse", "differs"]:
+    """Whether a difference is `better` or `worse`, or `differs` where no direction is good.
 
-    Nothing if its interval holds 0, or if it is so small that it is written as 0.
+    Empty if its interval holds 0, or if the difference is so small that it is written as 0.
     """
-    if change.low <= 0 <= change.high or not any(digit in _number(change, change.value) for digit in "123456789"):
+    if change.low <= 0 <= change.high or not any(
+        digit in _format_number(change, change.value) for digit in "123456789"
+    ):
         return ""
     if change.better is None:
         return "differs"
     return "better" if (change.value > 0) == (change.better == "higher") else "worse"
 
 
-def _number(score: Score, value: float, plus: bool = False) -> str:
+def _format_number(score: Score, value: float, digits: int | None = None, plus: bool = False) -> str:
+    """A value in the score's unit, shares in per cent without the sign."""
     sign = "+" if plus else ""
-    shown, digits = (100 * value, 1) if is_share(score) else (value, _DIGITS.get(score.unit, 3))
+    shown, usual = (100 * value, 1) if is_share(score) else (value, _DIGITS.get(score.unit, 3))
+    digits = usual if digits is None else digits
     return f"{round(shown, digits) + 0.0:{sign}.{digits}f}"  # adding 0 makes -0 a 0

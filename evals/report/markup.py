@@ -21,31 +21,31 @@ def element(tag: str, /, *children: str | None, **attributes: str | float | None
     """One element.
 
     Args:
-        tag: its name.
+        tag: the element's name.
         *children: markup as it is, text escaped and without control characters; None is left out.
-        **attributes: their values are escaped, None leaves one out. `class_` is `class` and `stroke_width` is
+        **attributes: the values are escaped, None leaves one out. `class_` is `class` and `stroke_width` is
             `stroke-width`.
     """
     named = ((key.rstrip("_").replace("_", "-"), value) for key, value in attributes.items())
-    opening = "".join(f' {key}="{_escaped(_written(value))}"' for key, value in named if value is not None)
+    opening = "".join(f' {key}="{_escape(_format_attribute(value))}"' for key, value in named if value is not None)
     if tag in _VOID:
         return Html(f"<{tag}{opening}>")
-    return Html(f"<{tag}{opening}>{joined(*children)}</{tag}>")
+    return Html(f"<{tag}{opening}>{join(*children)}</{tag}>")
 
 
-def joined(*children: str | None) -> Html:
-    """Markup and texts one after the other."""
+def join(*children: str | None) -> Html:
+    """Concatenates markup and escaped texts."""
     present = (child for child in children if child is not None)
-    return Html("".join(child if isinstance(child, Html) else _escaped(child) for child in present))
+    return Html("".join(child if isinstance(child, Html) else _escape(child) for child in present))
 
 
 def document(title: str, style: str, *children: str | None) -> Html:
-    """A whole page. The browser is told to run nothing and to load nothing.
+    """A whole page, with a security policy that forbids the browser to run or load anything.
 
     Args:
-        title: of the page.
-        style: CSS of our own making; it is not escaped.
-        *children: of the body.
+        title: the page's title.
+        style: trusted CSS; it is not escaped.
+        *children: the body's contents.
     """
     policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
     assert "<" not in style, "CSS that could end its element"
@@ -61,10 +61,10 @@ def document(title: str, style: str, *children: str | None) -> Html:
     return Html(f"<!doctype html>\n{element('html', head, element('body', *children), lang='en')}\n")
 
 
-def _escaped(text: str) -> str:
+def _escape(text: str) -> str:
     return html.escape(printable(text), quote=True)
 
 
-def _written(value: str | float) -> str:
-    """Coordinates don't need more digits than a screen has."""
+def _format_attribute(value: str | float) -> str:
+    """A number with at most two decimals, which is finer than a pixel."""
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

@@ -1,6 +1,7 @@
-"""What a run did and learned, as one HTML page that needs nothing else: no script, no font, no network.
+"""A run's results as one self-contained HTML page: no script, no font, no network.
 
-It is given everything in one record and knows no run folder. Whatever a model or a file said is escaped by `markup`.
+The page is a function of one record, `ReportInput`; run folders are the command line's part. `markup` escapes all text
+from models and files.
 """
 
 from collections.abc import Sequence
@@ -9,24 +10,24 @@ from typing import Final, NamedTuple
 
 from mirrormatch.agents.types import Episode
 from mirrormatch.evals.measurement import Measurement
-from mirrormatch.evals.report.charts import figure
-from mirrormatch.evals.report.curves import Metrics, curves
+from mirrormatch.evals.report.charts import render_chart
+from mirrormatch.evals.report.curves import Metrics, learning_curves
 from mirrormatch.evals.report.markup import Html, document, element
 from mirrormatch.evals.report.style import STYLE
-from mirrormatch.evals.report.tables import comparison, figures, headlines, policies
+from mirrormatch.evals.report.tables import comparison_table, headlines, measurement_table, policy_tables
 from mirrormatch.evals.report.transcripts import transcript
 
 ALARMS: Final = {
     "shrinking": "replies have become much shorter than in the first steps",
     "illegal": "many replies are no move",
     "repeating": "replies repeat one token again and again",
-    "frozen": "the entropy is close to nothing: one reply, whatever the prompt",
+    "frozen": "the entropy is close to 0: one reply to every prompt",
 }
-_ALARM: Final = "alarm/"
+_ALARM_PREFIX: Final = "alarm/"
 
 
 class Fact(NamedTuple):
-    """One line of what ran."""
+    """One line of the section `What ran`."""
 
     name: str
     value: str
@@ -34,18 +35,18 @@ class Fact(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportInput:
-    """Everything that a report tells.
+    """The contents of a report.
 
     Attributes:
-        title: of the page.
+        title: the page's title.
         facts: model, seeds, versions, machine.
-        command: that makes the run again.
+        command: the command that repeats the run.
         config: the settings as text.
         before: the measurement before training, if there is one.
-        after: the one after it, if there is one.
-        metrics: of every step, in order; `alarm/NAME` among them where an alarm rang.
-        episodes: samples, to be shown in full.
-        episodes_note: how they were chosen.
+        after: the measurement after training, if there is one.
+        metrics: each step's metrics, in order; `alarm/NAME` among them where an alarm rang.
+        episodes: sample episodes, shown in full.
+        episodes_note: the way the samples were chosen.
     """
 
     title: str
@@ -59,8 +60,8 @@ class ReportInput:
     episodes_note: str = ""
 
 
-def render(report: ReportInput) -> str:
-    """The page."""
+def render_report(report: ReportInput) -> str:
+    """Renders the page."""
     before, after = report.before, report.after
     return document(
         report.title,
@@ -71,12 +72,12 @@ def render(report: ReportInput) -> str:
             element("p", _lead(report), class_="lead"),
             headlines(before, after) if before and after else None,
         ),
-        _section("Before and after", _measured(before, after)),
-        _section("Learning curves", _charts(report.metrics)),
-        _section("Alarms", _alarms(report.metrics)),
-        *(_section("What it plays", *found) for found in [policies(before, after)] if found),
-        _section("Episodes", *_episodes(report)),
-        _section("What ran", *_ran(report)),
+        _section("Before and after", _measurement_tables(before, after)),
+        _section("Learning curves", _curve_charts(report.metrics)),
+        _section("Alarms", _alarm_list(report.metrics)),
+        *(_section("What it plays", *tables) for tables in [policy_tables(before, after)] if tables),
+        _section("Episodes", *_transcripts(report)),
+        _section("What ran", *_run_facts(report)),
     )
 
 
@@ -95,37 +96,37 @@ def _lead(report: ReportInput) -> str:
     )
 
 
-def _measured(before: Measurement | None, after: Measurement | None) -> Html:
+def _measurement_tables(before: Measurement | None, after: Measurement | None) -> Html:
     if before and after:
-        return comparison(before, after)
+        return comparison_table(before, after)
     alone = before or after
-    return figures(alone) if alone else element("p", "Nothing was measured.")
+    return measurement_table(alone) if alone else element("p", "Nothing was measured.")
 
 
-def _charts(metrics: Metrics) -> Html:
-    drawn = [figure(chart) for chart in curves(metrics)]
-    return element("div", *drawn, class_="charts") if drawn else element("p", "No step has finished yet.")
+def _curve_charts(metrics: Metrics) -> Html:
+    charts = [render_chart(chart) for chart in learning_curves(metrics)]
+    return element("div", *charts, class_="charts") if charts else element("p", "No step has finished yet.")
 
 
-def _alarms(metrics: Metrics) -> Html:
+def _alarm_list(metrics: Metrics) -> Html:
     rang: dict[str, list[int]] = {}
     for step in metrics:
         for name in step:
-            if name.startswith(_ALARM):
-                rang.setdefault(name.removeprefix(_ALARM), []).append(int(step.get("step", 0)))
+            if name.startswith(_ALARM_PREFIX):
+                rang.setdefault(name.removeprefix(_ALARM_PREFIX), []).append(int(step.get("step", 0)))
     if not rang:
         return element("p", "None rang." if metrics else "No step has finished yet.")
-    return element("ul", *(_alarm(name, steps) for name, steps in sorted(rang.items())))
+    return element("ul", *(_alarm_item(name, steps) for name, steps in sorted(rang.items())))
 
 
-def _alarm(name: str, steps: Sequence[int]) -> Html:
-    told = f" at {len(steps)} {'step' if len(steps) == 1 else 'steps'}: {_ranges(steps)}. "
+def _alarm_item(name: str, steps: Sequence[int]) -> Html:
+    when = f" at {len(steps)} {'step' if len(steps) == 1 else 'steps'}: {_ranges(steps)}. "
     meaning = f"{ALARMS[name][0].upper()}{ALARMS[name][1:]}." if name in ALARMS else None
-    return element("li", element("span", name, class_="alarm"), told, meaning)
+    return element("li", element("span", name, class_="alarm"), when, meaning)
 
 
 def _ranges(steps: Sequence[int]) -> str:
-    """Steps in a row as one range: `3-5, 9`."""
+    """Consecutive steps as one range: `3-5, 9`."""
     runs = list[list[int]]()
     for step in steps:
         if runs and step == runs[-1][-1] + 1:
@@ -135,7 +136,7 @@ def _ranges(steps: Sequence[int]) -> str:
     return ", ".join(f"{run[0]}-{run[-1]}" if len(run) > 1 else str(run[0]) for run in runs)
 
 
-def _episodes(report: ReportInput) -> list[Html]:
+def _transcripts(report: ReportInput) -> list[Html]:
     if not report.episodes:
         return [element("p", "None was recorded.")]
     cards = (transcript(episode, k) for k, episode in enumerate(report.episodes, start=1))
@@ -143,7 +144,7 @@ def _episodes(report: ReportInput) -> list[Html]:
     return [*note, element("div", *cards, class_="episodes")]
 
 
-def _ran(report: ReportInput) -> list[Html]:
+def _run_facts(report: ReportInput) -> list[Html]:
     facts = (part for name, value in report.facts for part in (element("dt", name), element("dd", value)))
     settings = element("details", element("summary", "All settings"), element("pre", report.config))
     return [element("dl", *facts), element("pre", report.command), settings if report.config else element("p")]

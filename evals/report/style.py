@@ -1,4 +1,4 @@
-"""The report's CSS: light and dark by the reader's own setting, readable on a phone."""
+"""The report's CSS: light or dark by the reader's system setting, readable on a phone."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""Measurements as HTML: a few headlines, the table of before and after, and the policy state by state."""
+"""Measurements as HTML: headline figures, the table of before and after, and the policy state by state."""
 
 import itertools
 from collections.abc import Sequence
@@ -25,59 +25,54 @@ _WHISKER_WIDTH, _WHISKER_HEIGHT = 120.0, 14.0
 
 
 def headlines(before: Measurement, after: Measurement) -> Html | None:
-    """The figures that a run is made for: exploitability, the return against `random`, and transfer."""
-    changed = [row for row in comparison_rows(before, after) if row.change is not None]
+    """The most important changes as tiles: exploitability, the return against `random`, and overall accuracy."""
+    named = [(row.change.score.name, row) for row in comparison_rows(before, after) if row.change is not None]
     wanted = [
-        *(row for row in changed if _name(row).startswith("exploitability/")),
-        *(row for row in changed if _name(row).startswith("mean_return/") and _name(row).endswith("/random")),
-        *(row for row in changed if _name(row) == "accuracy/overall"),
+        *(row for name, row in named if name.startswith("exploitability/")),
+        *(row for name, row in named if name.startswith("mean_return/") and name.endswith("/random")),
+        *(row for name, row in named if name == "accuracy/overall"),
     ]
     if len(wanted) > _NUM_HEADLINES:
         wanted = [*wanted[: _NUM_HEADLINES - 1], wanted[-1]]
     return element("ul", *map(_headline, wanted), class_="tiles") if wanted else None
 
 
-def comparison(before: Measurement, after: Measurement) -> Html:
-    """The table, with a whisker for each difference's interval."""
-    found = comparison_rows(before, after)
-    reach = _reach(found)
+def comparison_table(before: Measurement, after: Measurement) -> Html:
+    """The table of before and after, with a whisker for each difference's interval."""
+    rows = comparison_rows(before, after)
+    reach = _max_reach(rows)
     heads = ("", "before", "after", "difference", "", "n", "")
     bodies = (
-        element("tbody", _section(section, len(heads)), *(_row(row, reach[_scale(row)]) for row in members))
-        for section, members in _grouped(found)
+        element("tbody", _section_row(section, len(heads)), *(_row(row, reach[_scale(row)]) for row in members))
+        for section, members in _group_by_section(rows)
     )
     head = element("thead", element("tr", *(element("th", text, scope="col") for text in heads)))
     return element("div", element("table", head, *bodies), element("p", CAPTION, class_="note"), class_="wide")
 
 
-def figures(measurement: Measurement) -> Html:
+def measurement_table(measurement: Measurement) -> Html:
     """The table of one measurement alone."""
-    shown = (
-        element(
-            "tr", _named(f"{score_label(s.name).section}: {score_label(s.name).text}"), _value("value", s), _count(s.n)
-        )
-        for s in measurement.scores
+    labels = (score_label(score.name) for score in measurement.scores)
+    rows = (
+        element("tr", _heading_cell(f"{section}: {text}"), _value_cell("value", score), _count_cell(score.n))
+        for (section, text), score in zip(labels, measurement.scores, strict=True)
     )
     head = element("tr", *(element("th", text, scope="col") for text in ("", "value", "n")))
-    return element("div", element("table", element("thead", head), element("tbody", *shown)), class_="wide")
+    return element("div", element("table", element("thead", head), element("tbody", *rows)), class_="wide")
 
 
-def policies(before: Measurement | None, after: Measurement | None) -> list[Html]:
-    """For each game whose policy was read: the probability of the moves at every information state."""
+def policy_tables(before: Measurement | None, after: Measurement | None) -> list[Html]:
+    """One table for each game with a policy: the probability of the moves at every information state."""
     earlier, later = ({p.game: p for p in m.policies} if m else {} for m in (before, after))
-    return [_policy(earlier.get(game), later.get(game)) for game in dict.fromkeys([*earlier, *later])]
+    return [_policy_table(earlier.get(game), later.get(game)) for game in dict.fromkeys([*earlier, *later])]
 
 
 # Headlines.
 
 
-def _name(row: ComparisonRow) -> str:
-    return row.change.score.name if row.change else ""
-
-
 def _headline(row: ComparisonRow) -> Html:
     assert row.before and row.after and row.change
-    told = judge_change(row.change.score)
+    verdict = judge_change(row.change.score)
     return element(
         "li",
         element("span", f"{row.label.section}: {row.label.text}", class_="what"),
@@ -88,74 +83,74 @@ def _headline(row: ComparisonRow) -> Html:
             element("b", format_value(row.after)),
         ),
         element("span", format_change(row.change.score), class_="unit"),
-        element("span", MARKS[told] or "no clear difference", class_=f"mark {told}"),
+        element("span", MARKS[verdict] or "no clear difference", class_=f"mark {verdict}"),
     )
 
 
 # Before and after.
 
 
-def _grouped(found: Sequence[ComparisonRow]) -> list[tuple[str, list[ComparisonRow]]]:
-    return [(section, list(group)) for section, group in itertools.groupby(found, key=lambda row: row.label.section)]
+def _group_by_section(rows: Sequence[ComparisonRow]) -> list[tuple[str, list[ComparisonRow]]]:
+    return [(section, list(group)) for section, group in itertools.groupby(rows, key=lambda row: row.label.section)]
 
 
-def _section(section: str, width: int) -> Html:
+def _section_row(section: str, width: int) -> Html:
     return element("tr", element("th", section, colspan=width, scope="rowgroup"), class_="section")
 
 
 def _row(row: ComparisonRow, reach: float) -> Html:
     if row.change is None:
-        values = (_value("before", row.before), _value("after", row.after))
-        return element("tr", _named(row.label.text), *values, element("td", colspan=4))
+        values = (_value_cell("before", row.before), _value_cell("after", row.after))
+        return element("tr", _heading_cell(row.label.text), *values, element("td", colspan=4))
     change = row.change.score
-    told = judge_change(change)
+    verdict = judge_change(change)
     return element(
         "tr",
-        _named(row.label.text),
-        _value("before", row.before),
-        _value("after", row.after),
+        _heading_cell(row.label.text),
+        _value_cell("before", row.before),
+        _value_cell("after", row.after),
         element("td", format_change(change), class_="number", data_label="difference"),
         element("td", _whisker(change, reach), class_="whisker"),
-        _count(change.n),
-        element("td", MARKS[told], class_=f"mark {told}"),
-        class_=told or None,
+        _count_cell(change.n),
+        element("td", MARKS[verdict], class_=f"mark {verdict}"),
+        class_=verdict or None,
     )
 
 
-def _named(text: str) -> Html:
+def _heading_cell(text: str) -> Html:
     return element("th", text, scope="row")
 
 
-def _value(heading: str, score: Score | None) -> Html:
+def _value_cell(heading: str, score: Score | None) -> Html:
     if score is None:
         return element("td", "-", class_="number", data_label=heading)
     interval = None if score.n is None else element("span", f" {format_interval(score)}", class_="unit")
     return element("td", format_value(score), interval, class_="number", data_label=heading)
 
 
-def _count(n: int | None) -> Html:
+def _count_cell(n: int | None) -> Html:
     return element("td", "exact" if n is None else f"{n:,}", class_="number count", data_label="n")
 
 
 def _scale(row: ComparisonRow) -> tuple[str, bool]:
-    """What may be drawn on one scale: all shares; other figures of one section and unit."""
+    """The key of the scale of a row's whisker: one for all shares, one for each section and unit otherwise."""
     score = row.change.score if row.change else None
     if score is None or is_share(score):
         return ("", True)
     return (f"{row.label.section} {score.unit}", False)
 
 
-def _reach(found: Sequence[ComparisonRow]) -> dict[tuple[str, bool], float]:
-    """How far from 0 the whiskers of each scale go."""
+def _max_reach(rows: Sequence[ComparisonRow]) -> dict[tuple[str, bool], float]:
+    """The largest distance from 0 of a whisker's end, on each scale."""
     reach: dict[tuple[str, bool], float] = {}
-    for row in found:
+    for row in rows:
         ends = (abs(row.change.score.low), abs(row.change.score.high)) if row.change else (0.0,)
         reach[_scale(row)] = max(reach.get(_scale(row), 0.0), *ends)
     return reach
 
 
 def _whisker(change: Score, reach: float) -> Html:
-    """The interval of a difference about a line for 0."""
+    """The interval of a difference, drawn around a line at 0."""
     half = _WHISKER_WIDTH / 2
     low, value, high = (half + (half - 4) * end / (reach or 1.0) for end in (change.low, change.value, change.high))
     middle = _WHISKER_HEIGHT / 2
@@ -172,21 +167,21 @@ def _whisker(change: Score, reach: float) -> Html:
 # Policies.
 
 
-def _policy(before: PolicyReport | None, after: PolicyReport | None) -> Html:
+def _policy_table(before: PolicyReport | None, after: PolicyReport | None) -> Html:
     known = after or before
     assert known is not None
     pairs = zip(before.states if before else (None,) * len(known.states), known.states, strict=True)
-    shown = [line for earlier, later in pairs for line in _state(earlier, later if after else None)]
+    rows = [line for earlier, later in pairs for line in _state_rows(earlier, later if after else None)]
     heads = ("state", "move", "before", "after")
     head = element("tr", *(element("th", text, scope="col") for text in heads))
-    table = element("table", element("thead", head), element("tbody", *shown), class_="policy")
+    table = element("table", element("thead", head), element("tbody", *rows), class_="policy")
     n = known.num_thoughts
     how = f"Averages over {n} thoughts at each state." if n else "Exact probabilities."
     note = element("p", f"{how} Of two moves, one is shown; the other has the rest.", class_="note")
     return element("div", element("h3", known.game), table, note, class_="wide")
 
 
-def _state(before: StatePolicy | None, after: StatePolicy | None) -> list[Html]:
+def _state_rows(before: StatePolicy | None, after: StatePolicy | None) -> list[Html]:
     known = after or before
     assert known is not None
     moves = list(known.moves)[: 1 if len(known.moves) == 2 else None]
@@ -195,14 +190,14 @@ def _state(before: StatePolicy | None, after: StatePolicy | None) -> list[Html]:
             "tr",
             element("th", known.state if k == 0 else "", scope="row"),
             element("td", move, data_label="move"),
-            _bar("before", before.moves[move] if before else None),
-            _bar("after", after.moves[move] if after else None),
+            _bar_cell("before", before.moves[move] if before else None),
+            _bar_cell("after", after.moves[move] if after else None),
         )
         for k, move in enumerate(moves)
     ]
 
 
-def _bar(heading: str, probability: float | None) -> Html:
+def _bar_cell(heading: str, probability: float | None) -> Html:
     if probability is None:
         return element("td", "-", class_="number", data_label=heading)
     bar = element("span", class_="bar", style=f"--p:{100 * probability:.1f}%", aria_hidden="true")

@@ -13,13 +13,14 @@ import pytest
 from tests.paths import ROOT
 
 from mirrormatch import __version__, agents, games
+from mirrormatch.agents.episode_text import MAX_TEXT_CHARS
 from mirrormatch.agents.episodes import read_episodes
 from mirrormatch.agents.players.human import legal_moves
 from mirrormatch.agents.types import Decision, Episode, Reply
 from mirrormatch.cli import COMMANDS, main, overview
 from mirrormatch.cli.arguments import CLASSICS, LISTED
 from mirrormatch.cli.terminal.game_list import rows
-from mirrormatch.cli.terminal.screen import MAX_REPLY_CHARS, result
+from mirrormatch.cli.terminal.screen import result
 from mirrormatch.games import Observation
 
 HEAVY = ("numpy", "pydantic", "rich", "torch", "transformers")
@@ -49,7 +50,7 @@ class Thinker:
         if decision.problem is None:
             return Reply(answer="perhaps", text="perhaps", thinking=PLAN)
         move = decision.game.sample(decision.view, decision.observation.legal, decision.rng())
-        return Reply(answer=move, text=move, thinking="x" * (MAX_REPLY_CHARS + 5))
+        return Reply(answer=move, text=move, thinking="x" * (MAX_TEXT_CHARS + 5))
 
 
 class Printed(NamedTuple):

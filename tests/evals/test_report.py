@@ -10,10 +10,10 @@ import pytest
 from mirrormatch import agents, games, play
 from mirrormatch.agents.types import Episode, Turn
 from mirrormatch.evals.measurement import Measurement, Plan, measure_agent
-from mirrormatch.evals.report.charts import Chart, Line, figure, smoothed, ticks
-from mirrormatch.evals.report.curves import Metrics, curves
+from mirrormatch.evals.report import Fact, ReportInput, render_report
+from mirrormatch.evals.report.charts import Chart, Line, axis_ticks, moving_average, render_chart
+from mirrormatch.evals.report.curves import Metrics, learning_curves
 from mirrormatch.evals.report.markup import Html, element
-from mirrormatch.evals.report.page import Fact, ReportInput, render
 from mirrormatch.games.types import Observation, Problem, ProblemKind
 
 HOSTILE = (
@@ -96,7 +96,7 @@ def measurements() -> tuple[Measurement, Measurement]:
 
 def page(**parts: object) -> Page:
     given = {"title": "A run", "facts": [Fact("Seed", "0")], "command": "mirrormatch train x.toml", "config": ""}
-    return Page(render(ReportInput(**{**given, **parts})))  # type: ignore[arg-type]
+    return Page(render_report(ReportInput(**{**given, **parts})))  # type: ignore[arg-type]
 
 
 def test_a_report_has_every_section(measurements: tuple[Measurement, Measurement]) -> None:
@@ -153,7 +153,7 @@ def test_what_a_model_said_is_shown_whole_and_readable() -> None:
 
 
 def test_control_characters_do_not_reach_the_page() -> None:
-    text = render(ReportInput(title="x", facts=[], command="", config="", episodes=[episode(HOSTILE[-1])]))
+    text = render_report(ReportInput(title="x", facts=[], command="", config="", episodes=[episode(HOSTILE[-1])]))
     assert not set(text) & {"\x1b", "\x00", "\u202e"}
 
 
@@ -189,7 +189,7 @@ def test_one_measurement_alone_is_a_table(measurements: tuple[Measurement, Measu
 def test_an_episode_of_a_game_that_is_not_installed_is_shown() -> None:
     shown = page(episodes=[episode("gone")])
     assert "role 0" in shown.within("b")
-    assert "role 0 -2 (loss), role 1 +2 (win). role 0 made no move and forfeits." in shown.within("p")
+    assert "role 0 -2 (loss), role 1 +2 (win). Role 0 made no legal move and forfeits." in shown.within("p")
 
 
 def test_a_real_episode_names_its_roles_and_moves() -> None:
@@ -215,7 +215,7 @@ def test_alarms_are_told_with_their_steps_and_meaning() -> None:
 
 
 def test_every_curve_has_its_unit() -> None:
-    assert [(chart.title, chart.unit) for chart in curves(steps())] == [
+    assert [(chart.title, chart.unit) for chart in learning_curves(steps())] == [
         ("Return by role in kuhn_poker", "return per game"),
         ("Exploitability in kuhn_poker", "return per game"),
         ("Entropy", "nats per token"),
@@ -230,7 +230,7 @@ def test_every_curve_has_its_unit() -> None:
 
 def test_a_short_run_is_drawn_as_it_is_and_a_long_one_averaged_too() -> None:
     def looks(num_steps: int) -> list[str]:
-        (entropy,) = [chart for chart in curves(steps(num_steps)) if chart.title == "Entropy"]
+        (entropy,) = [chart for chart in learning_curves(steps(num_steps)) if chart.title == "Entropy"]
         return [line.look for line in entropy.lines]
 
     assert looks(5) == ["bold"]
@@ -238,7 +238,7 @@ def test_a_short_run_is_drawn_as_it_is_and_a_long_one_averaged_too() -> None:
 
 
 def test_the_mean_of_the_last_steps_is_counted_by_hand() -> None:
-    assert smoothed([(1, 2.0), (2, 4.0), (3, 9.0), (4, 5.0)], 2) == [(1, 2.0), (2, 3.0), (3, 6.5), (4, 7.0)]
+    assert moving_average([(1, 2.0), (2, 4.0), (3, 9.0), (4, 5.0)], 2) == [(1, 2.0), (2, 3.0), (3, 6.5), (4, 7.0)]
 
 
 @pytest.mark.parametrize(
@@ -251,11 +251,11 @@ def test_the_mean_of_the_last_steps_is_counted_by_hand() -> None:
     ],
 )
 def test_ticks_are_round_and_hold_the_range(low: float, high: float, marks: list[float]) -> None:
-    assert ticks(low, high) == pytest.approx(marks)
+    assert axis_ticks(low, high) == pytest.approx(marks)
 
 
 def test_a_chart_says_in_words_what_it_draws() -> None:
-    drawn = Page(figure(Chart("KL", "nats", [Line("kl", [(1, 0.0), (9, 0.25)])])))
+    drawn = Page(render_chart(Chart("KL", "nats", [Line("kl", [(1, 0.0), (9, 0.25)])])))
     (told,) = [a["aria-label"] for tag, a in drawn.tags if tag == "svg"]
     assert told == "KL: kl from 0 at step 1 to 0.25 at step 9"
 
@@ -264,7 +264,7 @@ def test_a_chart_says_in_words_what_it_draws() -> None:
     "points", [[(1.0, 0.0)], [(1.0, 5.0)], [(1.0, 0.0), (2.0, 0.0)], [(1.0, math.nan), (2.0, 1.0)], [(1.0, -1e9)]]
 )
 def test_odd_points_are_drawn_within_the_chart(points: list[tuple[float, float]]) -> None:
-    drawn = Page(figure(Chart("x", "y", [Line("x", points)])))
+    drawn = Page(render_chart(Chart("x", "y", [Line("x", points)])))
     assert "nan" not in str(drawn.tags) and "inf" not in str(drawn.tags)
     for tag, attributes in drawn.tags:
         if tag == "circle":
@@ -272,15 +272,15 @@ def test_odd_points_are_drawn_within_the_chart(points: list[tuple[float, float]]
 
 
 def test_a_chart_without_points_says_so() -> None:
-    assert "Nothing was measured." in figure(Chart("x", "y", [Line("x", [(1.0, math.inf)])]))
+    assert "Nothing was measured." in render_chart(Chart("x", "y", [Line("x", [(1.0, math.inf)])]))
 
 
 def test_a_game_of_another_library_keeps_its_whole_name_in_the_curves() -> None:
     metrics = [{"step": 1.0, f"return/openspiel/leduc_poker:players=3/{role}": 0.5} for role in range(3)]
-    (chart,) = [chart for chart in curves(metrics) if chart.title.startswith("Return")]
+    (chart,) = [chart for chart in learning_curves(metrics) if chart.title.startswith("Return")]
     assert chart.title == "Return by role in openspiel/leduc_poker:players=3"
 
 
 def test_a_line_along_zero_is_drawn_on_a_scale_up_to_one() -> None:
-    drawn = str(figure(Chart("Nothing", "return", [Line("first", [(1.0, 0.0), (2.0, 0.0)])])))
+    drawn = str(render_chart(Chart("Nothing", "return", [Line("first", [(1.0, 0.0), (2.0, 0.0)])])))
     assert ">1.0<" in drawn and "0.000" not in drawn

@@ -16,7 +16,7 @@ from mirrormatch.agents.types import Episode
 from mirrormatch.config_file import describe_validation_error, parse_settings
 from mirrormatch.errors import UserError
 from mirrormatch.evals.measurement import Measurement
-from mirrormatch.evals.report.page import Fact, ReportInput, render
+from mirrormatch.evals.report import Fact, ReportInput, render_report
 from mirrormatch.files import write_text
 from mirrormatch.seeds import derive
 from mirrormatch.training import metrics
@@ -40,7 +40,7 @@ def write_report(folder: RunFolder, out: Path | None = None) -> Path:
         UserError: no run there, a broken file, or nowhere to write.
     """
     path = out or folder.report_path
-    page = render(report_input(folder))
+    page = render_report(report_input(folder))
     try:
         write_text(path, page)
     except OSError as problem:

@@ -6,14 +6,14 @@ import time
 from argparse import Namespace
 
 from mirrormatch import games
+from mirrormatch.agents.episode_text import describe_move, result_sentence, shorten_text
 from mirrormatch.agents.episodes import read_episodes, replay
 from mirrormatch.agents.players.human import read_line
 from mirrormatch.agents.types import Episode, Turn
 from mirrormatch.cli.terminal.output import console
-from mirrormatch.cli.terminal.screen import Screen, called, came_to, seating, signed, thought
+from mirrormatch.cli.terminal.screen import Screen, called, seating
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.games.types import OVER, Observation
-from mirrormatch.text import printable
 
 
 def run(options: Namespace) -> int:
@@ -45,15 +45,15 @@ def _show(screen: Screen, episode: Episode, number: int, delay_s: float | None) 
     screen.gap()
     if ended := _last_view(episode):
         screen.block(f"The end, as {roles[ended.role]} sees it", ended.text)
-    screen.say(_result(episode, roles), "bold")
+    screen.say(f"The end: {result_sentence(episode, roles)}", "bold")
     screen.gap()
 
 
 def _show_turn(screen: Screen, title: str, turn: Turn) -> None:
     screen.block(title, turn.observation.text)
     if turn.thinking:
-        screen.say(f"Thinks: {thought(turn)}", "dim")
-    screen.say(f"{'Plays' if turn.problem is None else 'Replies'}: {came_to(turn)}", "bold")
+        screen.say(f"Thinks: {shorten_text(turn.thinking)}", "dim")
+    screen.say(f"{'Plays' if turn.problem is None else 'Replies'}: {describe_move(turn)}", "bold")
 
 
 def _stepping(delay_s: float | None) -> bool:
@@ -91,13 +91,3 @@ def _last_view(episode: Episode) -> Observation | None:
     except UserError:
         return None
     return game.observe(last, episode.turns[-1].role) if game.to_act(last) == OVER and episode.turns else None
-
-
-def _result(episode: Episode, roles: tuple[str, ...]) -> str:
-    parts = [
-        f"{role} {signed(won)} ({how})" for role, won, how in zip(roles, episode.returns, episode.outcome, strict=True)
-    ]
-    line = f"The end: {', '.join(parts)}."
-    if episode.forfeited_by is not None:
-        line += f" {roles[episode.forfeited_by].capitalize()} made no legal move and forfeits."
-    return printable(line)

@@ -8,7 +8,7 @@ from rich.progress import Progress as Bar
 
 from mirrormatch.cli.terminal.output import console, note, table
 from mirrormatch.evals.arena import AgentScores, MatchResult, Progress
-from mirrormatch.evals.statistics import Score
+from mirrormatch.evals.wording import format_estimate
 from mirrormatch.games.types import ProblemKind
 from mirrormatch.text import one_line
 
@@ -62,14 +62,5 @@ def following(title: str) -> Iterator[Progress | None]:
 def _column(agent: AgentScores, problems: Counter[ProblemKind], gap: str) -> list[str]:
     shares = (agent.win, agent.draw, agent.loss, agent.illegal, agent.truncated)
     by_kind = "\n".join(f"{kind} {times}" for kind, times in sorted(problems.items()))
-    return [figure(agent.mean_return, gap), *(percent(s, gap) for s in shares), by_kind or "-"]
-
-
-def figure(score: Score, gap: str = " ") -> str:
-    """A value with its interval: `"+0.25 [+0.11, +0.39]"`."""
-    return f"{score.value:+.2f}{gap}[{score.low:+.2f}, {score.high:+.2f}]"
-
-
-def percent(score: Score, gap: str = " ") -> str:
-    """A share with its interval: `"61 % [54, 68]"`."""
-    return f"{100 * score.value:.0f} %{gap}[{100 * score.low:.0f}, {100 * score.high:.0f}]"
+    percents = (format_estimate(s, digits=0, gap=gap) for s in shares)
+    return [format_estimate(agent.mean_return, plus=True, gap=gap), *percents, by_kind or "-"]

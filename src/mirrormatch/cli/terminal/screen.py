@@ -13,6 +13,13 @@ from rich.console import Console, RenderableType
 from rich.rule import Rule
 from rich.text import Text
 
+from mirrormatch.agents.episode_text import (
+    MAX_LINE_CHARS,
+    describe_move,
+    forfeit_sentence,
+    format_return,
+    shorten_text,
+)
 from mirrormatch.agents.players.human import HELP, legal_moves, read_line
 from mirrormatch.agents.types import Decision, Episode, Turn
 from mirrormatch.games.game import Game
@@ -20,14 +27,11 @@ from mirrormatch.games.types import Problem
 from mirrormatch.text import one_line, printable
 
 MAX_COLUMNS = 76  # longer lines are hard to read
-MAX_REPLY_CHARS = 4_000  # of one reply's reasoning
-_MOVE_CHARS = 200
 _SPEC_CHARS = 32
 _ACCENT, _QUIET, _WARNING = "bold cyan", "dim", "yellow"
 _RESULT_STYLE = {"win": "bold green", "draw": "bold", "loss": "bold red"}
 _RESULT_WORDS = {"win": "You win", "draw": "A draw", "loss": "You lose"}
 _SHARED = "You share the best result"  # a draw with some, while others have lost
-_DECIMALS = 3  # of a return: 1/3 is +0.333
 
 
 class Screen:
@@ -53,7 +57,7 @@ class Screen:
         self.say(legal_moves(decision, whole), _ACCENT)
 
     def refuse(self, problem: Problem) -> None:
-        self.say(f"{_capital(one_line(problem.detail, _MOVE_CHARS))}. Try again.", _WARNING)
+        self.say(f"{_capital(one_line(problem.detail, MAX_LINE_CHARS))}. Try again.", _WARNING)
 
     def ask(self, decision: Decision) -> str:
         return self.prompt(f"{decision.game.info.roles[decision.observation.role]} > ")
@@ -178,19 +182,11 @@ def called(spec: str) -> str:
 
 def result(episode: Episode, seat: int, roles: Sequence[str]) -> str:
     """Who won, from one seat: `"You win: +2 (second: -2)."`."""
-    others = ", ".join(f"{roles[r]}: {signed(x)}" for r, x in enumerate(episode.returns) if r != seat)
+    others = ", ".join(f"{roles[r]}: {format_return(x)}" for r, x in enumerate(episode.returns) if r != seat)
     shared = episode.outcome[seat] == "draw" and "loss" in episode.outcome
     words = _SHARED if shared else _RESULT_WORDS[episode.outcome[seat]]
-    line = f"{words}: {signed(episode.returns[seat])}{others and f' ({others})'}."
-    if episode.forfeited_by is not None:
-        line = f"{roles[episode.forfeited_by].capitalize()} made no legal move and forfeits. {line}"
-    return line
-
-
-def signed(value: float) -> str:
-    """A return as people write it: +2, 0, -0.5, +0.333."""
-    short = round(value, _DECIMALS)
-    return f"{short:+.10g}" if short else "0"
+    line = f"{words}: {format_return(episode.returns[seat])}{others and f' ({others})'}."
+    return " ".join(filter(None, [forfeit_sentence(episode, roles), line]))
 
 
 def reasoning(turns: Iterator[Turn]) -> str:
@@ -198,22 +194,9 @@ def reasoning(turns: Iterator[Turn]) -> str:
     told = list(turns)
     if not any(t.thinking or t.problem for t in told):
         return ""
-    return "\n".join(f"{k}. {thought(t) or '(nothing)'}\n-> {came_to(t)}" for k, t in enumerate(told, start=1))
-
-
-def thought(turn: Turn) -> str:
-    """A reply's reasoning, cut where nobody reads on."""
-    thinking = printable(turn.thinking).strip()
-    if len(thinking) <= MAX_REPLY_CHARS:
-        return thinking
-    return f"{thinking[:MAX_REPLY_CHARS]}… ({len(thinking) - MAX_REPLY_CHARS:,} more characters)"
-
-
-def came_to(turn: Turn) -> str:
-    """The move, or why there is none."""
-    if turn.problem is not None:
-        return f"no move: {one_line(turn.problem.detail, _MOVE_CHARS)} ({turn.problem.kind})"
-    return one_line(turn.action or "", _MOVE_CHARS)
+    return "\n".join(
+        f"{k}. {shorten_text(t.thinking) or '(nothing)'}\n-> {describe_move(t)}" for k, t in enumerate(told, start=1)
+    )
 
 
 def _capital(sentence: str) -> str:
