@@ -1,17 +1,18 @@
-"""Scores as rich tables. Imports rich and evals only when a table is made: the command line's help stays instant."""
+"""Scores as rich tables."""
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-if TYPE_CHECKING:
-    from rich.table import Table
+from rich import box
+from rich.table import Table
 
-    from mirrormatch.evals.comparison import ComparisonRow
-    from mirrormatch.evals.measurement import Measurement
+from mirrormatch.evals.comparison import CAPTION, ComparisonRow, comparison_rows
+from mirrormatch.evals.measurement import Measurement
+from mirrormatch.evals.wording import format_change, format_value, judge_change
 
 _CHANGE_STYLES: Final = {"": "", "better": "green", "worse": "red", "differs": "yellow"}
 
 
-def comparison_table(before: "Measurement", after: "Measurement", plain: bool = False) -> "Table":
+def comparison_table(before: Measurement, after: Measurement, plain: bool = False) -> Table:
     """Two measurements side by side, for 80 columns or more.
 
     Args:
@@ -19,12 +20,6 @@ def comparison_table(before: "Measurement", after: "Measurement", plain: bool = 
         after: the later measurement, of the same plan and seed.
         plain: leave out the lines.
     """
-    from rich import box
-    from rich.table import Table
-
-    from mirrormatch.evals.comparison import CAPTION, comparison_rows
-    from mirrormatch.evals.wording import judge_change
-
     shown = Table(box=None if plain else box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     shown.add_column("", no_wrap=True)
     for heading in ("before", "after", "difference", "n"):
@@ -42,9 +37,7 @@ def comparison_table(before: "Measurement", after: "Measurement", plain: bool = 
     return shown
 
 
-def _comparison_cells(row: "ComparisonRow") -> list[str]:
-    from mirrormatch.evals.wording import format_change, format_value, judge_change
-
+def _comparison_cells(row: ComparisonRow) -> list[str]:
     values = [format_value(score) if score else "-" for score in (row.before, row.after)]
     if row.change is None:
         return [f"  {row.label.text}", *values, "", "", ""]
