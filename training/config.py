@@ -1,6 +1,6 @@
 """The settings of one self-play run, each with its reason. `configs/` holds whole runs."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -9,6 +9,17 @@ from mirrormatch.prompts.prompt import PromptSettings
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class PromptConfig(PromptSettings):
+    """How a model is prompted: the format and its settings."""
+
+    format: Annotated[str, Field(description="a file in prompts/formats")] = "boxed"
+
+    @property
+    def settings(self) -> PromptSettings:
+        """The settings that every format takes."""
+        return PromptSettings(**self.model_dump(exclude={"format"}))
 
 
 class LoraSettings(_Section):
@@ -102,6 +113,14 @@ class AlarmSettings(_Section):
     entropy: Annotated[float, Field(ge=0, description="mean token entropy, nats, below which play is frozen")] = 0.01
 
 
+def convert_old_keys(values: dict[str, Any]) -> dict[str, Any]:
+    """The stored settings of a run that was started when `prompt` and `[prompts]` were apart, with today's keys."""
+    if "prompts" not in values:
+        return values
+    kept = {key: value for key, value in values.items() if key not in ("prompt", "prompts")}
+    return kept | {"prompt": {"format": values.get("prompt", "boxed"), **values["prompts"]}}
+
+
 class RunConfig(_Section):
     """One self-play run."""
 
@@ -110,10 +129,9 @@ class RunConfig(_Section):
     threads: Annotated[
         int, Field(ge=0, description="torch threads; 1 or 2 for tiny models on few cores, 0 leaves torch's choice")
     ] = 0
-    prompt: Annotated[str, Field(description="a file in prompts")] = "boxed"
     checkpoint_every: Annotated[int, Field(ge=1, description="steps; 1 loses at most the step in flight")] = 1
     keep_adapters: Annotated[int, Field(ge=1, description="every so many steps an adapter is kept for good")] = 20
-    prompts: PromptSettings = PromptSettings()
+    prompt: PromptConfig = PromptConfig()
     lora: LoraSettings = LoraSettings()
     play: PlaySettings
     estimator: EstimatorSettings = EstimatorSettings()
@@ -125,6 +143,15 @@ class RunConfig(_Section):
     def measured_tokens(self) -> int:
         """The budget of one reply when the policy is measured."""
         return self.measure.max_tokens or self.play.max_tokens
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_old_keys(cls, values: Any) -> Any:
+        if isinstance(values, dict) and ("prompts" in values or isinstance(values.get("prompt"), str)):
+            raise ValueError(
+                "'prompt' and [prompts] are one section now: [prompt] with format = \"boxed\", history and so on"
+            )
+        return values
 
     @model_validator(mode="after")
     def _enough_episodes(self) -> "RunConfig":

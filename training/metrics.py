@@ -14,6 +14,7 @@ from typing import TypeAlias
 from mirrormatch.agents.types import Episode, Turn
 from mirrormatch.games.types import ProblemKind
 from mirrormatch.training.estimator import State
+from mirrormatch.training.trajectories import Trajectory
 
 Metrics: TypeAlias = dict[str, float]
 
@@ -65,6 +66,17 @@ def _repeated(ids: Sequence[int]) -> float:
 def of_trl(logs: Mapping[str, float]) -> Metrics:
     """What the loss saw, under our names."""
     return {ours: float(logs[theirs]) for theirs, ours in _FROM_TRL.items() if theirs in logs}
+
+
+def of_time(play_s: float, learn_s: float, batch: Sequence[Trajectory]) -> Metrics:
+    """The duration of a step's two halves, and the tokens generated per second of play."""
+    num_tokens = sum(len(move.completion.token_ids) for t in batch for move in t.moves)
+    return {
+        "time/play_s": play_s,
+        "tokens_per_s": num_tokens / play_s,
+        "time/learn_s": learn_s,
+        "time/play_share": play_s / (play_s + learn_s),
+    }
 
 
 def rounded(metrics: Metrics) -> Metrics:

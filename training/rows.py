@@ -33,6 +33,24 @@ class Row(NamedTuple):
         return self.prompt_ids + self.completion_ids
 
 
+class Batch(NamedTuple):
+    """The input of one update.
+
+    Attributes:
+        rows: the sequences to learn from.
+        num_trajectories: number of trajectories that they come from, the denominator of Dr. GRPO's loss.
+    """
+
+    rows: Sequence[Row]
+    num_trajectories: int
+
+
+def build_batch(trajectories: Sequence[Trajectory], advantages: Sequence[float], turn_discount: float) -> Batch:
+    """Turns trajectories and their advantages, one each, into the rows of one update."""
+    pairs = zip(trajectories, advantages, strict=True)
+    return Batch([row for t, a in pairs for row in rows(t, a, turn_discount)], len(trajectories))
+
+
 def rows(trajectory: Trajectory, advantage: float, turn_discount: float) -> list[Row]:
     """The rows of one trajectory.
 
@@ -45,7 +63,7 @@ def rows(trajectory: Trajectory, advantage: float, turn_discount: float) -> list
         worth = advantage * turn_discount ** (len(trajectory.moves) - 1 - k)
         row = _row(move, worth)
         if made and row.prompt_ids[: len(made[-1].ids)] == made[-1].ids:
-            made[-1] = _joined(made[-1], row)
+            made[-1] = _merge(made[-1], row)
         else:
             made.append(row)
     return made
@@ -62,7 +80,7 @@ def _row(move: Move, advantage: float) -> Row:
     return Row(move.prompt_ids, ids, (1,) * len(ids), logprobs, (advantage,) * len(ids))
 
 
-def _joined(earlier: Row, later: Row) -> Row:
+def _merge(earlier: Row, later: Row) -> Row:
     read = later.prompt_ids[len(earlier.ids) :]
     return Row(
         earlier.prompt_ids,

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from mirrormatch.errors import UserError
 from mirrormatch.files import write_json, write_text
-from mirrormatch.training.config import RunConfig
+from mirrormatch.training.config import RunConfig, convert_old_keys
 
 COMPLETE = "complete.json"
 
@@ -98,7 +98,7 @@ class RunFolder:
 
     def _check_same(self, config: RunConfig) -> None:
         try:
-            then = json.loads(self.config_path.read_text(encoding="utf-8"))
+            then = convert_old_keys(json.loads(self.config_path.read_text(encoding="utf-8")))
         except (OSError, ValueError) as problem:
             raise UserError(f"the run's settings in {str(self.config_path)!r} can't be read: {problem}") from None
         now = config.model_dump(mode="json")

@@ -1,149 +1,127 @@
-"""All that we use of TRL's private parts, in one file.
+"""Everything that we use of TRL's private parts, in one file.
 
-`GRPOTrainer` does the loss, the optimizer, accelerate and the checkpoints. It is given finished batches through the one
-method that has kept its name since TRL 0.24, `_prepare_inputs`; games, groups and rewards never reach it. What the loss
-reads is what `_collated` makes. A contract test compares the gradient with a plain loss and fails loudly when TRL
-moves.
+`GRPOTrainer` provides the loss, the optimizer, accelerate and the checkpoints. Its own loop is never entered:
+`prepare` does what `Trainer.train` does before its first step, and `update` makes one optimizer step on a finished
+batch through the overridden `training_step`. Games, groups and rewards never reach TRL. The loss reads what `collate`
+returns. A contract test compares the gradient with a plain loss; it fails when TRL changes what we rely on.
 
 B rows, T completion tokens.
 """
 
 import os
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # TRL's trainers report their construction otherwise
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 
+import safetensors.torch
 import torch
 from datasets import Dataset  # type: ignore[import-untyped]
 from peft import LoraConfig, PeftModel
 from torch import Tensor
-from transformers import PrinterCallback, TrainerCallback
+from transformers import PrinterCallback, TrainerState
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
+from mirrormatch.agents.engines.hf import load_base
+from mirrormatch.training import metrics
 from mirrormatch.training.config import RunConfig
-from mirrormatch.training.rows import Row, num_own_tokens
+from mirrormatch.training.rows import Batch, Row, num_own_tokens
 
 MAGNET = "magnet"  # the adapter that follows the policy slowly
 LEARNER = "default"  # the adapter that is trained, as PEFT names it
+_MAGNET_FILE = "magnet.safetensors"
+_STATE_FILE = "trainer_state.json"
 
 # TRL's loss "dapo" divides the token sum by a number that we give: the number of tokens (DAPO), or trajectories times a
 # constant (Dr. GRPO), exact however the rows are split. TRL's own "dr_grpo" would average over each micro-batch's rows.
 _TRL_LOSS = "dapo"
 
 
-class Learnable(NamedTuple):
-    """What one step learns from."""
-
-    rows: Sequence[Row]
-    num_trajectories: int
-
-
-class SelfPlayTrainer(GRPOTrainer):
-    """Learns from rows that `experience` makes, one batch per optimizer step.
+class TrlLearner:
+    """A LoRA adapter on a base model, trained by TRL's loss.
 
     Args:
-        experience: called with the number of finished steps when a batch is needed.
         config: the run's settings.
-        model: the base model, not wrapped.
-        tokenizer: the base model's.
-        folder: for checkpoints.
-        callbacks: of transformers' trainer.
+        path: the base model's folder or id.
+        checkpoints: the folder that holds a run's checkpoints.
+        checkpoint: one of them, to continue from.
     """
 
-    def __init__(
-        self,
-        experience: Callable[[int], Learnable],
-        config: RunConfig,
-        model: Any,
-        tokenizer: Any,
-        folder: Path,
-        callbacks: Sequence[TrainerCallback] = (),
-    ) -> None:
-        self._experience = experience
+    def __init__(self, config: RunConfig, path: str, checkpoints: Path, checkpoint: Path | None = None) -> None:
         self._config = config
-        self._parts: list[dict[str, Tensor]] = []  # of the step in hand
-        lora = LoraConfig(
-            r=config.lora.rank,
-            lora_alpha=config.lora.alpha,
-            target_modules=config.lora.targets if isinstance(config.lora.targets, str) else list(config.lora.targets),
-            lora_dropout=0.0,  # the policy that is trained is the one that played
-            task_type="CAUSAL_LM",
-        )
-        num_parts = config.learn.micro_batches
-        unused = Dataset.from_dict({"prompt": [""] * (2 * num_parts)})  # the experience comes from play
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            super().__init__(
-                model=model,
-                reward_funcs=_no_reward,
-                args=_arguments(config, folder),
-                train_dataset=unused,
-                processing_class=tokenizer,
-                peft_config=lora,
-                callbacks=list(callbacks),
-            )
-        self.remove_callback(PrinterCallback)  # whoever watches the run prints
+        self._checkpoints = checkpoints
+        self._trainer = _Trainer(config, path, checkpoints)
         if self._uses_magnet:
-            self._peft.add_adapter(MAGNET, lora)
-            _copied(self._peft, LEARNER, MAGNET, keep=0.0)
+            self._peft.add_adapter(MAGNET, _lora(config))
+            _blend(self._peft, LEARNER, MAGNET, keep=0.0)
             self._peft.set_adapter(LEARNER)
+        self._trainer.prepare(checkpoint)
+        if checkpoint is not None and (saved := checkpoint / _MAGNET_FILE).is_file():
+            self.restore_magnet(safetensors.torch.load_file(saved))
 
     @property
-    def _peft(self) -> PeftModel:
-        model = self.accelerator.unwrap_model(self.model)
-        assert isinstance(model, PeftModel)
-        return model
+    def step(self) -> int:
+        """The number of updates made so far, those before a resume included."""
+        return int(self._trainer.state.global_step)
 
-    @property
-    def _uses_magnet(self) -> bool:
-        return self._config.learn.kl > 0 and self._config.learn.kl_to == "magnet"
+    def update(self, batch: Batch) -> metrics.Metrics:
+        """Makes one optimizer step and returns the loss's figures."""
+        logs = self._trainer.update(self._split(batch))
+        if self._uses_magnet:
+            self.move_magnet()
+        return metrics.of_trl(logs)
 
     def save_adapter(self, folder: Path) -> None:
         """Writes the trained adapter, in PEFT's format, as it is now."""
         self._peft.save_pretrained(str(folder), selected_adapters=[LEARNER])
 
+    def save_checkpoint(self) -> None:
+        """Writes the adapter, the optimizer and the magnet to `checkpoint-STEP` and removes the oldest checkpoint."""
+        self._trainer.save()
+        if magnet := self.magnet_state():
+            safetensors.torch.save_file(magnet, self._checkpoints / f"checkpoint-{self.step}" / _MAGNET_FILE)
+
     def move_magnet(self) -> None:
-        """Lets the magnet follow the policy by one step."""
-        if self._uses_magnet:
-            _copied(self._peft, LEARNER, MAGNET, keep=self._config.learn.magnet_decay)
+        """Moves the magnet one step towards the policy."""
+        _blend(self._peft, LEARNER, MAGNET, keep=self._config.learn.magnet_decay)
 
     def magnet_state(self) -> dict[str, Tensor]:
         """The magnet's weights; empty without one."""
         return {k: v.detach().clone() for k, v in _weights(self._peft, MAGNET).items()} if self._uses_magnet else {}
 
     def restore_magnet(self, state: dict[str, Tensor]) -> None:
-        """Takes up saved weights of the magnet."""
+        """Loads saved weights of the magnet."""
         for name, weight in _weights(self._peft, MAGNET).items():
             weight.data.copy_(state[name])
 
-    def _prepare_inputs(self, generation_batch: Any) -> dict[str, Tensor]:
-        num_parts = self._config.learn.micro_batches
-        part = self._step % num_parts
-        if part == 0:
-            learnable = self._experience(self.state.global_step)
-            self._parts = self._collated(learnable, num_parts)
-        return self._parts[part]
+    @property
+    def _peft(self) -> PeftModel:
+        return self._trainer.peft
 
-    def _collated(self, learnable: Learnable, num_parts: int) -> list[dict[str, Tensor]]:
+    @property
+    def _uses_magnet(self) -> bool:
+        return self._config.learn.kl > 0 and self._config.learn.kl_to == "magnet"
+
+    def _split(self, batch: Batch) -> list[dict[str, Tensor]]:
         """The rows as TRL's loss reads them, in parts of similar lengths."""
-        ordered = sorted(learnable.rows, key=lambda row: len(row.ids))  # stable: equal batches stay equal
+        num_parts = self._config.learn.micro_batches
+        pad_id, device = self._trainer.pad_id, self._trainer.accelerator.device
+        ordered = sorted(batch.rows, key=lambda row: len(row.ids))  # stable: equal batches stay equal
         size = max(1, -(-len(ordered) // num_parts))
         if self._config.learn.loss == "dapo":
             denominator = max(1, num_own_tokens(ordered))
         else:
-            denominator = learnable.num_trajectories * self._config.play.max_tokens
+            denominator = batch.num_trajectories * self._config.play.max_tokens
         parts = []
         for k in range(num_parts):
-            pad_id = self._tokenizer.pad_token_id
-            chunk = ordered[k * size : (k + 1) * size] or [_nothing(pad_id)]
-            part = collated(chunk, pad_id, self.accelerator.device)
-            part["num_items_in_batch"] = torch.tensor(float(denominator), device=self.accelerator.device)
-            if self.beta != 0.0:
+            chunk = ordered[k * size : (k + 1) * size] or [_empty_row(pad_id)]
+            part = collate(chunk, pad_id, device)
+            part["num_items_in_batch"] = torch.tensor(float(denominator), device=device)
+            if self._config.learn.kl:
                 part["ref_per_token_logps"] = self._reference_logps(part)
             parts.append(part)
         return parts
@@ -151,41 +129,118 @@ class SelfPlayTrainer(GRPOTrainer):
     @torch.no_grad()
     def _reference_logps(self, part: dict[str, Tensor]) -> Tensor:
         """The reference's log-probs of every completion token, (B, T): the base model's, or the magnet's."""
-        ids_BT = torch.cat([part["prompt_ids"], part["completion_ids"]], dim=1)
-        mask_BT = torch.cat([part["prompt_mask"], part["completion_mask"]], dim=1)
         if self._uses_magnet:
             self._peft.set_adapter(MAGNET)
-            reference = self._logps(ids_BT, mask_BT, part["completion_ids"].size(1))
+            reference = self._trainer.logps(part)
             self._peft.set_adapter(LEARNER)
             return reference
         with self._peft.disable_adapter():
-            return self._logps(ids_BT, mask_BT, part["completion_ids"].size(1))
+            return self._trainer.logps(part)
+
+
+class _Trainer(GRPOTrainer):
+    """TRL's trainer without its loop: the step of the optimizer is taken from outside."""
+
+    def __init__(self, config: RunConfig, path: str, folder: Path) -> None:
+        model, tokenizer = load_base(path)  # a copy of its own: TRL changes the model that it trains
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            super().__init__(
+                model=model,
+                reward_funcs=_no_reward,
+                args=_arguments(config, folder),
+                train_dataset=Dataset.from_dict({"prompt": ["", ""]}),  # unused, but required
+                processing_class=tokenizer,
+                peft_config=_lora(config),
+            )
+        self.remove_callback(PrinterCallback)  # the command line prints
+        self.current_gradient_accumulation_steps = 1  # an update's parts are ours, all within one training step
+
+    @property
+    def peft(self) -> PeftModel:
+        """The model with its adapters."""
+        model = self.accelerator.unwrap_model(self.model)
+        assert isinstance(model, PeftModel)
+        return model
+
+    @property
+    def pad_id(self) -> int:
+        """The token that fills rows up to equal length."""
+        return int(self._tokenizer.pad_token_id)
+
+    def prepare(self, checkpoint: Path | None) -> None:
+        """Does what `Trainer.train` does before its first step: optimizer, accelerate, schedule, saved state."""
+        if self.args.gradient_checkpointing:
+            model: Any = self.peft  # transformers renamed the method in 5.23
+            enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+            enable(self.args.gradient_checkpointing_kwargs)
+        if checkpoint is not None:
+            self._load_from_checkpoint(str(checkpoint))
+        self.create_optimizer()
+        self.model_wrapped, self.optimizer = self.accelerator.prepare(self.model, self.optimizer)
+        self.create_scheduler(num_training_steps=self.args.max_steps)
+        if checkpoint is not None:
+            self._load_optimizer_and_scheduler(str(checkpoint))  # type: ignore[no-untyped-call]
+            self._load_rng_state(str(checkpoint))
+            self.state = TrainerState.load_from_json(str(checkpoint / _STATE_FILE))
+
+    def update(self, parts: Sequence[dict[str, Tensor]]) -> dict[str, float]:
+        """Makes one optimizer step and returns what TRL logs of it."""
+        assert self.optimizer is not None and self.lr_scheduler is not None, "prepare() comes first"
+        self.model_wrapped.zero_grad()
+        loss = self.training_step(self.model_wrapped, parts)
+        grad_norm = self.accelerator.clip_grad_norm_(self.model_wrapped.parameters(), self.args.max_grad_norm)
+        self.optimizer.step()
+        self.lr_scheduler.step()
+        self.state.global_step += 1
+        self.log({"loss": loss.item(), "grad_norm": float(grad_norm)})
+        return dict(self.state.log_history[-1])
+
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
+        """Adds up the gradients of an update's parts and returns the sum of their losses."""
+        model.train()
+        total = torch.zeros((), device=self.accelerator.device)
+        for part in inputs:
+            with self.compute_loss_context_manager():
+                loss = self.compute_loss(model, part)
+            self.accelerator.backward(loss)
+            total += loss.detach()
+        return total
+
+    def save(self) -> None:
+        """Writes `checkpoint-STEP` with the adapter, the optimizer, the schedule and the generators' states."""
+        self._save_checkpoint(self.model_wrapped, None)  # type: ignore[no-untyped-call]
+
+    @torch.no_grad()
+    def logps(self, part: dict[str, Tensor]) -> Tensor:
+        """The log-probs of every completion token under the active adapter, (B, T)."""
+        ids_BT = torch.cat([part["prompt_ids"], part["completion_ids"]], dim=1)
+        mask_BT = torch.cat([part["prompt_mask"], part["completion_mask"]], dim=1)
+        num_kept = part["completion_ids"].size(1)
+        logps_BT, _, _ = self._get_per_token_logps_and_entropies(self.model, ids_BT, mask_BT, num_kept)
+        assert isinstance(logps_BT, Tensor)
+        return logps_BT
 
     def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
-        """TRL's, remembering the policy's log-probs for `_compute_loss`."""
+        """TRL's; keeps the policy's log-probs for `_compute_loss`."""
         found = super()._get_per_token_logps_and_entropies(*args, **kwargs)
         if torch.is_grad_enabled():
-            self._seen_logps = found[0].detach()
+            self._policy_logps = found[0].detach()
         return found
 
     def _compute_loss(self, model: Any, inputs: dict[str, Tensor]) -> Tensor:
-        """TRL's, with two figures more: how far the trainer's log-probs are from the sampler's."""
+        """TRL's, with two more figures: how far the trainer's log-probs are from the sampler's."""
         loss: Tensor = super()._compute_loss(model, inputs)  # type: ignore[no-untyped-call]
         own_BT = (inputs["completion_mask"] * inputs["tool_mask"]).bool()
-        gap_N = (self._seen_logps - inputs["old_per_token_logps"])[own_BT]
+        gap_N = (self._policy_logps - inputs["old_per_token_logps"])[own_BT]
         if gap_N.numel():
             self._metrics["train"]["ratio"].append(gap_N.exp().mean().item())
             self._metrics["train"]["logp_gap"].append(gap_N.abs().max().item())
         return loss
 
-    def _logps(self, ids_BT: Tensor, mask_BT: Tensor, num_kept: int) -> Tensor:
-        logps_BT, _, _ = self._get_per_token_logps_and_entropies(self.model, ids_BT, mask_BT, num_kept)
-        assert isinstance(logps_BT, Tensor)
-        return logps_BT
 
-
-def collated(batch: Sequence[Row], pad_id: int, device: torch.device) -> dict[str, Tensor]:
-    """Prompts padded on the left and completions on the right, under the names that TRL's loss reads."""
+def collate(batch: Sequence[Row], pad_id: int, device: torch.device) -> dict[str, Tensor]:
+    """Pads prompts on the left and completions on the right, under the names that TRL's loss reads."""
     num_prompt = max(len(row.prompt_ids) for row in batch)
     num_completion = max(len(row.completion_ids) for row in batch)
 
@@ -208,6 +263,17 @@ def collated(batch: Sequence[Row], pad_id: int, device: torch.device) -> dict[st
     return {name: torch.tensor(values, dtype=dtype, device=device) for name, (values, dtype) in columns.items()}
 
 
+def _lora(config: RunConfig) -> LoraConfig:
+    targets = config.lora.targets
+    return LoraConfig(
+        r=config.lora.rank,
+        lora_alpha=config.lora.alpha,
+        target_modules=targets if isinstance(targets, str) else list(targets),
+        lora_dropout=0.0,  # the policy that is trained is the one that played
+        task_type="CAUSAL_LM",
+    )
+
+
 def _arguments(config: RunConfig, folder: Path) -> GRPOConfig:
     learn = config.learn
     return GRPOConfig(
@@ -225,25 +291,22 @@ def _arguments(config: RunConfig, folder: Path) -> GRPOConfig:
         max_completion_length=config.play.max_tokens,
         per_device_train_batch_size=2,  # of the unused data set; the rows of a step are ours
         num_generations=2,  # likewise
-        gradient_accumulation_steps=learn.micro_batches,
-        steps_per_generation=learn.micro_batches,
+        gradient_accumulation_steps=1,
+        steps_per_generation=1,
         num_iterations=1,
         gradient_checkpointing=torch.cuda.is_available(),
         bf16=torch.cuda.is_available(),
         use_cpu=not torch.cuda.is_available(),
         seed=config.seed,
         report_to="none",
-        logging_steps=1,
-        save_strategy="steps",
-        save_steps=config.checkpoint_every,
         save_total_limit=2,  # the newest may be torn by a kill, the one before it isn't
         disable_tqdm=True,
         dataloader_pin_memory=False,
     )
 
 
-def _nothing(pad_id: int) -> Row:
-    """A row that teaches nothing, for a part that would be empty: all are, where every prompt filled the context."""
+def _empty_row(pad_id: int) -> Row:
+    """A row without own tokens, for a part that would be empty: all are, where every prompt filled the context."""
     return Row((pad_id,), (pad_id,), (0,), (0.0,), (0.0,))
 
 
@@ -254,7 +317,7 @@ def _weights(model: PeftModel, adapter: str) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def _copied(model: PeftModel, source: str, target: str, keep: float) -> None:
+def _blend(model: PeftModel, source: str, target: str, keep: float) -> None:
     """Sets target = keep * target + (1 - keep) * source, weight by weight."""
     sources = _weights(model, source)
     for name, weight in _weights(model, target).items():

@@ -182,7 +182,7 @@ def run(tmp_path: Path) -> RunFolder:
     config = RunConfig.model_validate(
         {
             "model": "nano",
-            "prompts": {"list_legal": False},
+            "prompt": {"list_legal": False},
             "play": {"games": ["kuhn_poker"], "max_tokens": 40, "temperature": 0.5},
             "learn": {"steps": 2},
         }

@@ -112,7 +112,7 @@ def test_an_override_that_is_none_is_refused(config: Path, override: str, said: 
         ("learn.step=3", "unknown key 'learn.step', did you mean 'steps'?"),
         ("lern.steps=3", "unknown key 'lern', did you mean 'learn'?"),
         ("sed=3", "unknown key 'sed', did you mean 'seed'?"),
-        ("prompts.historie=full", "unknown key 'prompts.historie', did you mean 'history'?"),
+        ("prompt.historie=full", "unknown key 'prompt.historie', did you mean 'history'?"),
         ("learn..steps=3", "unknown key 'learn.'"),
     ],
 )
@@ -134,7 +134,7 @@ def test_an_unknown_key_is_told_all_that_are_allowed(config: Path) -> None:
         ("learn.kl=nan", "learn.kl: Input should be a finite number, nan was given"),
         ("play.games=[]", "play.games: Tuple should have at least 1 item"),
         ("estimator.decay=1", "estimator.decay: Input should be less than 1, 1 was given"),
-        ("prompts.history=all", "prompts.history: Input should be 'state', 'bounded' or 'full', 'all' was given"),
+        ("prompt.history=all", "prompt.history: Input should be 'state', 'bounded' or 'full', 'all' was given"),
     ],
 )
 def test_a_bad_value_is_told_what_is_allowed(config: Path, override: str, said: str) -> None:

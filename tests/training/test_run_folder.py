@@ -217,3 +217,23 @@ def test_a_dropped_adapter_is_gone(folder: RunFolder) -> None:
     folder.write_adapter(3, lambda beside: (beside / "weights").touch())
     folder.drop_adapter(3)
     assert not folder.adapter(3).exists()
+
+
+# runs of earlier versions
+
+
+def test_a_run_started_before_the_prompt_was_one_section_is_resumed(folder: RunFolder) -> None:
+    stored = config(prompt={"history": "full"}).model_dump(mode="json")
+    prompts = stored.pop("prompt")
+    old = stored | {"prompt": prompts.pop("format"), "prompts": prompts}
+    folder.config_path.write_text(json.dumps(old))
+    checkpoint(folder, 1)
+    start = folder.open(config(prompt={"history": "full"}), resume=True)
+    assert start is not None and start.step == 1
+    assert "with prompt.history = 'full', not 'state'" in refusal(folder, config())
+
+
+@pytest.mark.parametrize("old", [{"prompt": "boxed"}, {"prompts": {"history": "full"}}])
+def test_the_old_keys_of_the_prompt_are_refused_with_the_new_one(old: dict[str, object]) -> None:
+    with pytest.raises(UserError, match=r"one section now: \[prompt\] with format = "):
+        config(**old)

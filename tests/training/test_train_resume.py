@@ -25,7 +25,7 @@ model = "hf:{model}"
 threads = 1
 keep_adapters = 2
 
-[prompts]
+[prompt]
 history = "full"
 
 [lora]

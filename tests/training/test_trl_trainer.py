@@ -1,4 +1,4 @@
-"""The contract with TRL: the gradient of its trainer, fed by our bridge, is that of a plain loss that one can read.
+"""The contract with TRL: the gradient of our learner is that of a plain loss that one can read.
 
 It fails loudly when a release of TRL changes what we rely on.
 """
@@ -15,16 +15,16 @@ import pytest
 import torch
 from packaging.requirements import Requirement
 from torch import Tensor
-from transformers import TrainerCallback
 
 from mirrormatch.agents.engines._types import Sampling
-from mirrormatch.agents.engines.hf import TransformersEngine, load_base
+from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.config_file import parse_settings
 from mirrormatch.prompts import Message
+from mirrormatch.training import trl_trainer
 from mirrormatch.training.config import RunConfig
-from mirrormatch.training.rows import Row, num_own_tokens, rows
+from mirrormatch.training.rows import Batch, Row, build_batch, num_own_tokens
 from mirrormatch.training.trajectories import Move, Trajectory
-from mirrormatch.training.trl_trainer import LEARNER, MAGNET, Learnable, SelfPlayTrainer, collated
+from mirrormatch.training.trl_trainer import LEARNER, MAGNET, TrlLearner, collate
 
 NUM_TURNS = (3, 1, 2, 3, 1)  # of the trajectories: rows of very different lengths
 ADVANTAGES = (1.5, -2.0, 0.25, -0.5, 3.0)
@@ -70,31 +70,33 @@ def played(tiny: Path) -> list[Trajectory]:
     return played_at(tiny, temperature=1.0)
 
 
-def merged(trajectories: Sequence[Trajectory]) -> Learnable:
+def merged(trajectories: Sequence[Trajectory]) -> Batch:
     """One row per trajectory."""
-    made = [row for t, a in zip(trajectories, ADVANTAGES, strict=True) for row in rows(t, a, 1.0)]
-    assert len(made) == len(trajectories)
-    return Learnable(made, len(trajectories))
+    batch = build_batch(trajectories, ADVANTAGES, 1.0)
+    assert len(batch.rows) == len(trajectories)
+    return batch
 
 
-def turn_by_turn(trajectories: Sequence[Trajectory]) -> Learnable:
+def turn_by_turn(trajectories: Sequence[Trajectory]) -> Batch:
     """One row per turn."""
     pairs = [(t._replace(moves=(m,)), a) for t, a in zip(trajectories, ADVANTAGES, strict=True) for m in t.moves]
-    return Learnable([row for t, a in pairs for row in rows(t, a, 1.0)], len(trajectories))
+    batch = build_batch([t for t, _ in pairs], [a for _, a in pairs], 1.0)
+    return batch._replace(num_trajectories=len(trajectories))
 
 
 # the trainer's gradient
 
 
-class Captured(TrainerCallback):
-    """Keeps the gradients with which the optimizer is about to step."""
+def record_gradients(learner: TrlLearner) -> list[Gradient]:
+    """A list that receives the gradients with which the optimizer is about to step."""
+    steps = list[Gradient]()
 
-    def __init__(self) -> None:
-        self.steps: list[Gradient] = []
+    def record(*_: Any) -> None:
+        steps.append({n: p.grad.clone() for n, p in learner._peft.named_parameters() if p.grad is not None})
 
-    def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
-        found = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
-        self.steps.append({name.removeprefix("module."): grad for name, grad in found.items()})
+    optimizer: Any = learner._trainer.optimizer  # accelerate's, around torch's
+    optimizer.optimizer.register_step_pre_hook(record)
+    return steps
 
 
 def settings(tiny: Path, temperature: float = 1.0, steps: int = 1, **learn: Any) -> RunConfig:
@@ -109,21 +111,18 @@ def settings(tiny: Path, temperature: float = 1.0, steps: int = 1, **learn: Any)
 
 
 @torch.no_grad()
-def disturb(trainer: SelfPlayTrainer) -> None:
+def disturb(learner: TrlLearner) -> None:
     """Moves the new adapter away from the base, so that ratios and the KL term count."""
     generator = torch.Generator().manual_seed(1)
-    for name, weight in trainer._peft.named_parameters():
+    for name, weight in learner._peft.named_parameters():
         if f".{LEARNER}." in name:
             weight.copy_(torch.randn(weight.shape, generator=generator) * 0.05)
 
 
-def new_trainer(
-    config: RunConfig, tiny: Path, folder: Path, batch: Learnable, watch: Sequence[TrainerCallback] = ()
-) -> SelfPlayTrainer:
-    model, tokenizer = load_base(str(tiny))
-    trainer = SelfPlayTrainer(lambda step: batch, config, model, tokenizer, folder, watch)
-    disturb(trainer)
-    return trainer
+def new_learner(config: RunConfig, tiny: Path, folder: Path) -> TrlLearner:
+    learner = TrlLearner(config, str(tiny), folder)
+    disturb(learner)
+    return learner
 
 
 # the plain loss
@@ -135,7 +134,7 @@ def plain_logps(model: Any, row: Row, temperature: float) -> Tensor:
     return torch.log_softmax(logits / temperature, -1).gather(-1, torch.tensor(row.completion_ids)[:, None])[:, 0]
 
 
-def plain_loss(model: Any, batch: Learnable, config: RunConfig, reference: Callable[[Row], Tensor]) -> Tensor:
+def plain_loss(model: Any, batch: Batch, config: RunConfig, reference: Callable[[Row], Tensor]) -> Tensor:
     """PPO's clipped ratio and the k3 estimate of the KL divergence (Schulman 2020), summed over own tokens.
 
     The KL term is weighted by the ratio, which makes its gradient that of the divergence (DeepSeek-V3.2, section 3.1).
@@ -156,18 +155,18 @@ def plain_loss(model: Any, batch: Learnable, config: RunConfig, reference: Calla
     return total / (batch.num_trajectories * config.play.max_tokens)
 
 
-def towards_base(trainer: SelfPlayTrainer, temperature: float) -> Callable[[Row], Tensor]:
+def towards_base(learner: TrlLearner, temperature: float) -> Callable[[Row], Tensor]:
     @torch.no_grad()
     def reference(row: Row) -> Tensor:
-        with trainer._peft.disable_adapter():
-            return plain_logps(trainer._peft, row, temperature)
+        with learner._peft.disable_adapter():
+            return plain_logps(learner._peft, row, temperature)
 
     return reference
 
 
-def plain_gradient(trainer: SelfPlayTrainer, batch: Learnable, config: RunConfig) -> Gradient:
-    loss = plain_loss(trainer._peft, batch, config, towards_base(trainer, config.play.temperature))
-    named = {n: p for n, p in trainer._peft.named_parameters() if f".{LEARNER}." in n}
+def plain_gradient(learner: TrlLearner, batch: Batch, config: RunConfig) -> Gradient:
+    loss = plain_loss(learner._peft, batch, config, towards_base(learner, config.play.temperature))
+    named = {n: p for n, p in learner._peft.named_parameters() if f".{LEARNER}." in n}
     return dict(zip(named, torch.autograd.grad(loss, list(named.values())), strict=True))
 
 
@@ -179,16 +178,16 @@ def assert_same(found: Gradient, expected: Gradient, atol: float = 1e-6) -> None
 
 
 @pytest.fixture
-def trained(tiny: Path, tmp_path: Path) -> Callable[..., tuple[Gradient, Gradient, SelfPlayTrainer]]:
-    """Makes one real step and returns TRL's gradient, the plain one and the trainer."""
+def trained(tiny: Path, tmp_path: Path) -> Callable[..., tuple[Gradient, Gradient, dict[str, float]]]:
+    """Makes one real update and returns TRL's gradient, the plain one and what TRL logged."""
 
-    def step(batch: Learnable, config: RunConfig) -> tuple[Gradient, Gradient, SelfPlayTrainer]:
-        captured = Captured()
-        trainer = new_trainer(config, tiny, tmp_path, batch, [captured])
-        expected = plain_gradient(trainer, batch, config)
-        trainer.train()
-        (found,) = captured.steps
-        return found, expected, trainer
+    def step(batch: Batch, config: RunConfig) -> tuple[Gradient, Gradient, dict[str, float]]:
+        learner = new_learner(config, tiny, tmp_path)
+        gradients = record_gradients(learner)
+        expected = plain_gradient(learner, batch, config)
+        learner.update(batch)
+        (found,) = gradients
+        return found, expected, learner._trainer.state.log_history[-1]
 
     return step
 
@@ -222,27 +221,44 @@ def test_one_row_per_turn_gives_the_same_gradient(
 
 
 def test_the_batch_of_these_tests_is_clipped_on_both_sides(trained: Any, played: list[Trajectory], tiny: Path) -> None:
-    logged = trained(merged(played), settings(tiny))[2].state.log_history[0]
+    logged = trained(merged(played), settings(tiny))[2]
     assert logged["clip_ratio/low_mean"] > 0.05
     assert logged["clip_ratio/high_mean"] > 0.05
 
 
 def test_more_parts_than_rows_change_nothing(trained: Any, played: list[Trajectory], tiny: Path) -> None:
-    batch = Learnable(merged(played).rows[:2], 2)
+    batch = Batch(merged(played).rows[:2], 2)
     found, expected, _ = trained(batch, settings(tiny, micro_batches=3, kl=0.3))
     assert_same(found, expected)
 
 
-def test_every_step_asks_for_its_own_experience(tiny: Path, tmp_path: Path, played: list[Trajectory]) -> None:
-    asked: list[int] = []
+def test_every_update_is_one_optimizer_step(tiny: Path, tmp_path: Path, played: list[Trajectory]) -> None:
+    learner = new_learner(settings(tiny, steps=3, micro_batches=3), tiny, tmp_path)
+    gradients = record_gradients(learner)
+    for k in range(3):
+        assert (learner.step, len(gradients)) == (k, k)
+        learner.update(merged(played))
+    assert (learner.step, len(gradients)) == (3, 3)
 
-    def experience(step: int) -> Learnable:
-        asked.append(step)
-        return merged(played)
 
-    model, tokenizer = load_base(str(tiny))
-    SelfPlayTrainer(experience, settings(tiny, steps=3, micro_batches=3), model, tokenizer, tmp_path).train()
-    assert asked == [0, 1, 2]
+def test_gradient_checkpointing_changes_no_gradient(
+    trained: Any, played: list[Trajectory], tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A GPU's setting, switched on here: the learner enables what TRL's own loop would."""
+    arguments = trl_trainer._arguments
+
+    def with_checkpointing(config: RunConfig, folder: Path) -> Any:
+        found = arguments(config, folder)
+        found.gradient_checkpointing = True
+        return found
+
+    monkeypatch.setattr(trl_trainer, "_arguments", with_checkpointing)
+    learner = new_learner(config := settings(tiny, kl=0.3), tiny, tmp_path)
+    gradients = record_gradients(learner)
+    expected = plain_gradient(learner, merged(played), config)
+    learner.update(merged(played))
+    assert learner._peft.is_activation_checkpointing
+    assert_same(gradients[0], expected)
 
 
 def test_a_token_that_was_read_has_no_part_in_the_loss(trained: Any, played: list[Trajectory], tiny: Path) -> None:
@@ -258,31 +274,30 @@ def test_a_token_that_was_read_has_no_part_in_the_loss(trained: Any, played: lis
         )
 
     assert any(0 in row.own for row in batch.rows)
-    found, _, _ = trained(Learnable([shouting(row) for row in batch.rows], batch.num_trajectories), config)
+    found, _, _ = trained(Batch([shouting(row) for row in batch.rows], batch.num_trajectories), config)
     expected, _, _ = trained(batch, config)
     assert_same(found, expected, atol=0.0)
 
 
 def test_own_tokens_with_no_advantage_give_no_gradient(trained: Any, played: list[Trajectory], tiny: Path) -> None:
     silent = [row._replace(advantages=(0.0,) * len(row.own)) for row in merged(played).rows]
-    found, _, _ = trained(Learnable(silent, len(silent)), settings(tiny))
+    found, _, _ = trained(Batch(silent, len(silent)), settings(tiny))
     assert max(float(gradient.abs().max()) for gradient in found.values()) == 0.0
 
 
 @pytest.mark.parametrize("micro_batches", [1, 3])
 @pytest.mark.parametrize("loss", ["dr_grpo", "dapo"])
 @pytest.mark.parametrize("kl", [0.0, 0.3])
-def test_a_step_in_which_nobody_said_anything_teaches_nothing(
+def test_an_update_without_own_tokens_changes_nothing(
     tiny: Path, tmp_path: Path, micro_batches: int, loss: str, kl: float
 ) -> None:
     config = settings(tiny, micro_batches=micro_batches, loss=loss, kl=kl)
-    trainer = new_trainer(config, tiny, tmp_path, Learnable([], 4))
-    before = {n: p.clone() for n, p in trainer._peft.named_parameters() if f".{LEARNER}." in n}
-    trainer.train()
-    assert all(torch.equal(p, before[n]) for n, p in trainer._peft.named_parameters() if n in before)
-    logged = trainer.state.log_history[0]
-    assert (logged["loss"], logged["grad_norm"]) == (0.0, 0.0)
-    assert all(math.isfinite(value) for value in logged.values())
+    learner = new_learner(config, tiny, tmp_path)
+    before = {n: p.clone() for n, p in learner._peft.named_parameters() if f".{LEARNER}." in n}
+    measured = learner.update(Batch([], 4))
+    assert all(torch.equal(p, before[n]) for n, p in learner._peft.named_parameters() if n in before)
+    assert (measured["loss"], measured["grad_norm"]) == (0.0, 0.0)
+    assert all(math.isfinite(value) for value in measured.values())
 
 
 # what the loss reads
@@ -293,7 +308,7 @@ LONG = Row((4,), (5, 6, 7), (1, 0, 1), (-0.1, 0.0, -0.3), (1.0, 0.0, 1.0))
 
 
 def columns() -> dict[str, list[list[float]]]:
-    return {name: column.tolist() for name, column in collated([SHORT, LONG], 0, torch.device("cpu")).items()}
+    return {name: column.tolist() for name, column in collate([SHORT, LONG], 0, torch.device("cpu")).items()}
 
 
 def test_prompts_are_padded_on_the_left() -> None:
@@ -320,11 +335,7 @@ def test_padding_has_no_advantage() -> None:
 
 def test_the_policy_that_played_has_ratio_1(tiny: Path, tmp_path: Path, played: list[Trajectory]) -> None:
     """A new adapter is the base, which sampled: trainer and engine agree on every token."""
-    model, tokenizer = load_base(str(tiny))
-    batch = merged(played)
-    trainer = SelfPlayTrainer(lambda step: batch, settings(tiny, kl=0.3), model, tokenizer, tmp_path)
-    trainer.train()
-    logged = trainer.state.log_history[0]
+    logged = TrlLearner(settings(tiny, kl=0.3), str(tiny), tmp_path).update(merged(played))
     assert logged["logp_gap"] < 1e-4
     assert logged["ratio"] == pytest.approx(1.0, abs=1e-5)
     assert logged["kl"] == pytest.approx(0.0, abs=1e-8)
@@ -332,17 +343,16 @@ def test_the_policy_that_played_has_ratio_1(tiny: Path, tmp_path: Path, played: 
 
 def test_ratio_and_gap_are_those_of_own_tokens(tiny: Path, tmp_path: Path, played: list[Trajectory]) -> None:
     batch, config = merged(played), settings(tiny)
-    trainer = new_trainer(config, tiny, tmp_path, batch)
+    learner = new_learner(config, tiny, tmp_path)
     with torch.no_grad():
-        logps = [plain_logps(trainer._peft, row, 1.0) for row in batch.rows]
+        logps = [plain_logps(learner._peft, row, 1.0) for row in batch.rows]
     gaps = [
         float(logp) - old
         for found, row in zip(logps, batch.rows, strict=True)
         for logp, old, own in zip(found, row.logprobs, row.own, strict=True)
         if own
     ]
-    trainer.train()
-    logged = trainer.state.log_history[0]
+    logged = learner.update(batch)
     assert logged["ratio"] == pytest.approx(sum(map(math.exp, gaps)) / len(gaps), abs=1e-4)
     assert logged["logp_gap"] == pytest.approx(max(map(abs, gaps)), abs=1e-4)
 
@@ -350,8 +360,8 @@ def test_ratio_and_gap_are_those_of_own_tokens(tiny: Path, tmp_path: Path, playe
 # the magnet
 
 
-def weights_of(trainer: SelfPlayTrainer, adapter: str) -> dict[str, Tensor]:
-    named = trainer._peft.named_parameters()
+def weights_of(learner: TrlLearner, adapter: str) -> dict[str, Tensor]:
+    named = learner._peft.named_parameters()
     return {n.replace(f".{adapter}.", "."): p.detach().clone() for n, p in named if f".{adapter}." in n}
 
 
@@ -359,74 +369,102 @@ def magnetic(tiny: Path, **learn: Any) -> RunConfig:
     return settings(tiny, kl=0.3, kl_to="magnet", **learn)
 
 
-def test_the_magnet_begins_as_the_policy(tiny: Path, tmp_path: Path, played: list[Trajectory]) -> None:
-    model, tokenizer = load_base(str(tiny))
-    trainer = SelfPlayTrainer(lambda step: merged(played), magnetic(tiny), model, tokenizer, tmp_path)
-    learner, magnet = weights_of(trainer, LEARNER), weights_of(trainer, MAGNET)
-    assert learner.keys() == magnet.keys()
-    assert all(torch.equal(learner[name], magnet[name]) for name in learner)
+def test_the_magnet_begins_as_the_policy(tiny: Path, tmp_path: Path) -> None:
+    learner = TrlLearner(magnetic(tiny), str(tiny), tmp_path)
+    policy, magnet = weights_of(learner, LEARNER), weights_of(learner, MAGNET)
+    assert policy.keys() == magnet.keys()
+    assert all(torch.equal(policy[name], magnet[name]) for name in policy)
 
 
-def test_the_magnet_moves_by_its_decay(tiny: Path, tmp_path: Path, played: list[Trajectory]) -> None:
-    trainer = new_trainer(magnetic(tiny, magnet_decay=0.75), tiny, tmp_path, merged(played))
-    before, policy = weights_of(trainer, MAGNET), weights_of(trainer, LEARNER)
-    trainer.move_magnet()
-    for name, weight in weights_of(trainer, MAGNET).items():
+def test_the_magnet_moves_by_its_decay(tiny: Path, tmp_path: Path) -> None:
+    learner = new_learner(magnetic(tiny, magnet_decay=0.75), tiny, tmp_path)
+    before, policy = weights_of(learner, MAGNET), weights_of(learner, LEARNER)
+    learner.move_magnet()
+    for name, weight in weights_of(learner, MAGNET).items():
         torch.testing.assert_close(weight, 0.75 * before[name] + 0.25 * policy[name])
 
 
 def test_the_magnet_is_the_reference(tiny: Path, tmp_path: Path, played: list[Trajectory]) -> None:
-    config, batch, captured = magnetic(tiny), merged(played), Captured()
-    trainer = new_trainer(config, tiny, tmp_path, batch, [captured])
+    config, batch = magnetic(tiny), merged(played)
+    learner = new_learner(config, tiny, tmp_path)
+    gradients = record_gradients(learner)
     with torch.no_grad():
-        for name, weight in trainer._peft.named_parameters():
+        for name, weight in learner._peft.named_parameters():
             if f".{MAGNET}." in name:
                 weight.add_(0.01)
 
     @torch.no_grad()
     def reference(row: Row) -> Tensor:
-        trainer._peft.set_adapter(MAGNET)
-        found = plain_logps(trainer._peft, row, 1.0)
-        trainer._peft.set_adapter(LEARNER)
+        learner._peft.set_adapter(MAGNET)
+        found = plain_logps(learner._peft, row, 1.0)
+        learner._peft.set_adapter(LEARNER)
         return found
 
-    loss = plain_loss(trainer._peft, batch, config, reference)
-    named = {n: p for n, p in trainer._peft.named_parameters() if f".{LEARNER}." in n}
+    loss = plain_loss(learner._peft, batch, config, reference)
+    named = {n: p for n, p in learner._peft.named_parameters() if f".{LEARNER}." in n}
     expected = dict(zip(named, torch.autograd.grad(loss, list(named.values())), strict=True))
-    trainer.train()
-    assert_same(captured.steps[0], expected)
+    learner.update(batch)
+    assert_same(gradients[0], expected)
 
 
-def test_the_optimizer_leaves_the_magnet_alone(tiny: Path, tmp_path: Path, played: list[Trajectory]) -> None:
-    trainer = new_trainer(magnetic(tiny, steps=2), tiny, tmp_path, merged(played))
-    before, policy = weights_of(trainer, MAGNET), weights_of(trainer, LEARNER)
-    trainer.train()
-    assert all(torch.equal(before[name], weight) for name, weight in weights_of(trainer, MAGNET).items())
-    assert any(not torch.equal(policy[name], weight) for name, weight in weights_of(trainer, LEARNER).items())
+def test_an_update_moves_the_magnet_by_its_decay_only(tiny: Path, tmp_path: Path, played: list[Trajectory]) -> None:
+    learner = new_learner(magnetic(tiny, magnet_decay=0.75), tiny, tmp_path)
+    before, policy = weights_of(learner, MAGNET), weights_of(learner, LEARNER)
+    learner.update(merged(played))
+    after = weights_of(learner, LEARNER)
+    for name, weight in weights_of(learner, MAGNET).items():
+        torch.testing.assert_close(weight, 0.75 * before[name] + 0.25 * after[name])
+    assert any(not torch.equal(policy[name], weight) for name, weight in after.items())
 
 
-def test_a_saved_magnet_is_restored_exactly(tiny: Path, tmp_path: Path, played: list[Trajectory]) -> None:
-    first, second = (new_trainer(magnetic(tiny), tiny, tmp_path, merged(played)) for _ in range(2))
+def test_a_saved_magnet_is_restored_exactly(tiny: Path, tmp_path: Path) -> None:
+    first, second = (new_learner(magnetic(tiny), tiny, tmp_path) for _ in range(2))
     first.move_magnet()
     second.restore_magnet(first.magnet_state())
     after = weights_of(second, MAGNET)
     assert all(torch.equal(weight, after[name]) for name, weight in weights_of(first, MAGNET).items())
 
 
-def test_without_a_magnet_there_is_nothing_to_save(tiny: Path, tmp_path: Path, played: list[Trajectory]) -> None:
-    assert new_trainer(settings(tiny, kl=0.3), tiny, tmp_path, merged(played)).magnet_state() == {}
+def test_without_a_magnet_there_is_nothing_to_save(tiny: Path, tmp_path: Path) -> None:
+    assert new_learner(settings(tiny, kl=0.3), tiny, tmp_path).magnet_state() == {}
+
+
+@pytest.mark.parametrize("kl_to", ["base", "magnet"])
+def test_a_learner_continues_from_its_checkpoint_bit_for_bit(
+    tiny: Path, tmp_path: Path, played: list[Trajectory], kl_to: str
+) -> None:
+    config, batch = settings(tiny, steps=4, kl=0.3, kl_to=kl_to), merged(played)
+    first = new_learner(config, tiny, tmp_path)
+    for _ in range(2):
+        first.update(batch)
+    first.save_checkpoint()
+    second = TrlLearner(config, str(tiny), tmp_path, tmp_path / "checkpoint-2")
+    assert second.step == 2
+    for _ in range(2):
+        assert first.update(batch) == second.update(batch)
+    for adapter in (LEARNER, MAGNET):
+        again = weights_of(second, adapter)
+        assert all(torch.equal(weight, again[name]) for name, weight in weights_of(first, adapter).items())
+
+
+def test_only_the_two_newest_checkpoints_are_kept(tiny: Path, tmp_path: Path, played: list[Trajectory]) -> None:
+    learner = new_learner(settings(tiny, steps=3), tiny, tmp_path)
+    for _ in range(3):
+        learner.update(merged(played))
+        learner.save_checkpoint()
+    assert sorted(path.name for path in tmp_path.glob("checkpoint-*")) == ["checkpoint-2", "checkpoint-3"]
 
 
 def test_the_saved_adapter_is_the_policy_without_the_magnet(
     tiny: Path, tmp_path: Path, played: list[Trajectory]
 ) -> None:
-    trainer = new_trainer(magnetic(tiny), tiny, tmp_path / "run", merged(played))
-    trainer.save_adapter(tmp_path / "adapter")
+    learner = new_learner(magnetic(tiny), tiny, tmp_path / "run")
+    learner.save_adapter(tmp_path / "adapter")
     engine = TransformersEngine(str(tiny))
     name = engine.load(tmp_path / "adapter")
     row = merged(played).rows[0]
     with torch.no_grad():
-        expected = plain_logps(trainer._peft, row, 1.0).tolist()
+        expected = plain_logps(learner._peft, row, 1.0).tolist()
     found = asyncio.run(engine.logprobs(row.prompt_ids, row.completion_ids, adapter=name))
     assert found == pytest.approx(expected, abs=1e-4)
 

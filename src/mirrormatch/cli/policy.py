@@ -17,4 +17,4 @@ def policy(config: RunConfig, adapter: Path | None = None) -> LLMAgent:
     """
     spec = config.model if adapter is None else with_adapter(config.model, adapter)
     sampling = Sampling(max_tokens=config.measured_tokens, temperature=config.play.temperature)
-    return model_agent(spec, config.prompts, sampling, config.prompt)
+    return model_agent(spec, config.prompt.settings, sampling, config.prompt.format)

@@ -20,7 +20,7 @@ from mirrormatch.evals.report import Fact, ReportInput, render_report
 from mirrormatch.files import write_text
 from mirrormatch.seeds import derive
 from mirrormatch.training import metrics
-from mirrormatch.training.config import RunConfig
+from mirrormatch.training.config import RunConfig, convert_old_keys
 from mirrormatch.training.metrics import Metrics
 from mirrormatch.training.run_folder import RunFolder
 
@@ -84,7 +84,7 @@ def read_config(folder: RunFolder) -> RunConfig:
         raise UserError(f"{str(path)!r} is broken: {problem}") from None
     if isinstance(values, dict) and "model_type" in values:
         raise UserError(f"{str(folder.path)!r} holds a model and no run: for the model itself write hf:{folder.path}")
-    return parse_settings(values, RunConfig, str(path))
+    return parse_settings(convert_old_keys(values) if isinstance(values, dict) else values, RunConfig, str(path))
 
 
 def _measurement(folder: RunFolder, name: str) -> Measurement | None:

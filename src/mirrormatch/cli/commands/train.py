@@ -9,7 +9,6 @@ import shutil
 import sys
 from argparse import Namespace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from mirrormatch import games, prompts
 from mirrormatch.agents.llm import LLMAgent
@@ -30,9 +29,7 @@ from mirrormatch.seeds import derive
 from mirrormatch.training import estimators
 from mirrormatch.training.config import RunConfig
 from mirrormatch.training.run_folder import RunFolder
-
-if TYPE_CHECKING:
-    from mirrormatch.training.run import Ended, Probe
+from mirrormatch.training.types import Ended, Probe
 
 REAL_CONFIG = "configs/spiral_qwen3_4b.toml"
 PROBE_THOUGHTS = 32  # per information state, on the way; fewer than before and after, where the figure is reported
@@ -51,9 +48,9 @@ def run(options: Namespace) -> int:
 
 def _run(config: RunConfig, folder: RunFolder, resume: bool) -> int:
     # torch, transformers and TRL take seconds to import: mistakes in the config are reported before.
-    from mirrormatch.training.run import train, trainable
+    from mirrormatch.training.run import load_trainable, train
 
-    trainable(config)  # a model that can't be loaded or trained is said before anything is written
+    load_trainable(config)  # a model that can't be loaded or trained is said before anything is written
     start = folder.open(config, resume)
     before = _measured(config, folder, "before", policy(config))
     with TrainingProgress(config.learn.steps, start.step if start else 0) as watcher:
@@ -74,7 +71,7 @@ def _check_names(config: RunConfig) -> None:
     for name in config.measure.exploitability:
         if not games.get(name).info.is_two_player_zero_sum:
             raise UserError(f"measure.exploitability: {name!r} is not a two-player zero-sum game")
-    prompts.get(config.prompt)
+    prompts.get(config.prompt.format)
     estimators.get(config.estimator.name)
     parse_spec(config.model)
 
@@ -113,12 +110,11 @@ def _set_threads(config: RunConfig) -> None:
         torch.set_num_threads(config.threads)
 
 
-def _probe(config: RunConfig) -> "Probe | None":
+def _probe(config: RunConfig) -> Probe | None:
     """Exploitability on the way, where the config asks for it."""
     wanted = config.measure
     if not (wanted.every and wanted.exploitability):
         return None
-    from mirrormatch.training.run import Probe
 
     def measured(agent: LLMAgent) -> dict[str, float]:
         found: dict[str, float] = {}
@@ -132,7 +128,7 @@ def _probe(config: RunConfig) -> "Probe | None":
 
 
 def _conclude(
-    config: RunConfig, folder: RunFolder, ended: "Ended", before: Measurement | None, after: Measurement | None
+    config: RunConfig, folder: RunFolder, ended: Ended, before: Measurement | None, after: Measurement | None
 ) -> None:
     """The table, the report and what to do next."""
     if before is not None and after is not None:

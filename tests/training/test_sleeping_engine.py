@@ -9,9 +9,10 @@ import pytest
 from mirrormatch.agents.engines._types import Completion, Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.llm import LLMAgent
-from mirrormatch.training import run as trainer
+from mirrormatch.training import run
 from mirrormatch.training.config import RunConfig
 from mirrormatch.training.run_folder import RunFolder
+from mirrormatch.training.types import Probe
 
 
 class Sleepy(TransformersEngine):
@@ -44,7 +45,7 @@ class Silent:
 
 def test_the_engine_sleeps_between_play_and_play(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Sleepy(str(tiny))
-    monkeypatch.setattr(trainer, "engine_of", lambda spec: engine)
+    monkeypatch.setattr(run, "engine_of", lambda spec: engine)
     learning = list[bool]()
 
     def probed(agent: LLMAgent) -> dict[str, float]:
@@ -57,6 +58,6 @@ def test_the_engine_sleeps_between_play_and_play(tiny: Path, tmp_path: Path, mon
         "learn": {"steps": 2},
     }
     config, folder = RunConfig.model_validate(settings), RunFolder(tmp_path / "run")
-    trainer.train(config, folder, folder.open(config, False), Silent(), trainer.Probe(1, probed))
+    run.train(config, folder, folder.open(config, False), Silent(), Probe(1, probed))
     assert learning == [True, True]
     assert engine.told == ["wake", "sleep"] * 4 + ["wake"] and engine.awake
