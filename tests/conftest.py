@@ -49,7 +49,7 @@ def require_loopback(host: str | bytes | None) -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--write-golden", action="store_true", help="write the golden transcripts anew (see the test)")
+    parser.addoption("--write-golden", action="store_true", help="rewrite the golden transcripts (see the test)")
 
 
 @pytest.fixture(scope="session")

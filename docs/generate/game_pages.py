@@ -21,7 +21,7 @@ def page(game: AnyGame, transcript: str) -> str:
 
     Args:
         game: what it is about.
-        transcript: as in `tests/golden`: sections that begin with `===== `, the last one the most worth reading.
+        transcript: sections that begin with `===== `; the page quotes the last one (tests/games/contract).
     """
     return "\n".join(_lines(game, transcript)).rstrip() + "\n"
 

@@ -1,9 +1,7 @@
-"""Every game has its page in `docs/games`, made from its docstring and its golden transcript.
-
-make docs
-"""
+"""Every game has its page in `docs/games`, made from its docstring and a transcript of it: `make docs`."""
 
 import pytest
+from tests.games.contract.transcripts import transcript
 from tests.paths import ROOT, script
 
 from mirrormatch import games
@@ -16,7 +14,7 @@ page = script("docs/generate/game_pages.py").page
 @pytest.mark.parametrize("name", NAMES)
 def test_the_page_says_what_the_game_says(name: str, request: pytest.FixtureRequest) -> None:
     path = FOLDER / f"{name}.md"
-    now = page(games.get(name), (ROOT / "tests" / "games" / "golden" / f"{name}.txt").read_text())
+    now = page(games.get(name), transcript(games.get(name)))
     if request.config.getoption("write_golden"):
         path.write_text(now)
     assert path.exists() and now == path.read_text(), f"{path.name} is out of date: make docs"
