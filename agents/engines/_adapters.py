@@ -1,25 +1,97 @@
-"""Adapters on disk: their content hash, and which base model they belong to.
+"""Adapters on disk and in an engine: their content hash, their base model's name and shapes, and which ones are loaded.
 
-An adapter is a folder in PEFT's format. Ours carry one more file, `mirrormatch.json`, with the fingerprint of the base.
+An adapter is a folder in PEFT's format. Ours contain one more file, `mirrormatch.json`, with the base's fingerprint.
 """
 
 import hashlib
 import json
+import re
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Generic, TypeAlias, TypeVar
+
+from safetensors import SafetensorError, safe_open
 
 from mirrormatch.errors import UserError
+
+Handle = TypeVar("Handle")
+Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
 WEIGHTS, CONFIG, CARD = "adapter_model.safetensors", "adapter_config.json", "mirrormatch.json"
 HASH_CHARS = 16
 _NUM_READS, _READ_BYTES = 3, 1 << 20  # per weight file, evenly spread: fine-tuning may leave the first tensors alone
 _VOLATILE = ("_name_or_path", "dtype", "torch_dtype", "transformers_version")
+_LORA = re.compile(r"(?:base_model\.model\.)?(?P<module>.+)\.lora_(?P<half>[AB])\.weight")
+_HEAD = "lm_head"  # shares its weights with the embedding in many models, and then has none of its own
+
+
+class LoadedAdapters(Generic[Handle]):
+    """The adapters that an engine has loaded, by content hash, in the order of their last use.
+
+    It also records the folder of every adapter ever loaded, from which an evicted one can be loaded again.
+
+    Args:
+        capacity: number of adapters loaded at once.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._handles: dict[str, Handle] = {}  # the most recently used last
+        self._folders: dict[str, Path] = {}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._handles
+
+    def names(self) -> list[str]:
+        """The hashes of the loaded adapters, the least recently used first."""
+        return list(self._handles)
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._handles) >= self._capacity
+
+    def record_folder(self, name: str, folder: Path) -> None:
+        """Records the folder of an adapter, which need not be loaded yet."""
+        self._folders[name] = folder
+
+    def folder(self, name: str) -> Path:
+        """The folder that the adapter was loaded from."""
+        assert name in self._folders, f"adapter {name} was never loaded"
+        return self._folders[name]
+
+    def unchanged_folder(self, name: str) -> Path:
+        """The folder to load an evicted adapter from again.
+
+        Raises:
+            UserError: the folder's content has changed, or is gone.
+        """
+        folder = self.folder(name)
+        if (found := content_hash(find_adapter(folder))) != name:
+            raise UserError(
+                f"the adapter at {str(folder)!r} has changed: {name} was loaded from there, now it is {found}"
+            )
+        return folder
+
+    def put(self, name: str, handle: Handle) -> None:
+        """Adds a loaded adapter as the most recently used one."""
+        self._handles[name] = handle
+
+    def use(self, name: str) -> Handle:
+        """The adapter's handle; marks the adapter as the most recently used."""
+        handle = self._handles.pop(name)
+        self._handles[name] = handle
+        return handle
+
+    def remove(self, name: str) -> Handle:
+        """Removes an adapter and returns its handle. Its folder stays recorded."""
+        return self._handles.pop(name)
 
 
 def find_adapter(path: Path) -> Path:
-    """The adapter folder that a path means: itself, or the newest one of a run folder.
+    """The adapter's folder: the path itself, or the newest adapter of a run folder.
 
     Raises:
-        UserError: neither.
+        UserError: the path is neither.
     """
     if (path / WEIGHTS).is_file():
         return path
@@ -32,7 +104,7 @@ def find_adapter(path: Path) -> Path:
 
 
 def content_hash(folder: Path) -> str:
-    """The hash that names an adapter: of its weights and of the settings that change what they do."""
+    """The hash that names an adapter: of its weights and of the settings that change their effect."""
     try:
         settings = dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as problem:
@@ -44,7 +116,7 @@ def content_hash(folder: Path) -> str:
 
 
 def fingerprint(model_folder: Path) -> str:
-    """Names a base model by its configuration and parts of its weight files: quick for any size."""
+    """A base model's name by content: a hash of its configuration and parts of its weights, fast for any size."""
     settings = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
     kept = {k: v for k, v in settings.items() if k not in _VOLATILE}
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode())
@@ -59,27 +131,81 @@ def fingerprint(model_folder: Path) -> str:
 
 
 def write_card(folder: Path, base: str, base_fingerprint: str) -> None:
-    """Notes in an adapter's folder which base model it was made for."""
+    """Records an adapter's base model in its folder."""
     card = {"schema": 1, "base": base, "base_fingerprint": base_fingerprint}
     (folder / CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
 
 def check_base(folder: Path, base: str, base_fingerprint: str) -> None:
-    """Refuses an adapter that says it was made for another base model. One that says nothing passes.
+    """Refuses an adapter whose card names another base model. An adapter without a card passes.
 
     Raises:
-        UserError: naming both models.
+        UserError: the base models differ; the message names both.
     """
     card_path = folder / CARD
     if not card_path.is_file():
         return
     try:
         card = json.loads(card_path.read_text(encoding="utf-8"))
-        made_for, made_on = str(card["base"]), str(card["base_fingerprint"])
+        recorded, recorded_fingerprint = str(card["base"]), str(card["base_fingerprint"])
     except (ValueError, KeyError, TypeError) as problem:
         raise UserError(f"{str(card_path)!r} is broken: {problem!r}") from None
-    if made_on != base_fingerprint:
+    if recorded_fingerprint != base_fingerprint:
         raise UserError(
-            f"the adapter at {str(folder)!r} was made for {made_for!r} ({made_on}), "
+            f"the adapter at {str(folder)!r} was made for {recorded!r} ({recorded_fingerprint}), "
             f"not for {base!r} ({base_fingerprint})"
         )
+
+
+def check_fit(folder: Path, base: str, base_folder: Path) -> None:
+    """Refuses an adapter whose weights have other shapes than the base model's, before vLLM loads it.
+
+    vLLM doesn't check: it copies an adapter of another width or with other layers as far as the shapes overlap.
+
+    Args:
+        folder: the adapter's folder.
+        base: the base model's name, for the message.
+        base_folder: the folder of the base model's weights.
+
+    Raises:
+        UserError: the shapes differ.
+    """
+    if "quantization_config" in json.loads((base_folder / "config.json").read_text(encoding="utf-8")):
+        return  # quantized weights are stored in other shapes
+    try:
+        adapter_shapes = _read_shapes([folder / WEIGHTS])
+        misfit = _describe_misfit(adapter_shapes, _read_shapes(sorted(base_folder.glob("*.safetensors"))))
+    except SafetensorError as problem:
+        misfit = " ".join(str(problem).split())
+    if misfit:
+        raise UserError(f"the adapter at {str(folder)!r} does not fit {base!r}: {misfit}")
+
+
+def _describe_misfit(adapter: Shapes, base: Shapes) -> str:
+    """The first mismatch between the adapter's modules and the base model's; empty if there is none."""
+    halves = [(m["module"], m["half"], adapter[name]) for name in sorted(adapter) if (m := _LORA.fullmatch(name))]
+    modules = {module for module, _, _ in halves if module != _HEAD}
+    known = {module for module in modules if f"{module}.weight" in base}
+    if not known:
+        return ""  # the model's weights have other names on disk than in memory: vLLM reports a mismatch itself
+    for module, half, shape in halves:
+        axis = 1 if half == "A" else 0  # A's input is the layer's input, B's output is added to the layer's output
+        if module in known and shape[axis] != (place := base[f"{module}.weight"])[axis]:
+            return f"size mismatch: lora_{half} {list(shape)} on {module} {list(place)}"
+    kinds = {_module_kind(module) for module in known}
+    expected = {name.removesuffix(".weight") for name in base if _module_kind(name.removesuffix(".weight")) in kinds}
+    num_missing, num_unknown = len(expected - modules), len(modules - known)
+    return f"{num_missing} layers are missing, {num_unknown} are unknown" if num_missing or num_unknown else ""
+
+
+def _module_kind(module: str) -> str:
+    """A module's name without its numbers, which is the same in every layer."""
+    return re.sub(r"\d+", "*", module)
+
+
+def _read_shapes(paths: Iterable[Path]) -> Shapes:
+    shapes: Shapes = {}
+    for path in paths:
+        with safe_open(path, framework="pt") as file:
+            shapes |= {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+    return shapes

@@ -55,8 +55,7 @@ class TransformersEngine(TokenEngine):
         self._config = self.model.config.get_text_config(decoder=True)  # of a model that also sees or hears
         self._context = int(self._config.max_position_embeddings)
         self._peft: Any = None  # a PeftModel once an adapter is there
-        self._resident: dict[str, None] = {}  # adapter hashes, the most recently used last
-        self._folders: dict[str, Path] = {}  # where each adapter was loaded from, to come back after it made room
+        self._loaded = adapters.LoadedAdapters[None](MAX_ADAPTERS)
         self._generation: Batcher[decoding.Request, Completion] = Batcher(self._generate, max_batch)
         self._scoring: Batcher[tuple[tuple[int, ...], tuple[int, ...]], tuple[float, ...]]
         self._scoring = Batcher(self._score, MAX_SCORED)
@@ -89,19 +88,16 @@ class TransformersEngine(TokenEngine):
         folder = adapters.find_adapter(adapter_path)
         name = adapters.content_hash(folder)
         self._prefixes.forget(name)  # so that what follows is the same, to the last bit, in a process that starts here
-        if name not in self._resident:
+        if name not in self._loaded:
             adapters.check_base(folder, self.base, self.fingerprint)
-            while len(self._resident) >= MAX_ADAPTERS:
-                self._detach(oldest := next(iter(self._resident)))
-                del self._resident[oldest]
+            while self._loaded.is_full:
+                self._detach(oldest := self._loaded.names()[0])
+                self._loaded.remove(oldest)
             self._attach(folder, name)
-            self._folders[name] = folder
-        self._used(name)
+            self._loaded.put(name, None)
+            self._loaded.record_folder(name, folder)
+        self._loaded.use(name)
         return name
-
-    def _used(self, name: str) -> None:
-        self._resident.pop(name, None)
-        self._resident[name] = None
 
     def _attach(self, folder: Path, name: str) -> None:
         try:
@@ -184,15 +180,11 @@ class TransformersEngine(TokenEngine):
         return torch.inference_mode()
 
     def _bring_back(self, adapter: str) -> None:
-        """Loads an adapter again that had made room for others, and counts it as used."""
-        assert adapter in self._folders, f"adapter {adapter} was never loaded"
-        if adapter in self._resident:
-            self._used(adapter)
-        elif (found := self.load(self._folders[adapter])) != adapter:
-            folder = str(self._folders[adapter])
-            raise UserError(
-                f"the adapter at {folder!r} has changed: {adapter} was loaded from there, now it is {found}"
-            )
+        """Loads an evicted adapter again, and marks the adapter as used."""
+        if adapter in self._loaded:
+            self._loaded.use(adapter)
+        else:
+            self.load(self._loaded.unchanged_folder(adapter))
 
     def _has_stop(self, ids: list[int], stop: tuple[str, ...]) -> bool:
         num_bytes = max(len(s.encode()) for s in stop)  # a token is a byte or more

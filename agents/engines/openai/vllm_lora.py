@@ -30,11 +30,9 @@ class ServedAdapters:
         most: how many adapters it is asked to hold.
     """
 
-    def __init__(self, client: Client, most: int = MAX_ADAPTERS) -> None:
+    def __init__(self, client: Client, capacity: int = MAX_ADAPTERS) -> None:
         self._client = client
-        self._most = most
-        self._held: dict[str, None] = {}  # content hashes, the most recently used last
-        self._folders: dict[str, Path] = {}  # where each was loaded from
+        self._loaded = adapters.LoadedAdapters[None](capacity)
         self._lock = asyncio.Lock()
 
     async def add(self, name: str, folder: Path) -> None:
@@ -44,32 +42,33 @@ class ServedAdapters:
             UserError: the server can't use it.
         """
         async with self._lock:
-            self._folders[name] = folder
+            self._loaded.record_folder(name, folder)
             await self._hold(name)
 
     async def served(self, name: str) -> str:
         """What the server calls the adapter, which it holds."""
-        assert name in self._folders, f"adapter {name} was never loaded"
         async with self._lock:
-            if name not in self._held:
-                self._check_unchanged(name)
+            if name not in self._loaded:
+                self._loaded.unchanged_folder(name)
             await self._hold(name)
         return PREFIX + name
 
     def forget(self, name: str) -> None:
         """The server has lost the adapter: it was started again, or somebody else dropped it."""
-        self._held.pop(name, None)
+        if name in self._loaded:
+            self._loaded.remove(name)
 
     async def _hold(self, name: str) -> None:
-        while name not in self._held and len(self._held) >= self._most:
-            await self._drop(next(iter(self._held)))
-        if name not in self._held:
-            await self._give(name)
-        self._held.pop(name, None)
-        self._held[name] = None
+        """Loads the adapter if it isn't loaded, evicting the least recently used one, and marks it as used."""
+        while name not in self._loaded and self._loaded.is_full:
+            await self._unload(self._loaded.names()[0])
+        if name not in self._loaded:
+            await self._load(name)
+            self._loaded.put(name, None)
+        self._loaded.use(name)
 
-    async def _give(self, name: str) -> None:
-        folder = self._folders[name]
+    async def _load(self, name: str) -> None:
+        folder = self._loaded.folder(name)
         given = {"lora_name": PREFIX + name, "lora_path": str(folder.absolute())}
         try:
             await self._client.ask(_LOAD, given, read_text, final=(500,))
@@ -77,13 +76,13 @@ class ServedAdapters:
             if "already been loaded" not in refusal.said:  # under a name that holds its hash: it is the same
                 raise UserError(self._told(folder, refusal)) from None
 
-    async def _drop(self, name: str) -> None:
+    async def _unload(self, name: str) -> None:
         self.forget(name)
         try:
             await self._client.ask(_UNLOAD, {"lora_name": PREFIX + name}, read_text, final=(500,))
         except Refusal as refusal:
             if refusal.status != 404:  # it is gone already
-                raise UserError(self._told(self._folders[name], refusal)) from None
+                raise UserError(self._told(self._loaded.folder(name), refusal)) from None
 
     def _told(self, folder: Path, refusal: Refusal) -> str:
         url = self._client.url
@@ -95,13 +94,6 @@ class ServedAdapters:
         rank = _RANK.search(refusal.said)
         hint = f"; start it with --max-lora-rank {rank[1]} or more" if rank else ""
         return f"the server at {url!r} can't use the adapter at {str(folder)!r}: {refusal.said.rstrip('.')}{hint}"
-
-    def _check_unchanged(self, name: str) -> None:
-        folder = self._folders[name]
-        if (found := adapters.content_hash(folder)) != name:
-            raise UserError(
-                f"the adapter at {str(folder)!r} has changed: {name} was loaded from there, now it is {found}"
-            )
 
 
 class Sides:

@@ -15,7 +15,6 @@ from mirrormatch.agents.engines._answer_regex import pattern
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
 from mirrormatch.agents.engines._token_engine import TokenEngine
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
-from mirrormatch.agents.engines._vllm_fit import check_fit
 from mirrormatch.agents.engines.openai.answers import Meter, TokenAnswer, overflows, reader
 from mirrormatch.agents.engines.openai.chat_server import told
 from mirrormatch.agents.engines.openai.http import Client, Refusal
@@ -114,7 +113,7 @@ class TokenServer(TokenEngine):
         name = adapters.content_hash(folder)
         adapters.check_base(folder, self.base, self.fingerprint)
         check_settings(folder, RANKS[-1])
-        check_fit(folder, self.base, self._base_folder)
+        adapters.check_fit(folder, self.base, self._base_folder)
         self._loop.call(self._adapters.add(name, folder))
         return name
 

@@ -22,7 +22,6 @@ from mirrormatch.agents.engines._background_loop import BackgroundLoop
 from mirrormatch.agents.engines._engine import Settings, read_settings
 from mirrormatch.agents.engines._token_engine import TokenEngine, check_folder
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
-from mirrormatch.agents.engines._vllm_fit import check_fit
 from mirrormatch.agents.engines.vllm.adapters import RANKS, Residents, check_settings
 from mirrormatch.agents.engines.vllm.process import load_vllm, on_cpu, start, stop
 from mirrormatch.errors import UserError
@@ -155,7 +154,7 @@ class VllmEngine(TokenEngine):
         if name not in self._residents.names():
             adapters.check_base(folder, self.base, self.fingerprint)
             check_settings(folder, self._settings.max_lora_rank)
-            check_fit(folder, self.base, self._base_folder)
+            adapters.check_fit(folder, self.base, self._base_folder)
         self._loop.call(self._residents.add(name, folder))
         return name
 
