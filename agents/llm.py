@@ -23,7 +23,7 @@ class LLMAgent:
         prompt: what it is told and how its reply is read.
         sampling: how tokens are drawn.
         adapter: a content hash that the engine has loaded; None for the base model.
-        patience: how often it is asked again after a reply that is no move.
+        max_retries: how often it is asked again after a reply that is no move.
         by_role: how tokens are drawn in some roles, where it isn't as in the others.
         constrain: decode the answer so that it is a legal move, where the game lists them. For play: training wants the
             model's own distribution.
@@ -37,7 +37,7 @@ class LLMAgent:
         prompt: Prompt,
         sampling: Sampling,
         adapter: str | None = None,
-        patience: int | None = 1,
+        max_retries: int | None = 1,
         by_role: Mapping[int, Sampling] | None = None,
         constrain: bool = False,
         thinking_tokens: int | None = None,
@@ -47,7 +47,7 @@ class LLMAgent:
         self.prompt = prompt
         self.sampling = sampling
         self.adapter = adapter
-        self.patience = patience
+        self.max_retries = max_retries
         self.by_role = by_role or {}
         self.constrain = constrain
         self.thinking_tokens = thinking_tokens
@@ -56,11 +56,11 @@ class LLMAgent:
         notice = decision.problem.detail if decision.problem else ""
         past = [_exchange(turn) for turn in decision.past]
         messages = self.prompt.turn(decision.game.rules(), past, decision.observation, notice)
-        return await self._replied(messages, self._sampling(decision.observation), decision.seed)
+        return await self._generate_reply(messages, self._sampling(decision.observation), decision.seed)
 
     async def ask(self, text: str, seed: int) -> Reply:
         """The reply to a problem outside any game."""
-        return await self._replied(self.prompt.question(text), self.sampling, seed)
+        return await self._generate_reply(self.prompt.question(text), self.sampling, seed)
 
     def _sampling(self, observation: Observation) -> Sampling:
         sampling = self.by_role.get(observation.role, self.sampling)
@@ -69,13 +69,13 @@ class LLMAgent:
         opening, _, closing = self.prompt.answer(_MARK).partition(_MARK)
         return replace(sampling, constraint=Constraint(opening, observation.legal, closing))
 
-    async def _replied(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Reply:
+    async def _generate_reply(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Reply:
         if isinstance(self.engine, ChatEngine):
             said = await self.engine.chat(messages, sampling, adapter=self.adapter, seed=seed)
             heard = self.prompt.read(said.text, said.finish == "length")
             return Reply(answer=heard.answer, text=said.text, thinking=said.thinking or heard.thinking)
         prompt_ids = self.engine.encode(messages)
-        completion = await self._generated(prompt_ids, sampling, seed)
+        completion = await self._generate(prompt_ids, sampling, seed)
         assert completion.adapter == self.adapter, f"adapter {completion.adapter} answered for {self.adapter}"
         reading = self.prompt.read(completion.text, completion.finish == "length")
         return Reply(
@@ -86,7 +86,7 @@ class LLMAgent:
             completion=completion,
         )
 
-    async def _generated(self, prompt_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Completion:
+    async def _generate(self, prompt_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Completion:
         """One completion; with a budget of reasoning in two parts, between which the reasoning is ended if need be."""
         closing = self.prompt.thought(_MARK).partition(_MARK)[2]
         if self.thinking_tokens is None or not closing or self.thinking_tokens >= sampling.max_tokens:

@@ -8,7 +8,7 @@ import random
 from collections.abc import Sequence
 from typing import Any
 
-from mirrormatch.agents.types import Agent, Decision, Episode, Particular, Reply, Turn
+from mirrormatch.agents.types import Agent, Decision, Episode, Reply, SelectiveAgent, Turn
 from mirrormatch.errors import UserError
 from mirrormatch.games.game import Game, outcomes, sample_chance
 from mirrormatch.games.types import CHANCE, OVER, Action, Problem, ProblemKind
@@ -21,7 +21,7 @@ async def play(game: Game[Any, Any], agents: Sequence[Agent], seed: int = 0) -> 
     """Plays one episode to its end.
 
     Chance depends on `seed` alone, so agents that swap seats under one seed are dealt the same cards. A reply that
-    is no move is asked again as often as the agent's patience says; then the role forfeits, and the game's
+    is no move is retried up to the agent's `max_retries`; then the role forfeits, and the game's
     forfeit table gives the returns.
 
     Args:
@@ -36,7 +36,7 @@ async def play(game: Game[Any, Any], agents: Sequence[Agent], seed: int = 0) -> 
     if len(agents) != num_roles:
         raise UserError(f"{game.info.name} is for {num_roles} players, {len(agents)} were given")
     for agent in set(agents):
-        if isinstance(agent, Particular):
+        if isinstance(agent, SelectiveAgent):
             agent.check(game)
     deck = random.Random(derive(seed, "chance"))
     state, deal, turns = game.start(), list[Action](), list[Turn]()
@@ -69,12 +69,12 @@ async def play(game: Game[Any, Any], agents: Sequence[Agent], seed: int = 0) -> 
 async def _decide(
     game: Game[Any, Any], state: Any, role: int, agent: Agent, turns: list[Turn], seed: int
 ) -> Action | None:
-    """The role's move, or None when its patience is at an end. Every reply is appended to `turns`."""
+    """The role's move, or None after its last retry. Every reply is appended to `turns`."""
     observation, view = game.observe(state, role), game.view(state, role)
     past = tuple(t for t in turns if t.role == role and t.action is not None)
     problem: Problem | None = None
     num_replies = 0
-    while agent.patience is None or num_replies <= agent.patience:
+    while agent.max_retries is None or num_replies <= agent.max_retries:
         decision = Decision(
             game=game,
             view=view,
@@ -84,7 +84,7 @@ async def _decide(
             seed=derive(seed, "role", role, len(past), num_replies),
             state=None if game.info.hidden else state,
         )
-        turn = _judged(game, state, role, decision, await agent.act(decision))
+        turn = _judge_reply(game, state, role, decision, await agent.act(decision))
         turns.append(turn)
         if turn.action is not None:
             return turn.action
@@ -93,7 +93,7 @@ async def _decide(
     return None
 
 
-def _judged(game: Game[Any, Any], state: Any, role: int, decision: Decision, reply: Reply) -> Turn:
+def _judge_reply(game: Game[Any, Any], state: Any, role: int, decision: Decision, reply: Reply) -> Turn:
     """The reply as a turn, with a move or a problem."""
     answer = reply.answer
     if isinstance(answer, str) and len(answer) > MAX_ANSWER_CHARS:

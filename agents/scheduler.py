@@ -16,7 +16,7 @@ NUM_IN_FLIGHT = 256  # fills an engine's batches, and holds few enough prompts i
 async def run_all(
     jobs: Iterable[Callable[[], Awaitable[T]]],
     limit: int = NUM_IN_FLIGHT,
-    done: Callable[[int, T], None] | None = None,
+    on_result: Callable[[int, T], None] | None = None,
 ) -> list[T]:
     """Runs every job and gives their results in the order of the jobs.
 
@@ -26,21 +26,21 @@ async def run_all(
     Args:
         jobs: called one after the other as places become free; they may be made lazily.
         limit: how many are in flight at once.
-        done: told of each result, with its job's position, as soon as it is there.
+        on_result: called with the position and the result of each job as it ends.
     """
-    waiting = _Waiting(jobs)
+    waiting = _Queue(jobs)
     results: dict[int, T] = {}
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(limit):
-                group.create_task(_work(waiting, results, done))
+                group.create_task(_run_jobs(waiting, results, on_result))
     except BaseExceptionGroup as problems:
         first = problems.exceptions[0]
         raise (KeyboardInterrupt() if isinstance(first, _Interrupted) else first) from None
     return [results[k] for k in sorted(results)]
 
 
-class _Waiting(Generic[T]):
+class _Queue(Generic[T]):
     """The jobs that nobody has taken yet, with their positions; none any more once something went wrong."""
 
     def __init__(self, jobs: Iterable[Callable[[], Awaitable[T]]]) -> None:
@@ -52,7 +52,7 @@ class _Waiting(Generic[T]):
             yield taken
 
 
-async def _work(waiting: _Waiting[T], results: dict[int, T], done: Callable[[int, T], None] | None) -> None:
+async def _run_jobs(waiting: _Queue[T], results: dict[int, T], done: Callable[[int, T], None] | None) -> None:
     """Takes jobs until there are none left."""
     for position, job in waiting:
         try:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mirrormatch import prompts
 from mirrormatch.agents import engines, players
-from mirrormatch.agents.engines._engine import ChatEngine, Engine, Settings
+from mirrormatch.agents.engines._engine import ChatEngine, Engine, SpecSettings
 from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.models import NANO, NANO_PATH
@@ -41,7 +41,7 @@ class Spec(NamedTuple):
     kind: str
     target: str
     adapter: str | None
-    settings: Settings = ()
+    settings: SpecSettings = ()
 
 
 class ModelSettings(BaseModel):
@@ -72,7 +72,7 @@ def parse_spec(text: str) -> Spec:
     named, *given = _SETTINGS.split(text)
     kind = named[: _KIND.match(named).end()]  # type: ignore[union-attr]  # it matches everything
     colon, rest = named[len(kind) :][:1] == ":", named[len(kind) :].removeprefix(":")
-    target, plus, adapter = _at_plus(rest)
+    target, plus, adapter = _split_at_plus(rest)
     if plus and not adapter:
         raise UserError(f"{text!r} ends in '+': the folder of an adapter or of a run belongs there")
     if kind not in (known := [NANO, *engines.names(), *players.names()]):
@@ -91,7 +91,7 @@ def parse_spec(text: str) -> Spec:
     return Spec(text, kind, target, adapter or None, settings)
 
 
-def _at_plus(text: str) -> tuple[str, str, str]:
+def _split_at_plus(text: str) -> tuple[str, str, str]:
     """The model's path, the plus and the adapter's: the plus with a folder behind it, or else before it, or the first.
 
     What is a folder as a whole has no adapter, and no URL is one.
@@ -111,16 +111,16 @@ def _is_folder(text: str) -> bool:
     return os.path.isdir(os.path.expanduser(text))  # a Path raises where a text is too long for one
 
 
-def _check_settings(text: str, settings: Settings) -> None:
+def _check_settings(text: str, settings: SpecSettings) -> None:
     names = [name for name, _ in settings]
     if twice := [name for k, name in enumerate(names) if name in names[:k]]:
         raise UserError(f"{text!r}: {twice[0]!r} is set more than once")
     before, plus, adapter = text.rpartition("+")
     if plus and settings and settings[-1][1].endswith(f"+{adapter}") and _is_folder(adapter):
-        raise UserError(f"{text!r}: an adapter stands before the settings: {with_adapter(before, Path(adapter))!r}")
+        raise UserError(f"{text!r}: an adapter stands before the settings: {add_adapter(before, Path(adapter))!r}")
 
 
-def with_adapter(text: str, adapter: Path) -> str:
+def add_adapter(text: str, adapter: Path) -> str:
     """The spec of a base model with an adapter on it."""
     named, *given = _SETTINGS.split(text)
     return ",".join([f"{named}+{adapter}", *given])
@@ -150,7 +150,7 @@ def model_agent(
     spec = parse_spec(spec) if isinstance(spec, str) else spec
     if spec.kind in players.names():
         raise UserError(f"{spec.text!r} is not a language model: this needs one, like nano or hf:PATH_OR_ID")
-    engine = engine_of(spec)
+    engine = load_engine(spec)
     adapter = engine.load(Path(spec.adapter).expanduser()) if spec.adapter else None
     own = parse_settings({k: v for k, v in spec.settings if k in ModelSettings.model_fields}, ModelSettings, spec.text)
     if own.thinking_tokens is not None and isinstance(engine, ChatEngine):
@@ -161,13 +161,13 @@ def model_agent(
         prompts.get(prompt, settings),
         own.sampling(sampling or Sampling()),
         adapter,
-        patience=own.patience,
+        max_retries=own.patience,
         constrain=own.constrain,
         thinking_tokens=own.thinking_tokens,
     )
 
 
-def target_of(spec: Spec) -> str:
+def engine_target(spec: Spec) -> str:
     """What the engine of a spec is given. `nano` is the bundled model to every engine that reads a folder."""
     if spec.kind in _NO_PATHS:
         return spec.target
@@ -177,9 +177,9 @@ def target_of(spec: Spec) -> str:
     return str(NANO_PATH) if target == NANO and not Path(target).exists() else target
 
 
-def engine_of(spec: Spec) -> Engine:
+def load_engine(spec: Spec) -> Engine:
     """The engine of a model's spec, without its adapter."""
     kind = "hf" if spec.kind == NANO else spec.kind
     settings = tuple(sorted((k, v) for k, v in spec.settings if k not in ModelSettings.model_fields))
-    engine: Engine = engines.get(kind)(target_of(spec), settings)
+    engine: Engine = engines.get(kind)(engine_target(spec), settings)
     return engine

@@ -117,7 +117,7 @@ class Reply:
 
 
 @runtime_checkable
-class Particular(Protocol):
+class SelectiveAgent(Protocol):
     """An agent that doesn't play every game."""
 
     def check(self, game: Game[Any, Any]) -> None:
@@ -134,11 +134,11 @@ class Agent(Protocol):
 
     Attributes:
         spec: the SPEC that gives this agent on the command line.
-        patience: number of retries after a reply that is no move; None for no limit (for people).
+        max_retries: number of retries after a reply that is no move; None for no limit (for people).
     """
 
     spec: str
-    patience: int | None
+    max_retries: int | None
 
     async def act(self, decision: Decision) -> Reply:
         """The agent's reply to one decision."""

@@ -198,7 +198,7 @@ async def _play_all(
     progress: Progress | None,
     finished: Callable[[int, Episode], None] | None,
 ) -> tuple[Played, ...]:
-    somebody_types = any(a.patience is None for a in agents)  # then one game after the other
+    somebody_types = any(a.max_retries is None for a in agents)  # then one game after the other
     num_done = 0
 
     async def one(deal: int, seating: Seating) -> Played:

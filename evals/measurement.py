@@ -167,7 +167,7 @@ class _Opponent:
 
     def __init__(self, agent: Agent) -> None:
         self.spec = f"opponent {agent.spec}"
-        self.patience = agent.patience
+        self.max_retries = agent.max_retries
         self._agent = agent
 
     async def act(self, decision: Decision) -> Reply:

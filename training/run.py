@@ -10,7 +10,7 @@ from contextlib import closing
 import torch
 
 from mirrormatch.agents.engines._engine import ChatEngine, Engine
-from mirrormatch.agents.spec import ModelSettings, engine_of, parse_spec
+from mirrormatch.agents.spec import ModelSettings, load_engine, parse_spec
 from mirrormatch.errors import UserError
 from mirrormatch.training import estimators, metrics
 from mirrormatch.training.alarms import Alarms
@@ -92,7 +92,7 @@ def load_trainable(config: RunConfig) -> tuple[Engine, str]:
         raise UserError(f"model = {config.model!r}: training starts from a base model, without '+ADAPTER'")
     if given := [name for name, _ in spec.settings if name in ModelSettings.model_fields]:
         raise UserError(f"model = {config.model!r}: {given[0]!r} is for play and evals; a run's own are in [play]")
-    engine = engine_of(spec)
+    engine = load_engine(spec)
     if engine.base is None or isinstance(engine, ChatEngine):
         raise UserError(f"model = {config.model!r} can't be trained: it gives no tokens; write nano or hf:PATH_OR_ID")
     return engine, engine.base

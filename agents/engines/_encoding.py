@@ -35,12 +35,12 @@ class ChatEncoder:
         self._added: dict[str, int] = tokenizer.get_added_vocab()
         spelled = "|".join(re.escape(t) for t in sorted(self._added, key=len, reverse=True))
         self._spelled = re.compile(f"(?=({spelled}))") if spelled else None
-        self._joins = _joins(tokenizer)
-        self.end_ids = _end_ids(tokenizer)
+        self._joins = _encodes_without_prefix(tokenizer)
+        self.end_ids = _find_end_ids(tokenizer)
         self.plain_ids = functools.lru_cache(_CACHED_TEXTS)(self._plain_ids)
-        self._template_ids = functools.lru_cache(_CACHED_TEXTS)(self._encoded)
-        self._first_ids = functools.lru_cache(_CACHED_TEXTS)(self._encoded_alone)
-        self._scaffold = functools.lru_cache(_CACHED_TEXTS)(self._rendered)
+        self._template_ids = functools.lru_cache(_CACHED_TEXTS)(self._encode_inside)
+        self._first_ids = functools.lru_cache(_CACHED_TEXTS)(self._encode_alone)
+        self._scaffold = functools.lru_cache(_CACHED_TEXTS)(self._render_scaffold)
 
     def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
         """The prompt's ids, up to where the model's turn begins.
@@ -53,7 +53,7 @@ class ChatEncoder:
         ended = False
         for k, piece in enumerate(scaffold):
             if k % 2 == 0:
-                encoded = self._first_ids if k == 0 else self._after_end if ended else self._template_ids
+                encoded = self._first_ids if k == 0 else self._encode_after_end if ended else self._template_ids
                 ids += encoded(piece)
                 continue
             message = messages[int(piece)]
@@ -74,39 +74,39 @@ class ChatEncoder:
     def _plain_ids(self, text: str) -> tuple[int, ...]:
         """The ids of the text with every spelling of a special token cut in two."""
         ids: list[int] = []
-        for piece in self._cut(text):
-            ids += self._encoded(piece)
+        for piece in self._split_spellings(text):
+            ids += self._encode_inside(piece)
         special = set(self._added.values())
         return tuple(i for i in ids if i not in special)
 
-    def _cut(self, text: str) -> Iterator[str]:
+    def _split_spellings(self, text: str) -> Iterator[str]:
         start = 0
         for found in self._spelled.finditer(text) if self._spelled else ():
             yield text[start : found.start() + 1]
             start = found.start() + 1
         yield text[start:]
 
-    def _encoded(self, text: str) -> tuple[int, ...]:
+    def _encode_inside(self, text: str) -> tuple[int, ...]:
         """The ids of a piece that stands in the middle of a text: a tokenizer may begin a text with a space."""
-        alone = self._encoded_alone(text)
+        alone = self._encode_alone(text)
         if self._joins or not alone:
             return alone
         for lead in _LEADS:
-            before, both = self._encoded_alone(lead), self._encoded_alone(lead + text)
+            before, both = self._encode_alone(lead), self._encode_alone(lead + text)
             if both[: len(before)] == before:  # it has not become one token with what follows
                 return both[len(before) :]
         return alone
 
-    def _encoded_alone(self, text: str) -> tuple[int, ...]:
+    def _encode_alone(self, text: str) -> tuple[int, ...]:
         whole = replace_surrogates(text)
         return tuple(self.tokenizer.encode(whole, add_special_tokens=False)) if whole else ()
 
-    def _after_end(self, scaffold: str) -> tuple[int, ...]:
+    def _encode_after_end(self, scaffold: str) -> tuple[int, ...]:
         """The scaffolding after a reply that brought its own end-of-turn token: the template's is left out."""
         ids = self._template_ids(scaffold)
         return ids[1:] if ids and ids[0] in self.end_ids else ids
 
-    def _rendered(self, roles: tuple[str, ...]) -> tuple[str, ...]:
+    def _render_scaffold(self, roles: tuple[str, ...]) -> tuple[str, ...]:
         """Scaffolding and message numbers in turn, scaffolding first and last."""
         marked = [{"role": role, "content": f"\ue000{k}\ue001"} for k, role in enumerate(roles)]
         name, said = self.tokenizer.name_or_path, ", ".join(roles)
@@ -120,13 +120,13 @@ class ChatEncoder:
         return pieces
 
 
-def _joins(tokenizer: Any) -> bool:
+def _encodes_without_prefix(tokenizer: Any) -> bool:
     """Whether texts that are encoded one by one join to one text. SentencePiece's put a space before each."""
     ids = tokenizer.encode("a", add_special_tokens=False)
     return str(tokenizer.decode([*ids, *ids])) == "aa"
 
 
-def _end_ids(tokenizer: Any) -> frozenset[int]:
+def _find_end_ids(tokenizer: Any) -> frozenset[int]:
     """The tokens that end a turn: the end-of-sequence token and the common end-of-turn spellings."""
     vocabulary = tokenizer.get_added_vocab()
     named = (vocabulary[t] for t in ("<|im_end|>", "<|eot_id|>", "<end_of_turn>") if t in vocabulary)

@@ -10,7 +10,7 @@ from mirrormatch.agents.engines._types import ChatReply, Completion, Sampling, U
 from mirrormatch.config_file import parse_settings
 from mirrormatch.prompts.prompt import Message
 
-Settings: TypeAlias = tuple[tuple[str, str], ...]  # names and values, as written
+SpecSettings: TypeAlias = tuple[tuple[str, str], ...]  # names and values, as written
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
 
 
@@ -114,7 +114,7 @@ class NoSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def read_settings(engine: str, model: type[AnySettings], given: Settings) -> AnySettings:
+def read_settings(engine: str, model: type[AnySettings], given: SpecSettings) -> AnySettings:
     """An engine's settings, from words as they stand in a spec: `vllm:PATH,dtype=bfloat16`.
 
     Raises:

@@ -6,7 +6,7 @@ Tokens are characters, so that a reader can check every id by eye.
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mirrormatch.agents.engines._engine import NoSettings, Settings, read_settings
+from mirrormatch.agents.engines._engine import NoSettings, SpecSettings, read_settings
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.prompt import Message
@@ -70,7 +70,7 @@ class ScriptedEngine:
         raise UserError("a scripted engine has no adapters")
 
 
-def engine(text: str, settings: Settings = ()) -> ScriptedEngine:
+def engine(text: str, settings: SpecSettings = ()) -> ScriptedEngine:
     """`scripted:TEXT` always replies TEXT."""
     read_settings("scripted", NoSettings, settings)
     return ScriptedEngine(lambda prompt, seed: text)

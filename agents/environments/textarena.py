@@ -49,7 +49,7 @@ class GameEnv(_ta.Env):  # type: ignore[name-defined, misc]  # textarena has no 
         if num_players != len(roles):
             raise UserError(f"{self.game.info.name} is for {len(roles)} players, {num_players} were given")
         self._deck = random.Random(None if seed is None else derive(seed, "chance"))
-        self._position = self._dealt(self.game.start())
+        self._position = self._deal(self.game.start())
         self.state = _ta.FFAMultiPlayerState(
             num_players=num_players, max_turns=self.game.info.max_turns, error_allowance=self.error_allowance
         )  # without the seed, with which it would seed the global generator
@@ -58,20 +58,20 @@ class GameEnv(_ta.Env):  # type: ignore[name-defined, misc]  # textarena has no 
             player_prompt_function=self._prompt,
             secret_roles={k: f"{role}" for k, role in enumerate(roles)},
         )
-        self._go_on()
+        self._advance()
 
     def step(self, action: str) -> tuple[bool, dict[str, Any]]:
         """Takes the text of the player to act; returns whether the game is over, and TextArena's step info."""
         role = self.state.current_player_id
         kinds = _ta.ObservationType
         self.state.add_observation(action, kinds.PLAYER_ACTION, from_id=role, to_id=role)
-        move = self._read(action)
+        move = self._parse(action)
         if isinstance(move, Problem):
             if self.state.set_invalid_move(reason=f"{move.detail}."):
                 self._end(self.game.forfeit_returns(self._position, role), f"Player {role} made an invalid move.")
         else:
-            self._position = self._dealt(self.game.apply(self._position, move))
-            self._go_on()
+            self._position = self._deal(self.game.apply(self._position, move))
+            self._advance()
         done, info = self.state.step(rotate_player=False)
         return bool(done), info
 
@@ -79,13 +79,13 @@ class GameEnv(_ta.Env):  # type: ignore[name-defined, misc]  # textarena has no 
         """What the player to act sees, for TextArena's renderers."""
         return self.game.observe(self._position, self.state.current_player_id).text
 
-    def _dealt(self, position: Any) -> Any:
+    def _deal(self, position: Any) -> Any:
         """The position after everything that chance does there."""
         while self.game.to_act(position) == CHANCE:
             position = self.game.apply(position, sample_chance(self.game.chance(position), self._deck))
         return position
 
-    def _go_on(self) -> None:
+    def _advance(self) -> None:
         """Shows the position to the player to act, or ends the game."""
         role = self.game.to_act(self._position)
         if role == OVER:
@@ -109,7 +109,7 @@ class GameEnv(_ta.Env):  # type: ignore[name-defined, misc]  # textarena has no 
             f"{self.game.rules()}\nPut your move in square brackets."
         )
 
-    def _read(self, text: str) -> Action | Problem:
+    def _parse(self, text: str) -> Action | Problem:
         """The one move that stands in brackets, or the whole text as a move."""
         text = visible(text).strip()
         whole = self.game.parse(self._position, text)

@@ -6,7 +6,7 @@ from mirrormatch.agents.types import Agent
 from mirrormatch.errors import UserError
 
 
-def without_argument(name: str, make: Callable[[], Agent]) -> Callable[[str], Agent]:
+def agent_factory(name: str, make: Callable[[], Agent]) -> Callable[[str], Agent]:
     """A factory for agents that have one form only, and say so when they are given an argument."""
 
     def factory(argument: str) -> Agent:

@@ -34,7 +34,7 @@ class SearchedGame:
     """A game as far as a search asks."""
 
     def __init__(self, game: Game[Any, Any]) -> None:
-        pyspiel = module("pyspiel")
+        pyspiel = import_module("pyspiel")
         kind, info = pyspiel.GameType, game.info
         self._info = info
         self._type = SimpleNamespace(
@@ -96,7 +96,7 @@ class SearchedState:
         return self._game.returns(self._state)[player]
 
 
-def search_of(game: Game[Any, Any], state: Any) -> Search:
+def make_search(game: Game[Any, Any], state: Any) -> Search:
     """What a search of this state is given. States that come from OpenSpiel are searched as what they are."""
     if isinstance(state, Position):
         moves = {number: words for words, number in state.actions.items()}
@@ -129,7 +129,7 @@ def check_duel(spec: str, info: Info) -> None:
         raise UserError(f"agent {spec!r} plays two-player zero-sum games, which {info.name!r} is not")
 
 
-def module(name: str) -> Any:
+def import_module(name: str) -> Any:
     """A module of OpenSpiel.
 
     Raises:
@@ -141,7 +141,7 @@ def module(name: str) -> Any:
         raise UserError(f"OpenSpiel is not installed: {MISSING}") from problem
 
 
-def number_in(spec: str, argument: str, default: int, what: str) -> int:
+def parse_number(spec: str, argument: str, default: int, what: str) -> int:
     """The number that may follow an agent's name: `mcts:1000`.
 
     Raises:

@@ -4,7 +4,7 @@ import functools
 from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
-from mirrormatch.agents.players._openspiel import check_duel, module, number_in
+from mirrormatch.agents.players._openspiel import check_duel, import_module, parse_number
 from mirrormatch.agents.types import Decision, Reply
 from mirrormatch.errors import UserError
 from mirrormatch.games.game import Game
@@ -23,32 +23,32 @@ class CFRAgent:
     histories: Kuhn poker has 58, Leduc poker 9,457.
     """
 
-    patience: int | None = 0
+    max_retries: int | None = 0
 
     def __init__(self, argument: str = "") -> None:
         self.spec = f"cfr:{argument}" if argument else "cfr"
-        self._num_iterations = number_in("cfr", argument, ITERATIONS, "the number of iterations")
+        self._num_iterations = parse_number("cfr", argument, ITERATIONS, "the number of iterations")
 
     def check(self, game: Game[Any, Any]) -> None:
         """Solves the game; raises a `UserError` if it isn't of that kind or too large, or OpenSpiel isn't installed."""
         check_duel(self.spec, game.info)
-        solved(game, self._num_iterations)
+        solve(game, self._num_iterations)
 
     async def act(self, decision: Decision) -> Reply:
         """A move of the average policy."""
-        moves = solved(decision.game, self._num_iterations)[decision.view]
+        moves = solve(decision.game, self._num_iterations)[decision.view]
         move = decision.rng().choices(list(moves), list(moves.values()))[0]
         return Reply(answer=move, text=move)
 
 
 @functools.lru_cache(maxsize=_NUM_KEPT)
-def solved(game: Game[Any, Any], num_iterations: int) -> Mapping[Hashable, Mapping[Action, float]]:
+def solve(game: Game[Any, Any], num_iterations: int) -> Mapping[Hashable, Mapping[Action, float]]:
     """The average policy of CFR+: what a role knows -> the probability of each of its moves.
 
     Raises:
         UserError: too large a game, free text, or OpenSpiel isn't installed.
     """
-    pyspiel = module("pyspiel")
+    pyspiel = import_module("pyspiel")
     tree = to_efg(game)
     if tree is None:
         raise UserError(

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from mirrormatch.agents.players._arguments import without_argument
+from mirrormatch.agents.players._arguments import agent_factory
 from mirrormatch.agents.types import Decision, Reply
 from mirrormatch.games.game import Game
 from mirrormatch.games.types import Action, Problem
@@ -49,7 +49,7 @@ class Human:
     """A person, who may mistype as often as it happens."""
 
     spec = "human"
-    patience: int | None = None
+    max_retries: int | None = None
 
     def __init__(self, terminal: Terminal) -> None:
         self._terminal = terminal
@@ -79,22 +79,22 @@ class Lines:
 
     def explain(self, game: Game[Any, Any]) -> None:
         self._explained.add(game.info.name)
-        _say(f"\n{game.rules()}")
+        _print(f"\n{game.rules()}")
 
     def show(self, decision: Decision, whole: bool = False) -> None:
         if decision.game.info.name not in self._explained:
             self.explain(decision.game)
-        _say(f"\n{decision.observation.text}\n{legal_moves(decision, whole)}")
+        _print(f"\n{decision.observation.text}\n{describe_legal_moves(decision, whole)}")
 
     def refuse(self, problem: Problem) -> None:
-        _say(f"{problem.detail}.")
+        _print(f"{problem.detail}.")
 
     def ask(self, decision: Decision) -> str:
         print(f"{decision.game.info.roles[decision.observation.role]}> ", end="", file=sys.stderr, flush=True)
         return read_line()
 
 
-def legal_moves(decision: Decision, whole: bool = False) -> str:
+def describe_legal_moves(decision: Decision, whole: bool = False) -> str:
     """The allowed moves as a sentence: numbers by their size, many of them as a range, and not more than can be read.
 
     Args:
@@ -104,7 +104,7 @@ def legal_moves(decision: Decision, whole: bool = False) -> str:
     legal = decision.observation.legal
     if legal is None:
         return f"Free text; {HELP} shows its form."
-    moves = sorted(legal, key=_by_size)
+    moves = sorted(legal, key=_size_key)
     if _is_range(moves):
         return f"Legal moves: {moves[0]} to {moves[-1]}"
     between = "; " if any("," in move for move in moves) else ", "
@@ -113,7 +113,7 @@ def legal_moves(decision: Decision, whole: bool = False) -> str:
     return f"Legal moves: {between.join(listed)}{more}"
 
 
-def _by_size(move: Action) -> tuple[tuple[int, str], ...]:
+def _size_key(move: Action) -> tuple[tuple[int, str], ...]:
     """Sorts 9 before 10, and a9 before a10."""
     return tuple((int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"([0-9]+)", move))
 
@@ -144,8 +144,8 @@ def read_line() -> str:
     return line.rstrip("\r\n")
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     print(printable(text), file=sys.stderr)
 
 
-AGENT = without_argument(Human.spec, lambda: Human(Lines()))
+AGENT = agent_factory(Human.spec, lambda: Human(Lines()))

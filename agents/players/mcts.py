@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from mirrormatch.agents.players._openspiel import check_open, module, number_in, search_of
+from mirrormatch.agents.players._openspiel import check_open, import_module, make_search, parse_number
 from mirrormatch.agents.types import Decision, Reply
 from mirrormatch.games.game import Game
 
@@ -19,21 +19,21 @@ class MCTSAgent:
     anew for every move. It knows nothing of a game but its rules: the more simulations, the better it plays.
     """
 
-    patience: int | None = 0
+    max_retries: int | None = 0
 
     def __init__(self, argument: str = "") -> None:
         self.spec = f"mcts:{argument}" if argument else "mcts"
-        self._num_simulations = number_in("mcts", argument, SIMULATIONS, "the number of simulations for a move")
+        self._num_simulations = parse_number("mcts", argument, SIMULATIONS, "the number of simulations for a move")
 
     def check(self, game: Game[Any, Any]) -> None:
         """Raises a `UserError` where something is hidden or text is free, or OpenSpiel isn't installed."""
         check_open(self.spec, game.info)
-        module(_ALGORITHM)
+        import_module(_ALGORITHM)
 
     async def act(self, decision: Decision) -> Reply:
         """The move that was tried most."""
-        mcts, random = module(_ALGORITHM), module("numpy").random
-        search, info = search_of(decision.game, decision.state), decision.game.info
+        mcts, random = import_module(_ALGORITHM), import_module("numpy").random
+        search, info = make_search(decision.game, decision.state), decision.game.info
         rng = random.RandomState(decision.rng().getrandbits(32))
         bot = mcts.MCTSBot(
             search.game,

@@ -4,7 +4,14 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from mirrormatch.agents.players._openspiel import SearchedGame, check_duel, check_open, module, number_in, search_of
+from mirrormatch.agents.players._openspiel import (
+    SearchedGame,
+    check_duel,
+    check_open,
+    import_module,
+    make_search,
+    parse_number,
+)
 from mirrormatch.agents.types import Decision, Reply
 from mirrormatch.games.game import Game
 from mirrormatch.games.types import Action
@@ -27,26 +34,26 @@ class MinimaxAgent:
     good moves it draws. Alpha-beta search where there is no chance, expectiminimax where there is.
     """
 
-    patience: int | None = 0
+    max_retries: int | None = 0
 
     def __init__(self, argument: str = "") -> None:
         self.spec = f"minimax:{argument}" if argument else "minimax"
-        self._depth = number_in("minimax", argument, 0, "the number of moves to look ahead") or None
+        self._depth = parse_number("minimax", argument, 0, "the number of moves to look ahead") or None
 
     def check(self, game: Game[Any, Any]) -> None:
         """Raises a `UserError` unless the game is of that kind and OpenSpiel is installed."""
         check_duel(self.spec, game.info)
         check_open(self.spec, game.info)
-        module(_ALGORITHM)
+        import_module(_ALGORITHM)
 
     async def act(self, decision: Decision) -> Reply:
         """One of the best moves."""
-        move = decision.rng().choice(_best(decision.game, decision.state, self._depth))
+        move = decision.rng().choice(_best_moves(decision.game, decision.state, self._depth))
         return Reply(answer=move, text=move)
 
 
 @functools.lru_cache(maxsize=_NUM_CACHED)
-def _best(game: Game[Any, Any], state: Any, depth: int | None) -> tuple[Action, ...]:
+def _best_moves(game: Game[Any, Any], state: Any, depth: int | None) -> tuple[Action, ...]:
     """The best moves at a state, looking so far ahead, or as far as `MAX_LEAVES` allows."""
     best = game.legal(state) or ()
     if len(best) == 1:
@@ -54,7 +61,7 @@ def _best(game: Game[Any, Any], state: Any, depth: int | None) -> tuple[Action, 
     for ahead in range(1, game.info.max_turns + 1 if depth is None else depth + 1):
         leaves = _Leaves(None if depth is not None else MAX_LEAVES)
         try:
-            worth = _worth(game, state, ahead, leaves)
+            worth = _move_values(game, state, ahead, leaves)
         except _TooDeep:
             break
         most = max(worth.values())
@@ -78,9 +85,9 @@ class _Leaves:
         return 0.0
 
 
-def _worth(game: Game[Any, Any], state: Any, depth: int, leaves: Callable[[Any], float]) -> dict[Action, float]:
+def _move_values(game: Game[Any, Any], state: Any, depth: int, leaves: Callable[[Any], float]) -> dict[Action, float]:
     """What each move is worth to who makes it."""
-    minimax, search, role = module(_ALGORITHM), search_of(game, state), game.to_act(state)
+    minimax, search, role = import_module(_ALGORITHM), make_search(game, state), game.to_act(state)
     searched, worth = SearchedGame(game), dict[Action, float]()
     for number, move in search.moves.items():
         after = search.state.clone()

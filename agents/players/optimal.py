@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mirrormatch.agents.players._arguments import without_argument
+from mirrormatch.agents.players._arguments import agent_factory
 from mirrormatch.agents.types import Decision, Reply
 from mirrormatch.errors import UserError
 from mirrormatch.games.game import Game
@@ -17,7 +17,7 @@ class OptimalAgent:
     """
 
     spec = "optimal"
-    patience: int | None = 0
+    max_retries: int | None = 0
 
     def check(self, game: Game[Any, Any]) -> None:
         """Raises a `UserError` where the game has no solution."""
@@ -32,4 +32,4 @@ class OptimalAgent:
         return Reply(answer=move, text=move)
 
 
-AGENT = without_argument(OptimalAgent.spec, OptimalAgent)
+AGENT = agent_factory(OptimalAgent.spec, OptimalAgent)

@@ -1,6 +1,6 @@
 """The agent that plays anything legal."""
 
-from mirrormatch.agents.players._arguments import without_argument
+from mirrormatch.agents.players._arguments import agent_factory
 from mirrormatch.agents.types import Decision, Reply
 
 
@@ -8,11 +8,11 @@ class RandomAgent:
     """Plays every legal move with equal probability; where the text is free, what the game's `sample` says."""
 
     spec = "random"
-    patience: int | None = 0
+    max_retries: int | None = 0
 
     async def act(self, decision: Decision) -> Reply:
         move = decision.game.sample(decision.view, decision.observation.legal, decision.rng())
         return Reply(answer=move, text=move)
 
 
-AGENT = without_argument(RandomAgent.spec, RandomAgent)
+AGENT = agent_factory(RandomAgent.spec, RandomAgent)

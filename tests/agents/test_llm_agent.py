@@ -24,12 +24,12 @@ SECRET = "the plan that nobody else may read"
 class Seat:
     """An agent whose replies are written beforehand, one after the other, and everything that it was asked."""
 
-    def __init__(self, *replies: str, patience: int = 1, max_tokens: int = 200_000, **settings: Any) -> None:
+    def __init__(self, *replies: str, max_retries: int = 1, max_tokens: int = 200_000, **settings: Any) -> None:
         self.asked: list[str] = []
         self._replies = replies
         prompt = prompts.get("boxed", PromptSettings.model_validate(settings))
         sampling = Sampling(max_tokens=max_tokens)
-        self.agent = LLMAgent("scripted", ScriptedEngine(self._reply), prompt, sampling, patience=patience)
+        self.agent = LLMAgent("scripted", ScriptedEngine(self._reply), prompt, sampling, max_retries=max_retries)
 
     def _reply(self, prompt: str, seed: int) -> str:
         self.asked.append(prompt)
@@ -123,7 +123,7 @@ def test_nothing_is_constrained_unless_asked_for_nor_where_text_is_free() -> Non
 def test_a_role_may_draw_its_tokens_in_its_own_way() -> None:
     engine = Recorded("\\boxed{1}")
     cold = Sampling(temperature=0)
-    agent = LLMAgent("scripted", engine, prompts.get("boxed"), Sampling(), by_role={1: cold}, patience=0)
+    agent = LLMAgent("scripted", engine, prompts.get("boxed"), Sampling(), by_role={1: cold}, max_retries=0)
     asyncio.run(play(TICTACTOE, [agent, agent]))
     assert [sampling for _, sampling in engine.asked] == [Sampling(), cold]
 
@@ -189,11 +189,11 @@ def test_a_failed_reply_is_no_part_of_the_history() -> None:
     assert "I pass." not in "".join(seat.asked)
 
 
-@pytest.mark.parametrize("patience", [0, 1, 3])
-def test_patience_is_how_often_a_reply_is_asked_again(patience: int) -> None:
-    seat = Seat("I pass.", patience=patience)
+@pytest.mark.parametrize("max_retries", [0, 1, 3])
+def test_max_retries_is_the_number_of_retries(max_retries: int) -> None:
+    seat = Seat("I pass.", max_retries=max_retries)
     episode = asyncio.run(play(TICTACTOE, [seat.agent, Seat(thought(5)).agent]))
-    assert (len(seat.asked), episode.forfeited_by) == (1 + patience, 0)
+    assert (len(seat.asked), episode.forfeited_by) == (1 + max_retries, 0)
 
 
 def test_a_retry_is_drawn_with_another_seed() -> None:
@@ -203,7 +203,7 @@ def test_a_retry_is_drawn_with_another_seed() -> None:
         seeds.append(seed)
         return "I pass."
 
-    agent = LLMAgent("scripted", ScriptedEngine(reply), prompts.get("boxed"), Sampling(), patience=2)
+    agent = LLMAgent("scripted", ScriptedEngine(reply), prompts.get("boxed"), Sampling(), max_retries=2)
     asyncio.run(play(TICTACTOE, [agent, agent]))
     assert len(set(seeds)) == 3
 
@@ -243,7 +243,7 @@ def test_bytes_of_a_real_tokenizer_that_are_no_text_are_garbled(tiny: Path) -> N
 
 def test_every_reply_of_a_failed_player_stays_in_the_episode() -> None:
     replies = ("x" * 100_000, "\ufffd", "nothing")
-    episode = asyncio.run(play(TICTACTOE, [Seat(*replies, patience=2).agent, Seat(thought(5)).agent]))
+    episode = asyncio.run(play(TICTACTOE, [Seat(*replies, max_retries=2).agent, Seat(thought(5)).agent]))
     assert [t.reply for t in episode.turns] == list(replies)
 
 
@@ -251,7 +251,7 @@ def test_every_reply_of_a_failed_player_stays_in_the_episode() -> None:
 
 
 def talking(*moves: str) -> Seat:
-    return Seat(*(f"<think>{SECRET}</think>\\boxed{{{move}}}" for move in moves), history="full", patience=2)
+    return Seat(*(f"<think>{SECRET}</think>\\boxed{{{move}}}" for move in moves), history="full", max_retries=2)
 
 
 def negotiation(first: Seat, second: Seat) -> Episode:
@@ -259,13 +259,13 @@ def negotiation(first: Seat, second: Seat) -> Episode:
 
 
 def test_words_to_the_other_reach_it() -> None:
-    seats = talking("say | hello there"), Seat("\\boxed{say}", history="full", patience=2)
+    seats = talking("say | hello there"), Seat("\\boxed{say}", history="full", max_retries=2)
     negotiation(*seats)
     assert "hello there" in seats[1].asked[0]
 
 
 def test_reasoning_never_reaches_another_role() -> None:
-    seats = talking("say | hello there"), Seat("\\boxed{say}", history="full", patience=2)
+    seats = talking("say | hello there"), Seat("\\boxed{say}", history="full", max_retries=2)
     negotiation(*seats)
     assert len(seats[1].asked) > 1
     assert SECRET not in "".join(seats[1].asked)
@@ -283,7 +283,7 @@ def test_reasoning_never_reaches_another_role() -> None:
     ],
 )
 def test_nothing_outside_the_answer_reaches_another_role(reply: str) -> None:
-    seats = Seat(reply, history="full"), Seat("\\boxed{say}", history="full", patience=2)
+    seats = Seat(reply, history="full"), Seat("\\boxed{say}", history="full", max_retries=2)
     negotiation(*seats)
     assert SECRET not in "".join(seats[1].asked)
 

@@ -27,8 +27,8 @@ class Saying:
 
     spec = "saying"
 
-    def __init__(self, *lines: str, patience: int | None = 0, thinking: str = "") -> None:
-        self.patience = patience
+    def __init__(self, *lines: str, max_retries: int | None = 0, thinking: str = "") -> None:
+        self.max_retries = max_retries
         self.asked: list[Decision] = []
         self._lines = lines
         self._thinking = thinking
@@ -75,12 +75,12 @@ def test_an_episode_is_the_same_under_the_same_seed() -> None:
 def test_the_deal_depends_on_the_seed_alone() -> None:
     for seed in range(20):
         one = played(KUHN, [Saying("check", "call"), Saying("bet")], seed)
-        other = played(KUHN, [RandomAgent(), Saying("check", "fold", "call", patience=None)], seed)
+        other = played(KUHN, [RandomAgent(), Saying("check", "fold", "call", max_retries=None)], seed)
         assert one.deal == other.deal
 
 
 def test_swapped_seats_get_the_same_cards() -> None:
-    bold, shy = Saying("bet", "call", patience=None), Saying("check", "fold", patience=None)
+    bold, shy = Saying("bet", "call", max_retries=None), Saying("check", "fold", max_retries=None)
     for seed in range(20):
         assert played(KUHN, [bold, shy], seed).deal == played(KUHN, [shy, bold], seed).deal
 
@@ -105,23 +105,23 @@ def test_a_role_that_never_moves_forfeits_and_gets_the_worth_of_a_loss() -> None
     assert episode.outcome == ("win", "loss")
 
 
-@pytest.mark.parametrize("patience", [0, 1, 3])
-def test_patience_is_how_often_it_is_asked_again(patience: int) -> None:
-    stubborn = Saying("what?", patience=patience)
+@pytest.mark.parametrize("max_retries", [0, 1, 3])
+def test_max_retries_is_the_number_of_retries(max_retries: int) -> None:
+    stubborn = Saying("what?", max_retries=max_retries)
     episode = played(TICTACTOE, [stubborn, RandomAgent()])
-    assert len(stubborn.asked) == 1 + patience
-    assert len(episode.turns) == 1 + patience
+    assert len(stubborn.asked) == 1 + max_retries
+    assert len(episode.turns) == 1 + max_retries
 
 
 def test_every_bad_reply_stays_in_the_episode() -> None:
-    episode = played(KUHN, [Saying("?", "call", "bet", patience=2), Saying("fold")])
+    episode = played(KUHN, [Saying("?", "call", "bet", max_retries=2), Saying("fold")])
     kinds = [t.problem.kind if t.problem else None for t in episode.turns]
     assert kinds == [ProblemKind.NONE, ProblemKind.ILLEGAL, None, None]
     assert [t.action for t in episode.turns] == [None, None, "bet", "fold"]
 
 
 def test_who_is_asked_again_is_told_why() -> None:
-    forgetful = Saying("call", "bet", patience=1)
+    forgetful = Saying("call", "bet", max_retries=1)
     played(KUHN, [forgetful, Saying("fold")])
     first, second = forgetful.asked
     assert first.problem is None
@@ -129,14 +129,14 @@ def test_who_is_asked_again_is_told_why() -> None:
 
 
 def test_every_decision_has_a_seed_of_its_own() -> None:
-    slow = Saying("?", "check", "call", patience=1)
+    slow = Saying("?", "check", "call", max_retries=1)
     played(KUHN, [slow, Saying("bet")])
     seeds = [d.seed for d in slow.asked]
     assert len(seeds) == 3 and all(a != b for a, b in pairwise(seeds))
 
 
-def test_a_new_decision_starts_with_full_patience() -> None:
-    episode = played(KUHN, [Saying("?", "check", "?", "call", patience=1), Saying("bet")])
+def test_every_decision_has_all_its_retries() -> None:
+    episode = played(KUHN, [Saying("?", "check", "?", "call", max_retries=1), Saying("bet")])
     assert episode.forfeited_by is None
 
 
@@ -147,7 +147,7 @@ def test_an_endless_answer_is_a_named_problem() -> None:
 
 
 def test_reasoning_never_reaches_the_other() -> None:
-    thinker = Saying("offer 1 wood -> 1 gold | hello", "say", patience=0, thinking=SECRET)
+    thinker = Saying("offer 1 wood -> 1 gold | hello", "say", max_retries=0, thinking=SECRET)
     other = Saying("say")
     episode = played(NEGOTIATION, [thinker, other])
     seen = "".join(d.observation.text + repr(d.view) + repr(d.past) for d in other.asked)

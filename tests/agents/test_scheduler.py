@@ -48,7 +48,7 @@ def test_nothing_waits_for_the_slowest() -> None:
         return 0
 
     room = Room()
-    asyncio.run(run_all([slow, *visits(room, 20)], limit=2, done=lambda position, _: ended.append(position)))
+    asyncio.run(run_all([slow, *visits(room, 20)], limit=2, on_result=lambda position, _: ended.append(position)))
     assert ended[-1] == 0 and ended[:20] == list(range(1, 21))
 
 
@@ -93,7 +93,7 @@ def test_what_was_finished_before_an_interrupt_has_been_handed_out() -> None:
             return await asyncio.sleep(60, 7)
 
         jobs = [*visits(Room(), 10), endless]
-        task = asyncio.ensure_future(run_all(jobs, limit=3, done=lambda position, _: finished.append(position)))
+        task = asyncio.ensure_future(run_all(jobs, limit=3, on_result=lambda position, _: finished.append(position)))
         while len(finished) < 10:
             await asyncio.sleep(0)
         task.cancel()

@@ -12,7 +12,7 @@ from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.models import NANO_PATH
-from mirrormatch.agents.spec import Spec, agent_from_spec, engine_of, model_agent, parse_spec, with_adapter
+from mirrormatch.agents.spec import Spec, add_adapter, agent_from_spec, load_engine, model_agent, parse_spec
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.prompts import PromptSettings
 
@@ -134,24 +134,24 @@ def test_a_spec_that_means_nothing_is_refused_in_one_line(given: str, said: str)
 
 
 def test_an_adapter_is_put_before_the_settings() -> None:
-    assert with_adapter("nano,temperature=0", Path("runs/a")) == "nano+runs/a,temperature=0"
-    assert with_adapter("nano", Path("runs/a")) == "nano+runs/a"
+    assert add_adapter("nano,temperature=0", Path("runs/a")) == "nano+runs/a,temperature=0"
+    assert add_adapter("nano", Path("runs/a")) == "nano+runs/a"
 
 
 def test_a_models_settings_stand_in_its_spec(tiny: Path) -> None:
     agent = model_agent(f"hf:{tiny},temperature=0.5,top_k=3,patience=0,thinking_tokens=9,constrain=yes")
     assert agent.sampling == Sampling(temperature=0.5, top_k=3)
-    assert (agent.patience, agent.thinking_tokens, agent.constrain) == (0, 9, True)
+    assert (agent.max_retries, agent.thinking_tokens, agent.constrain) == (0, 9, True)
 
 
 def test_what_is_no_setting_of_the_model_is_its_engines(tiny: Path) -> None:
     cold, plain = (parse_spec(f"hf:{tiny},max_batch=7{rest}") for rest in (",temperature=0", ""))
-    assert engine_of(cold) is engine_of(plain)
+    assert load_engine(cold) is load_engine(plain)
 
 
 def test_the_order_of_an_engines_settings_makes_no_other_engine(tiny: Path) -> None:
     one, other = (parse_spec(f"hf:{tiny},{given}") for given in ("max_batch=7,prefix_mb=1", "prefix_mb=1,max_batch=7"))
-    assert engine_of(one) is engine_of(other)
+    assert load_engine(one) is load_engine(other)
 
 
 @pytest.mark.parametrize(
@@ -238,6 +238,6 @@ def test_an_engine_without_adapters_says_so(adapter: Path) -> None:
 
 
 def test_the_engine_of_a_spec_is_that_of_its_model(tiny: Path) -> None:
-    engine = engine_of(parse_spec(f"hf:{tiny}+an/adapter"))
+    engine = load_engine(parse_spec(f"hf:{tiny}+an/adapter"))
     assert isinstance(engine, TransformersEngine)
     assert engine.base == str(tiny)

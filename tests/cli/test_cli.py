@@ -15,7 +15,7 @@ from tests.paths import ROOT
 from mirrormatch import __version__, agents, games
 from mirrormatch.agents.episode_text import MAX_TEXT_CHARS
 from mirrormatch.agents.episodes import read_episodes
-from mirrormatch.agents.players.human import legal_moves
+from mirrormatch.agents.players.human import describe_legal_moves
 from mirrormatch.agents.types import Decision, Episode, Reply
 from mirrormatch.cli import COMMANDS, main, overview
 from mirrormatch.cli.arguments import CLASSICS, LISTED
@@ -44,7 +44,7 @@ class Thinker:
     """Plays like `random`, thinks aloud, and fails once a game to make a move."""
 
     spec = "thinker"
-    patience: int | None = 1
+    max_retries: int | None = 1
 
     async def act(self, decision: Decision) -> Reply:
         if decision.problem is None:
@@ -308,8 +308,8 @@ def episode_of(returns: tuple[float, ...], outcome: tuple[Any, ...]) -> Episode:
 def test_moves_are_listed_so_that_they_can_be_read(moves: tuple[str, ...], told: str) -> None:
     seen = Observation(role=0, text="", legal=tuple(sorted(moves)))
     decision = Decision(game=games.get("nim"), view=None, observation=seen)
-    assert legal_moves(decision).endswith(told) and len(legal_moves(decision)) < 700
-    assert moves[-1] in legal_moves(decision, whole=True)
+    assert describe_legal_moves(decision).endswith(told) and len(describe_legal_moves(decision)) < 700
+    assert moves[-1] in describe_legal_moves(decision, whole=True)
 
 
 def test_a_question_mark_lists_every_move(cli: Cli) -> None:

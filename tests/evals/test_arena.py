@@ -24,7 +24,7 @@ TICTACTOE = games.get("tictactoe")
 class Fixed:
     """Plays the first of its moves that is legal, else the first legal one; may fail on purpose."""
 
-    patience: int | None = 0
+    max_retries: int | None = 0
 
     def __init__(self, spec: str, *moves: Action, problem: Problem | None = None) -> None:
         self.spec = spec

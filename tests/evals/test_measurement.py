@@ -33,7 +33,7 @@ class Stumbling:
     """Plays like `random`, but its first reply to every decision is no move."""
 
     spec = "stumbling"
-    patience: int | None = 1
+    max_retries: int | None = 1
 
     async def act(self, decision: Decision) -> Reply:
         return Reply(answer="hm", text="hm") if decision.problem is None else await RandomAgent().act(decision)

@@ -43,7 +43,7 @@ def general(name: str) -> str:
 
 def of_play() -> set[str]:
     engine = ScriptedEngine(lambda prompt, seed: "<think>x</think>\\boxed{check}")
-    agent = LLMAgent("scripted", engine, get("boxed"), Sampling(), patience=0)
+    agent = LLMAgent("scripted", engine, get("boxed"), Sampling(), max_retries=0)
     episode = asyncio.run(play(games.get("kuhn_poker"), [agent, agent]))
     return set(metrics.of_play([episode], {"kuhn_poker/0": 0.0}))
 

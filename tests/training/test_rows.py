@@ -103,7 +103,7 @@ def seat(*squares: str, history: str = "full") -> LLMAgent:
         return f"<think>turn {said}</think>\\boxed{{{squares[min(said, len(squares) - 1)]}}}"
 
     prompt = prompts.get("boxed", PromptSettings.model_validate({"history": history}))
-    return LLMAgent("scripted", ScriptedEngine(reply), prompt, Sampling(), patience=0)
+    return LLMAgent("scripted", ScriptedEngine(reply), prompt, Sampling(), max_retries=0)
 
 
 def episode(first: LLMAgent, second: LLMAgent) -> Episode:

@@ -14,7 +14,7 @@ import pytest
 
 from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.engines.vllm import VllmEngine, VllmSettings
-from mirrormatch.agents.engines.vllm.process import stop
+from mirrormatch.agents.engines.vllm.process import stop_engine
 from mirrormatch.agents.models import NANO_PATH
 from mirrormatch.errors import UserError
 
@@ -77,4 +77,4 @@ def test_whoever_waits_for_a_process_that_dies_is_told() -> None:
         with pytest.raises(UserError, match="vLLM's process has died"):
             asyncio.run(engine.generate((7, 8, 9), Sampling()))
     finally:
-        stop(engine._llm)
+        stop_engine(engine._llm)

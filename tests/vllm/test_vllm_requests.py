@@ -139,7 +139,7 @@ class Watched:
     """An agent, and how many tokens of each of its prompts were computed."""
 
     spec: str = "watched"
-    patience: int | None = 0
+    max_retries: int | None = 0
 
     def __init__(self, engine: VllmEngine) -> None:
         self.computed: list[int] = []

@@ -30,7 +30,7 @@ Player: TypeAlias = Callable[[Decision, random.Random], Said]
 class ThinkingAgent:
     """Sits in a seat and writes the player's thought and move as the prompt asks for them."""
 
-    patience: int | None = 0
+    max_retries: int | None = 0
 
     def __init__(self, player: Player, prompt: Prompt) -> None:
         self.spec = f"teacher:{player.__name__}"

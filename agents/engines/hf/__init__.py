@@ -20,13 +20,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils import logging as transformers_logging
 
 from mirrormatch.agents.engines import _adapters as adapters
-from mirrormatch.agents.engines._engine import Settings, read_settings
+from mirrormatch.agents.engines._engine import SpecSettings, read_settings
 from mirrormatch.agents.engines._token_engine import TokenEngine, check_folder
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
 from mirrormatch.agents.engines.hf import decoding
 from mirrormatch.agents.engines.hf.batching import Batcher
 from mirrormatch.agents.engines.hf.constraints import TokenTexts
-from mirrormatch.agents.engines.hf.prefix_cache import Prefixes
+from mirrormatch.agents.engines.hf.prefix_cache import PrefixCache
 from mirrormatch.errors import UserError
 
 MAX_BATCH = 256  # requests generated together
@@ -50,7 +50,7 @@ class TransformersEngine(TokenEngine):
         self.model, tokenizer = load_base(path)
         super().__init__(path, tokenizer)
         self.usage = Usage()
-        self._prefixes = Prefixes(prefix_mb << 20)
+        self._prefixes = PrefixCache(prefix_mb << 20)
         self._pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(self._encoder.end_ids)
         self._config = self.model.config.get_text_config(decoder=True)  # of a model that also sees or hears
         self._context = int(self._config.max_position_embeddings)
@@ -103,14 +103,14 @@ class TransformersEngine(TokenEngine):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # PEFT's, about keys that don't match: those are counted here
-                misfit = self._misfit(folder, name)
+                misfit = self._load_and_compare(folder, name)
         except (RuntimeError, ValueError, KeyError, SafetensorError) as problem:
             misfit = " ".join(str(problem).split())[:_REASON_CHARS]
         if misfit:
             self._detach(name)
             raise UserError(f"the adapter at {str(folder)!r} does not fit {self.base!r}: {misfit}")
 
-    def _misfit(self, folder: Path, name: str) -> str:
+    def _load_and_compare(self, folder: Path, name: str) -> str:
         """Loads the adapter and says what of it has no place in the base model."""
         if self._peft is None:
             settings = PeftConfig.from_pretrained(str(folder))
@@ -148,8 +148,8 @@ class TransformersEngine(TokenEngine):
         self.usage = self.usage.plus(
             Usage(
                 requests=len(requests),
-                prompt_tokens=read.asked,
-                cached_tokens=read.asked - read.computed,
+                prompt_tokens=read.num_tokens,
+                cached_tokens=read.num_tokens - read.num_computed,
                 completion_tokens=sum(len(w.ids) for w in written),
             )
         )
@@ -174,12 +174,12 @@ class TransformersEngine(TokenEngine):
         """A context in which the model answers with the adapter, or as the base model."""
         if adapter is None:
             return self._peft.disable_adapter() if self._peft is not None else torch.inference_mode()
-        self._bring_back(adapter)
+        self._ensure_loaded(adapter)
         assert self._peft is not None
         self._peft.base_model.set_adapter(adapter, inference_mode=True)
         return torch.inference_mode()
 
-    def _bring_back(self, adapter: str) -> None:
+    def _ensure_loaded(self, adapter: str) -> None:
         """Loads an evicted adapter again, and marks the adapter as used."""
         if adapter in self._loaded:
             self._loaded.use(adapter)
@@ -228,7 +228,7 @@ class HfSettings(BaseModel):
 
 
 @functools.cache
-def engine(path: str, settings: Settings = ()) -> TransformersEngine:
+def engine(path: str, settings: SpecSettings = ()) -> TransformersEngine:
     """The engine of a base model: one per process, so that all its agents share batches."""
     chosen = read_settings("hf", HfSettings, settings)
     return TransformersEngine(path, chosen.max_batch, chosen.prefix_mb)

@@ -41,11 +41,11 @@ class Batcher(Generic[Request, Result]):
         self._waiting.append(_Waiting(key, request, future))
         if self._pump is None or self._pump.done():
             self._pump = loop.create_task(self._run())
-            self._pump.add_done_callback(_seen)
+            self._pump.add_done_callback(_retrieve_exception)
         return await future
 
     async def _run(self) -> None:
-        while await self._settled():
+        while await self._wait_until_quiet():
             batch = self._next_batch()
             try:
                 results = self._serve(batch[0].key, [w.request for w in batch])
@@ -60,7 +60,7 @@ class Batcher(Generic[Request, Result]):
                 if not waiting.future.done():
                     waiting.future.set_result(result)
 
-    async def _settled(self) -> bool:
+    async def _wait_until_quiet(self) -> bool:
         """Lets every coroutine that can run submit its request; whether any request waits."""
         quiet, seen = 0, -1
         while quiet < _QUIET_TICKS:
@@ -78,7 +78,7 @@ class Batcher(Generic[Request, Result]):
         return batch
 
 
-def _seen(pump: "asyncio.Task[None]") -> None:
+def _retrieve_exception(pump: "asyncio.Task[None]") -> None:
     """Takes note of how the pump ended: only an interrupt ends it early, and the event loop has passed that on."""
     if not pump.cancelled():
         pump.exception()

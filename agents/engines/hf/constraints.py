@@ -29,7 +29,7 @@ class TokenTexts:
 
     def __init__(self, tokenizer: Any, num_tokens: int, end_ids: frozenset[int]) -> None:
         known = min(num_tokens, len(tokenizer))
-        self._texts = _texts(tokenizer, known)
+        self._texts = _token_texts(tokenizer, known)
         self._by_text: dict[str, list[int]] = defaultdict(list)
         for token, text in enumerate(self._texts):
             if token not in end_ids:
@@ -48,24 +48,28 @@ class TokenTexts:
         _, opened, inside = text.rpartition(constraint.opening)
         answers = [choice + constraint.closing for choice in constraint.choices]
         if not opened:
-            return Permit([*self._end_ids, *self._spoiling(text, constraint.opening, answers)], only=False)
+            return Permit([*self._end_ids, *self._spoiling_tokens(text, constraint.opening, answers)], only=False)
         rests = {answer[len(inside) :] for answer in answers if answer.startswith(inside)}
         beginnings = {rest[:k] for rest in rests for k in range(1, len(rest) + 1)}
         allowed = [token for beginning in beginnings for token in self._by_text.get(beginning, ())]
         return Permit(sorted(allowed) or self._end_ids, only=True)
 
-    def _spoiling(self, text: str, opening: str, answers: Sequence[str]) -> list[int]:
+    def _spoiling_tokens(self, text: str, opening: str, answers: Sequence[str]) -> list[int]:
         """The tokens that would open the answer and go on with something that is none."""
         tail = text[-(len(opening) - 1) :] if len(opening) > 1 else ""
-        return [token for token in self._holding(opening[-1]) if _spoils(tail + self._texts[token], opening, answers)]
+        return [
+            token
+            for token in self._tokens_with(opening[-1])
+            if _opens_other_answer(tail + self._texts[token], opening, answers)
+        ]
 
-    def _holding(self, character: str) -> list[int]:
+    def _tokens_with(self, character: str) -> list[int]:
         if character not in self._with:
             self._with[character] = [token for token, text in enumerate(self._texts) if character in text]
         return self._with[character]
 
 
-def _texts(tokenizer: Any, num: int) -> list[str]:
+def _token_texts(tokenizer: Any, num: int) -> list[str]:
     """What each token adds to a text. Alone, SentencePiece's tokens lose the space that they begin with."""
     before = tokenizer.convert_tokens_to_ids("a")
     if before is None or tokenizer.decode([before, before]) != "aa":
@@ -74,6 +78,6 @@ def _texts(tokenizer: Any, num: int) -> list[str]:
     return [text.removeprefix("a") for text in both]
 
 
-def _spoils(text: str, opening: str, answers: Sequence[str]) -> bool:
+def _opens_other_answer(text: str, opening: str, answers: Sequence[str]) -> bool:
     _, opened, inside = text.partition(opening)
     return bool(opened) and not any(answer.startswith(inside) for answer in answers)

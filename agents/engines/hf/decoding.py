@@ -18,16 +18,16 @@ from transformers.cache_utils import DynamicLayer
 from mirrormatch.agents.engines._types import Constraint, Sampling
 from mirrormatch.agents.engines.hf.constraints import Permit
 from mirrormatch.agents.engines.hf.drawing import Rules, draw, uniforms
-from mirrormatch.agents.engines.hf.prefix_cache import BLOCK, Found, Prefixes, joined
+from mirrormatch.agents.engines.hf.prefix_cache import BLOCK, Found, PrefixCache, join_blocks
 
 COMPACT_BELOW = 0.75  # a batch is made smaller when fewer of its rows are still writing
 
 
-class Read(NamedTuple):
+class ReadCounts(NamedTuple):
     """How many tokens of the prompts there were, and how many of them had to be read."""
 
-    asked: int
-    computed: int
+    num_tokens: int
+    num_computed: int
 
 
 class Request(NamedTuple):
@@ -39,7 +39,7 @@ class Request(NamedTuple):
 
 
 @dataclass(slots=True)
-class Written:
+class GeneratedRow:
     """What one row has written so far."""
 
     ids: list[int] = field(default_factory=list)
@@ -56,9 +56,9 @@ def generate(
     pad_id: int,
     has_stop: Callable[[list[int], tuple[str, ...]], bool],
     permit: Callable[[list[int], Constraint], Permit] | None = None,
-    prefixes: Prefixes | None = None,
+    prefixes: PrefixCache | None = None,
     owner: Hashable = None,
-) -> tuple[list[Written], Read]:
+) -> tuple[list[GeneratedRow], ReadCounts]:
     """Continues every prompt until an end token, a stop string or its token budget.
 
     Args:
@@ -71,9 +71,9 @@ def generate(
         prefixes: keys and values to begin with, and to add to; none keeps none.
         owner: under which they are kept: the adapter.
     """
-    if prefixes is None or not _keeps_all(model):
-        prefixes = Prefixes(0)
-    written = [Written() for _ in requests]
+    if prefixes is None or not _caches_every_token(model):
+        prefixes = PrefixCache(0)
+    written = [GeneratedRow() for _ in requests]
     logits_BV, cache, mask_BT, read = _prefill(model, requests, pad_id, prefixes, owner)
     device = logits_BV.device
     rows = list(range(len(requests)))  # batch row -> request
@@ -85,18 +85,18 @@ def generate(
         ids_B, logp_B = drawn.ids_B.tolist(), drawn.logp_B.tolist()
         for row, token, logp in zip(rows, ids_B, logp_B, strict=True):
             if written[row].finish is None:
-                _write(written[row], token, logp, requests[row].sampling, end_ids, has_stop)
+                _append_token(written[row], token, logp, requests[row].sampling, end_ids, has_stop)
         writing = [k for k, row in enumerate(rows) if written[row].finish is None]
         if not writing or len(writing) < COMPACT_BELOW * len(rows):
             ended = [k for k, row in enumerate(rows) if written[row].finish is not None]
-            _keep(prefixes, owner, cache, mask_BT, {k: _said(requests, written, rows[k]) for k in ended})
+            _cache_rows(prefixes, owner, cache, mask_BT, {k: _row_ids(requests, written, rows[k]) for k in ended})
         if not writing:
             break
         next_B = drawn.ids_B
         if len(writing) < COMPACT_BELOW * len(rows):
             kept_B = torch.tensor(writing, device=device)
             cache.reorder_cache(kept_B)
-            mask_BT, next_B, rules = mask_BT[kept_B], next_B[kept_B], rules.rows(kept_B)
+            mask_BT, next_B, rules = mask_BT[kept_B], next_B[kept_B], rules.select_rows(kept_B)
             seeds_B, rows = seeds_B[writing], [rows[k] for k in writing]
         mask_BT = torch.cat([mask_BT, mask_BT.new_ones(len(rows), 1)], dim=1)
         logits_BV = _next_logits(model, next_B, mask_BT, cache)
@@ -121,35 +121,35 @@ def continuation_logprobs(
 
 
 def _prefill(
-    model: Any, requests: Sequence[Request], pad_id: int, prefixes: Prefixes, owner: Hashable
-) -> tuple[Tensor, Any, Tensor, Read]:
+    model: Any, requests: Sequence[Request], pad_id: int, prefixes: PrefixCache, owner: Hashable
+) -> tuple[Tensor, Any, Tensor, ReadCounts]:
     """Reads every different prompt once: next-token logits, cache and mask, with one row per request."""
     order = {ids: k for k, ids in enumerate(dict.fromkeys(r.prompt_ids for r in requests))}
     prompts = list(order)
     num_shared = _read_shared(model, prompts, pad_id, prefixes, owner)
     found = [prefixes.find(owner, ids) for ids in prompts]
     logits_BV, cache, mask_BT = _read(model, prompts, found, pad_id)
-    _keep(prefixes, owner, cache, mask_BT, dict(enumerate(prompts)))
+    _cache_rows(prefixes, owner, cache, mask_BT, dict(enumerate(prompts)))
     row_B = torch.tensor([order[r.prompt_ids] for r in requests], device=logits_BV.device)
     cache.reorder_cache(row_B)  # which takes any rows, and unlike `batch_select_indices` is there for every cache
     num_new = sum(len(ids) - f.num for ids, f in zip(prompts, found, strict=True))
-    read = Read(sum(len(r.prompt_ids) for r in requests), num_shared + num_new)
+    read = ReadCounts(sum(len(r.prompt_ids) for r in requests), num_shared + num_new)
     return logits_BV[row_B], cache, mask_BT[row_B], read
 
 
 def _read_shared(
-    model: Any, prompts: Sequence[tuple[int, ...]], pad_id: int, prefixes: Prefixes, owner: Hashable
+    model: Any, prompts: Sequence[tuple[int, ...]], pad_id: int, prefixes: PrefixCache, owner: Hashable
 ) -> int:
     """Reads what all prompts begin with once, where it is new and long enough; how many tokens that were."""
     first, last = min(prompts), max(prompts)  # what these two share, all between them share
     num_shared = next((k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     whole = first[: min(num_shared, len(first) - 1) // BLOCK * BLOCK]
-    known = prefixes.known(owner, whole)
-    if len(prompts) < 2 or not prefixes.wanted or known == len(whole):
+    known = prefixes.num_known(owner, whole)
+    if len(prompts) < 2 or not prefixes.is_enabled or known == len(whole):
         return 0
     found = prefixes.find(owner, whole)
     _, cache, mask_BT = _read(model, [whole], [found], pad_id)
-    _keep(prefixes, owner, cache, mask_BT, {0: whole})
+    _cache_rows(prefixes, owner, cache, mask_BT, {0: whole})
     return len(whole) - found.num
 
 
@@ -166,17 +166,19 @@ def _read(
     mask_BT = torch.tensor([[0] * (length - len(ids)) + [1] * len(ids) for ids in rest], device=device)
     cache = DynamicCache(config=model.config)
     if longest:
-        kv = joined(found, next(f.blocks[0] for f in found if f.num))
+        kv = join_blocks(found, next(f.blocks[0] for f in found if f.num))
         for layer in range(kv.shape[1] // 2):
             cache.update(kv[:, 2 * layer], kv[:, 2 * layer + 1], layer)
     mask_BT = torch.cat([mask_BP.reshape(len(prompts), longest), mask_BT], dim=1)
     return _logits(model, ids_BT, mask_BT, kept=1, cache=cache)[:, -1], cache, mask_BT
 
 
-def _keep(prefixes: Prefixes, owner: Hashable, cache: Any, mask_BT: Tensor, rows: dict[int, tuple[int, ...]]) -> None:
+def _cache_rows(
+    prefixes: PrefixCache, owner: Hashable, cache: Any, mask_BT: Tensor, rows: dict[int, tuple[int, ...]]
+) -> None:
     """Keeps keys and values of the rows, given with their ids, of which the last may not have been read."""
-    new = {k: ids for k, ids in rows.items() if len(ids) // BLOCK * BLOCK > prefixes.known(owner, ids)}
-    if not (prefixes.wanted and new):
+    new = {k: ids for k, ids in rows.items() if len(ids) // BLOCK * BLOCK > prefixes.num_known(owner, ids)}
+    if not (prefixes.is_enabled and new):
         return
     for k, ids in new.items():
         columns = mask_BT[k].nonzero()[: len(ids), 0]  # a row that ended goes on being fed, with what doesn't count
@@ -185,12 +187,12 @@ def _keep(prefixes: Prefixes, owner: Hashable, cache: Any, mask_BT: Tensor, rows
         prefixes.keep(owner, ids, torch.stack(kv))
 
 
-def _keeps_all(model: Any) -> bool:
+def _caches_every_token(model: Any) -> bool:
     """Whether the cache holds keys and values of all tokens: not with a sliding window or linear attention."""
     return all(type(layer) is DynamicLayer for layer in DynamicCache(config=model.config).layers)
 
 
-def _said(requests: Sequence[Request], written: Sequence[Written], row: int) -> tuple[int, ...]:
+def _row_ids(requests: Sequence[Request], written: Sequence[GeneratedRow], row: int) -> tuple[int, ...]:
     """Everything that the row's cache may hold: its prompt and what was written."""
     return (*requests[row].prompt_ids, *written[row].ids)
 
@@ -250,8 +252,8 @@ def _rules(requests: Sequence[Request], device: torch.device) -> Rules:
     )
 
 
-def _write(
-    row: Written,
+def _append_token(
+    row: GeneratedRow,
     token: int,
     logp: float,
     sampling: Sampling,

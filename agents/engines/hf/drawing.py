@@ -29,7 +29,7 @@ class Rules(NamedTuple):
     top_p_B: Tensor
     filtered: bool  # whether any row uses top_k or top_p
 
-    def rows(self, kept: Tensor) -> "Rules":
+    def select_rows(self, kept: Tensor) -> "Rules":
         """The settings of some rows."""
         return Rules(self.temperature_B[kept], self.top_k_B[kept], self.top_p_B[kept], self.filtered)
 
@@ -55,7 +55,7 @@ def draw(logits_BV: Tensor, rules: Rules, uniform_B: Tensor) -> Drawn:
     greedy_B = rules.temperature_B == 0
     temperature_B = torch.where(greedy_B, torch.ones_like(rules.temperature_B), rules.temperature_B)
     logp_BV = torch.log_softmax(logits_BV.float() / temperature_B[:, None], dim=-1)
-    weight_BV = _filtered(logp_BV, rules) if rules.filtered else logp_BV.exp()
+    weight_BV = _filter(logp_BV, rules) if rules.filtered else logp_BV.exp()
     cdf_BV = weight_BV.cumsum(-1)
     point_B1 = (uniform_B.to(cdf_BV.dtype) * cdf_BV[:, -1])[:, None]
     ids_B = torch.searchsorted(cdf_BV, point_B1, right=True)[:, 0].clamp(max=logits_BV.shape[-1] - 1)
@@ -63,7 +63,7 @@ def draw(logits_BV: Tensor, rules: Rules, uniform_B: Tensor) -> Drawn:
     return Drawn(ids_B, logp_BV.gather(-1, ids_B[:, None])[:, 0])
 
 
-def _filtered(logp_BV: Tensor, rules: Rules) -> Tensor:
+def _filter(logp_BV: Tensor, rules: Rules) -> Tensor:
     """Probabilities with everything outside top_k and top_p set to 0; not renormalised."""
     sorted_BV, order_BV = logp_BV.sort(dim=-1, descending=True)
     prob_BV = sorted_BV.exp()

@@ -29,7 +29,7 @@ class _Node:
         self.children: dict[tuple[int, ...], _Node] = {}
 
 
-class Prefixes:
+class PrefixCache:
     """What has been read, up to a bound in memory.
 
     When it is reached, the owners unused for longest are forgotten, and at last the one that needs room, whole. So what
@@ -78,22 +78,22 @@ class Prefixes:
         while self.num_bytes > self._max_bytes:
             self.forget(next(iter(self._roots)))
 
-    def known(self, owner: Hashable, ids: Sequence[int]) -> int:
+    def num_known(self, owner: Hashable, ids: Sequence[int]) -> int:
         """How many of the ids have keys and values here."""
         return self.find(owner, (*ids, -1)).num
 
     def forget(self, owner: Hashable) -> None:
         """Drops what belongs to one owner."""
         root = self._roots.pop(owner, None)
-        self.num_bytes -= _bytes(root) if root is not None else 0
+        self.num_bytes -= _count_bytes(root) if root is not None else 0
 
     @property
-    def wanted(self) -> bool:
+    def is_enabled(self) -> bool:
         """Whether anything is kept at all."""
         return self._max_bytes > 0
 
 
-def _bytes(root: _Node) -> int:
+def _count_bytes(root: _Node) -> int:
     """Of everything below, without recursion: a long prompt is a long branch."""
     num, nodes = 0, [root]
     while nodes:
@@ -103,7 +103,7 @@ def _bytes(root: _Node) -> int:
     return num
 
 
-def joined(found: Sequence[Found], like: Tensor) -> Tensor:
+def join_blocks(found: Sequence[Found], like: Tensor) -> Tensor:
     """The beginnings of all rows, padded on the left to the longest: (B, 2 L, H, T, D)."""
     longest = max(f.num for f in found)
     num, heads, _, size = like.shape

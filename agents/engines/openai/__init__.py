@@ -16,16 +16,16 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field
 
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
-from mirrormatch.agents.engines._engine import Settings, read_settings
-from mirrormatch.agents.engines.openai.answers import Card, Cards, Meter, reader
-from mirrormatch.agents.engines.openai.chat_server import ChatServer, told
-from mirrormatch.agents.engines.openai.http import Client, Patience, Refusal, is_local
+from mirrormatch.agents.engines._engine import SpecSettings, read_settings
+from mirrormatch.agents.engines.openai.answers import Card, Cards, Meter, answer_reader
+from mirrormatch.agents.engines.openai.chat_server import ChatServer, refusal_message
+from mirrormatch.agents.engines.openai.http import Client, Refusal, RetryPolicy, is_local
 from mirrormatch.agents.engines.openai.vllm_lora import PREFIX
 from mirrormatch.agents.engines.openai.vllm_server import TokenServer, load_tokenizer
 from mirrormatch.errors import UserError
 
 DEFAULT_KEY_ENV = "OPENAI_API_KEY"
-NUM_NAMED = 8  # models named to somebody who asked for one that isn't there: hosted servers have hundreds
+MAX_LISTED_MODELS = 8  # models named to somebody who asked for one that isn't there: hosted servers have hundreds
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KEY = re.compile(r"[\x21-\x7e]+")  # what may stand in a header
 
@@ -52,7 +52,7 @@ class OpenAISettings(BaseModel):
     ] = False
 
 
-class Place(NamedTuple):
+class Target(NamedTuple):
     """A model, as its server calls it, and where the server is."""
 
     model: str
@@ -60,14 +60,14 @@ class Place(NamedTuple):
 
 
 @functools.cache
-def engine(target: str, settings: Settings = ()) -> ChatServer | TokenServer:
+def engine(target: str, settings: SpecSettings = ()) -> ChatServer | TokenServer:
     """The engine of a served model: one per process, so that all its agents share connections."""
     found = connect(target, settings)
     atexit.register(found.close)
     return found
 
 
-def connect(target: str, settings: Settings = ()) -> ChatServer | TokenServer:
+def connect(target: str, settings: SpecSettings = ()) -> ChatServer | TokenServer:
     """Asks the server what it has, and how it can be asked.
 
     Raises:
@@ -75,18 +75,18 @@ def connect(target: str, settings: Settings = ()) -> ChatServer | TokenServer:
     """
     _check_key_env(settings)
     chosen = read_settings("openai", OpenAISettings, settings)
-    place = place_of(target)
+    place = parse_target(target)
     meter = Meter(chosen.price_in, chosen.price_out)
-    patience = Patience(chosen.timeout_s, chosen.deadline_s, chosen.outage_s, chosen.backoff_s)
-    client = Client(place.url, key_for(place.url, chosen.key_env), patience, chosen.max_connections, meter.retried)
+    policy = RetryPolicy(chosen.timeout_s, chosen.deadline_s, chosen.outage_s, chosen.backoff_s)
+    client = Client(place.url, read_key(place.url, chosen.key_env), policy, chosen.max_connections, meter.count_retry)
     try:
-        return _connected(place, chosen, client, meter)
+        return _make_engine(place, chosen, client, meter)
     except BaseException:
         _loop().call(client.close())
         raise
 
 
-def place_of(target: str) -> Place:
+def parse_target(target: str) -> Target:
     """Takes MODEL@URL apart.
 
     Raises:
@@ -103,10 +103,10 @@ def place_of(target: str) -> Place:
         raise UserError("the URL of a server takes no password or query: a key comes from the environment (key_env)")
     if not url.host:
         raise UserError(f"{found[2]!r} names no host")
-    return Place(found[1], found[2].rstrip("/"))
+    return Target(found[1], found[2].rstrip("/"))
 
 
-def key_for(url: str, key_env: str) -> str | None:
+def read_key(url: str, key_env: str) -> str | None:
     """The key from the environment. Over plain HTTP, one that nobody named leaves this machine not at all.
 
     Raises:
@@ -122,18 +122,18 @@ def key_for(url: str, key_env: str) -> str | None:
     return key or None
 
 
-def _check_key_env(settings: Settings) -> None:
+def _check_key_env(settings: SpecSettings) -> None:
     """Before any message could repeat it: somebody may have written the key itself."""
     if not _VARIABLE.fullmatch(dict(settings).get("key_env", DEFAULT_KEY_ENV)):
         raise UserError("key_env takes the name of an environment variable; what was given is none (nor shown here)")
 
 
-def _connected(place: Place, chosen: OpenAISettings, client: Client, meter: Meter) -> ChatServer | TokenServer:
-    cards = _cards(place, client)
+def _make_engine(place: Target, chosen: OpenAISettings, client: Client, meter: Meter) -> ChatServer | TokenServer:
+    cards = _fetch_cards(place, client)
     card = next((card for card in cards if card.id == place.model), None)
     if card is None:
-        raise _unknown_model(place, [card.id for card in cards if not card.id.startswith(PREFIX)])
-    why = _why_no_tokens(card, chosen)
+        raise _unknown_model_error(place, [card.id for card in cards if not card.id.startswith(PREFIX)])
+    why = _reason_for_chat(card, chosen)
     if why and chosen.mode == "token":
         raise UserError(f"{place.model!r} at {place.url!r} can't be asked in tokens: {why}")
     if why:
@@ -143,26 +143,26 @@ def _connected(place: Place, chosen: OpenAISettings, client: Client, meter: Mete
     return TokenServer(card.id, names, card.root, card.max_model_len, client, _loop(), meter, chosen.mixed)
 
 
-def _cards(place: Place, client: Client) -> tuple[Card, ...]:
+def _fetch_cards(place: Target, client: Client) -> tuple[Card, ...]:
     try:
-        return _loop().call(client.ask("models", None, reader(Cards), waits=False)).data
+        return _loop().call(client.request("models", None, answer_reader(Cards), waits=False)).data
     except Refusal as refusal:
         if refusal.status not in (404, 405) and not 300 <= refusal.status < 400:
-            raise UserError(told(place.url, place.model, refusal)) from None
+            raise UserError(refusal_message(place.url, place.model, refusal)) from None
         near = "" if place.url.endswith("/v1") else f", did you mean {place.url + '/v1'!r}?"
-        said = f": {refusal.said}" if refusal.said else ""
+        said = f": {refusal.reason}" if refusal.reason else ""
         raise UserError(f"{place.url!r} lists no models ({refusal.status}{said}){near}") from None
 
 
-def _unknown_model(place: Place, names: list[str]) -> UserError:
+def _unknown_model_error(place: Target, names: list[str]) -> UserError:
     """Names what is there, nearest first."""
     nearest = sorted(names, key=lambda n: -difflib.SequenceMatcher(None, n.lower(), place.model.lower()).ratio())
-    named = ", ".join(repr(n) for n in nearest[:NUM_NAMED])
-    more = f" and {len(nearest) - NUM_NAMED} more" if len(nearest) > NUM_NAMED else ""
+    named = ", ".join(repr(n) for n in nearest[:MAX_LISTED_MODELS])
+    more = f" and {len(nearest) - MAX_LISTED_MODELS} more" if len(nearest) > MAX_LISTED_MODELS else ""
     return UserError(f"{place.url!r} has no model {place.model!r}; it serves {named or 'none'}{more}")
 
 
-def _why_no_tokens(card: Card, chosen: OpenAISettings) -> str:
+def _reason_for_chat(card: Card, chosen: OpenAISettings) -> str:
     """Why the model is sent messages; nothing where it can be asked in tokens."""
     if chosen.mode == "chat":
         return "mode=chat was asked for"

@@ -12,7 +12,7 @@ import httpx
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from mirrormatch.agents.engines._types import Usage
-from mirrormatch.agents.engines.openai.http import Broken, Reader, Refusal
+from mirrormatch.agents.engines.openai.http import MalformedAnswer, Reader, Refusal
 from mirrormatch.text import replace_surrogates
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -25,34 +25,34 @@ _OVERFLOW = re.compile(
     r"longer than the model's context|inputs.{0,3} tokens \+|too large for model|input token count|prompt is too long",
     re.IGNORECASE,
 )
-_UNWANTED = re.compile(
+_UNSUPPORTED = re.compile(
     r"unsupported|not support|n.t support|unrecogni[sz]ed|unknown|unexpected|not permitted|not allowed|"
     r"extra |forbidden|instead",
     re.IGNORECASE,
 )
 
 
-def _said(value: Any) -> Any:
+def _content_text(value: Any) -> Any:
     """The text of what a server calls content: a text, nothing, or a list of parts."""
     if isinstance(value, list):
         value = "".join(str(part.get("text", "")) for part in value if isinstance(part, dict))
     return replace_surrogates(value) if isinstance(value, str) else "" if value is None else value
 
 
-Text = Annotated[str, BeforeValidator(_said)]
+Text = Annotated[str, BeforeValidator(_content_text)]
 
 
-class _Read(BaseModel):
+class _Answer(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class PromptDetails(_Read):
+class PromptDetails(_Answer):
     """About the prompt's tokens."""
 
     cached_tokens: int | None = None
 
 
-class Tokens(_Read):
+class Tokens(_Answer):
     """What a server counted."""
 
     prompt_tokens: int = 0
@@ -60,7 +60,7 @@ class Tokens(_Read):
     prompt_tokens_details: PromptDetails | None = None
 
 
-class Card(_Read):
+class Card(_Answer):
     """A model that a server has. vLLM tells where it is from and how much it reads; adapters have a parent there."""
 
     id: str
@@ -69,13 +69,13 @@ class Card(_Read):
     max_model_len: int | None = None
 
 
-class Cards(_Read):
+class Cards(_Answer):
     """What GET /models answers."""
 
     data: tuple[Card, ...]
 
 
-class Said(_Read):
+class ChatMessage(_Answer):
     """A message, or a piece of one."""
 
     content: Text = ""
@@ -88,28 +88,28 @@ class Said(_Read):
         return self.reasoning_content or self.reasoning
 
 
-class ChatChoice(_Read):
+class ChatChoice(_Answer):
     """One of the replies, of which there is one."""
 
-    message: Said
+    message: ChatMessage
     finish_reason: str | None = None
 
 
-class ChatAnswer(_Read):
+class ChatAnswer(_Answer):
     """What POST /chat/completions answers."""
 
     choices: Annotated[tuple[ChatChoice, ...], Field(min_length=1)]
     usage: Tokens | None = None
 
 
-class PieceChoice(_Read):
+class PieceChoice(_Answer):
     """What a stream adds to a reply."""
 
-    delta: Said = Said()
+    delta: ChatMessage = ChatMessage()
     finish_reason: str | None = None
 
 
-class ChatPiece(_Read):
+class ChatPiece(_Answer):
     """One event of a streamed reply; the last ones may only count."""
 
     choices: tuple[PieceChoice, ...] = ()
@@ -117,14 +117,14 @@ class ChatPiece(_Read):
     error: Any = None
 
 
-class TokenLogprobs(_Read):
+class TokenLogprobs(_Answer):
     """Of the tokens of a completion."""
 
     token_logprobs: tuple[float, ...]
     top_logprobs: tuple[dict[str, float], ...] = ()
 
 
-class TokenChoice(_Read):
+class TokenChoice(_Answer):
     """One completion in tokens, as vLLM gives it."""
 
     token_ids: tuple[int, ...]
@@ -132,7 +132,7 @@ class TokenChoice(_Read):
     finish_reason: Literal["stop", "length"]
 
 
-class TokenAnswer(_Read):
+class TokenAnswer(_Answer):
     """What vLLM's POST /completions answers."""
 
     model: str
@@ -153,11 +153,11 @@ class Meter:
         self._price_in = price_in
         self._price_out = price_out
 
-    def retried(self) -> None:
+    def count_retry(self) -> None:
         """One more request was sent again."""
         self.usage = self.usage.plus(Usage(retries=1))
 
-    def answered(self, counted: Tokens | None) -> None:
+    def count_answer(self, counted: Tokens | None) -> None:
         """One more request was answered; not every server counts tokens."""
         told = counted or Tokens()
         details = told.prompt_tokens_details or PromptDetails()
@@ -173,11 +173,11 @@ class Meter:
         )
 
 
-def reader(model: type[Answer]) -> Reader[Answer]:
+def answer_reader(model: type[Answer]) -> Reader[Answer]:
     """Reads a whole answer."""
 
     async def read(response: httpx.Response) -> Answer:
-        return parsed(await response.aread(), model)
+        return parse_answer(await response.aread(), model)
 
     return read
 
@@ -187,7 +187,7 @@ async def read_text(response: httpx.Response) -> str:
     return (await response.aread()).decode("utf-8", "replace")
 
 
-def parsed(raw: bytes, model: type[Answer]) -> Answer:
+def parse_answer(raw: bytes, model: type[Answer]) -> Answer:
     """An answer, from JSON.
 
     Raises:
@@ -197,20 +197,20 @@ def parsed(raw: bytes, model: type[Answer]) -> Answer:
         return model.model_validate(json.loads(raw.decode("utf-8", "replace")))
     except ValidationError as problem:
         error = problem.errors()[0]
-        raise Broken(f"{'.'.join(map(str, error['loc']))}: {error['msg']}") from None
+        raise MalformedAnswer(f"{'.'.join(map(str, error['loc']))}: {error['msg']}") from None
     except ValueError as problem:
-        raise Broken(f"no JSON: {problem}") from None
+        raise MalformedAnswer(f"no JSON: {problem}") from None
 
 
-def overflows(refusal: Refusal) -> bool:
+def is_overflow(refusal: Refusal) -> bool:
     """Whether the server refused because the prompt, or prompt and reply, don't fit into the model's context."""
-    return refusal.status == 413 or (refusal.status in (400, 422) and bool(_OVERFLOW.search(refusal.said)))
+    return refusal.status == 413 or (refusal.status in (400, 422) and bool(_OVERFLOW.search(refusal.reason)))
 
 
-def unwanted(refusal: Refusal, sent: Iterable[str]) -> str | None:
+def find_unsupported(refusal: Refusal, sent: Iterable[str]) -> str | None:
     """The first of the parameters sent that the server says it doesn't take; None where it says nothing like that."""
-    if refusal.status not in (400, 422) or not _UNWANTED.search(refusal.said):
+    if refusal.status not in (400, 422) or not _UNSUPPORTED.search(refusal.reason):
         return None
-    places = {name: re.search(rf"\b{name}\b", refusal.said) for name in sent}
+    places = {name: re.search(rf"\b{name}\b", refusal.reason) for name in sent}
     named = {name: found.start() for name, found in places.items() if found}
     return min(named, key=lambda name: named[name], default=None)

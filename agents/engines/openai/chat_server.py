@@ -18,12 +18,12 @@ from mirrormatch.agents.engines.openai.answers import (
     ChatPiece,
     Meter,
     Tokens,
-    overflows,
-    parsed,
-    reader,
-    unwanted,
+    answer_reader,
+    find_unsupported,
+    is_overflow,
+    parse_answer,
 )
-from mirrormatch.agents.engines.openai.http import Broken, Client, Refusal, events
+from mirrormatch.agents.engines.openai.http import Client, MalformedAnswer, Refusal, read_events
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.prompt import Message
 from mirrormatch.text import replace_surrogates
@@ -31,7 +31,7 @@ from mirrormatch.text import replace_surrogates
 _SEED_BITS = 31  # llama.cpp's are 32 bits wide, Ollama's are signed
 _DONE = "[DONE]"
 _BUDGET, _NEWER_BUDGET = "max_tokens", "max_completion_tokens"
-_CAN_GO = frozenset({"seed", "top_k", "top_p", "temperature", "stop", "stream_options"})
+_OPTIONAL = frozenset({"seed", "top_k", "top_p", "temperature", "stop", "stream_options"})
 # Special tokens as chat templates spell them. `<|` and its like begin those of Qwen, Llama 3, Phi, Command R, GLM,
 # gpt-oss and DeepSeek; those of Gemma, Llama 1 and 2, Mistral, ChatGLM, Granite and BERT are listed.
 _NAMES = (
@@ -101,19 +101,19 @@ class ChatServer:
     ) -> ChatReply:
         assert adapter is None, f"adapter {adapter} was never loaded"
         if sampling.constraint is not None:
-            self._without_tokens("decode an answer so that it is a legal move")
+            self._refuse("decode an answer so that it is a legal move")
         while True:
             body = self._body(messages, sampling, seed)
             try:
-                read = self._streamed if body.get("stream") else reader(ChatAnswer)
-                answer = await self._loop.run(self._client.ask("chat/completions", body, read))
+                read = self._read_stream if body.get("stream") else answer_reader(ChatAnswer)
+                answer = await self._loop.run(self._client.request("chat/completions", body, read))
             except Refusal as refusal:
-                if overflows(refusal):
+                if is_overflow(refusal):
                     return ChatReply(text="", thinking="", finish="length")
-                if not self._adapts(refusal, body):
-                    raise UserError(told(self._client.url, self._model, refusal)) from None
+                if not self._adapt_to(refusal, body):
+                    raise UserError(refusal_message(self._client.url, self._model, refusal)) from None
                 continue
-            self._meter.answered(answer.usage)
+            self._meter.count_answer(answer.usage)
             said = answer.choices[0]
             finish = said.finish_reason == "length"
             return ChatReply(
@@ -121,29 +121,29 @@ class ChatServer:
             )
 
     def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        self._without_tokens("encode a prompt")
+        self._refuse("encode a prompt")
 
     def complete(self, text: str) -> tuple[int, ...]:
-        self._without_tokens("continue a given reply")
+        self._refuse("continue a given reply")
 
     async def generate(
         self, prompt_ids: Sequence[int], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
     ) -> Completion:
-        self._without_tokens("generate tokens")
+        self._refuse("generate tokens")
 
     async def logprobs(
         self, prompt_ids: Sequence[int], continuation_ids: Sequence[int], *, adapter: str | None = None
     ) -> tuple[float, ...]:
-        self._without_tokens("score tokens")
+        self._refuse("score tokens")
 
     def load(self, adapter_path: Path) -> str:
-        self._without_tokens(f"take the adapter {str(adapter_path)!r}")
+        self._refuse(f"take the adapter {str(adapter_path)!r}")
 
     def close(self) -> None:
         """Ends all connections."""
         self._loop.call(self._client.close())
 
-    def _without_tokens(self, what: str) -> NoReturn:
+    def _refuse(self, what: str) -> NoReturn:
         raise UserError(f"{self._model!r} at {self._client.url!r} can't {what}: {self._why}")
 
     def _body(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> dict[str, Any]:
@@ -165,27 +165,27 @@ class ChatServer:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return {name: value for name, value in body.items() if name not in self.left_out}
 
-    def _adapts(self, refusal: Refusal, sent: dict[str, Any]) -> bool:
+    def _adapt_to(self, refusal: Refusal, sent: dict[str, Any]) -> bool:
         """Whether the next request will be another one than that which was refused."""
-        name = unwanted(refusal, [name for name in sent if name in _CAN_GO or name == _BUDGET])
+        name = find_unsupported(refusal, [name for name in sent if name in _OPTIONAL or name == _BUDGET])
         if name == _BUDGET:
             self._budget = _NEWER_BUDGET
         elif name is not None:
             self.left_out |= {name}
         return name is not None
 
-    async def _streamed(self, response: httpx.Response) -> ChatAnswer:
+    async def _read_stream(self, response: httpx.Response) -> ChatAnswer:
         """A streamed reply as if it had come whole."""
         self._show("")
         texts, thoughts = list[str](), list[str]()
         finish: str | None = None
         usage: Tokens | None = None
-        async for data in events(response, self._stall_s):
+        async for data in read_events(response, self._stall_s):
             if data == _DONE:
                 break
-            piece = parsed(data.encode(), ChatPiece)
+            piece = parse_answer(data.encode(), ChatPiece)
             if piece.error is not None:
-                raise Broken(f"the stream broke off: {json.dumps(piece.error)}")
+                raise MalformedAnswer(f"the stream broke off: {json.dumps(piece.error)}")
             usage = piece.usage or usage
             for choice in piece.choices[:1]:
                 texts.append(choice.delta.content)
@@ -205,9 +205,9 @@ class ChatServer:
             self.on_text(piece)
 
 
-def told(url: str, model: str, refusal: Refusal) -> str:
+def refusal_message(url: str, model: str, refusal: Refusal) -> str:
     """A refusal as one line for whoever can do something about it."""
-    said = f": {refusal.said}" if refusal.said else ""
+    said = f": {refusal.reason}" if refusal.reason else ""
     meaning = {
         401: "wants a key, or another one (it is taken from OPENAI_API_KEY, or from the variable that key_env names)",
         403: "doesn't let this key use it",

@@ -24,17 +24,17 @@ Send: TypeAlias = Callable[[], Awaitable[httpx.Response]]
 
 MAX_WAIT_S = 20.0  # between two attempts, unless the server asks for more
 MAX_OUTAGE_WAIT_S = 2.0  # a server that comes back is found soon
-MAX_BROKEN = 4  # answers in a row that make no sense: the next one won't either
+MAX_MALFORMED = 4  # answers in a row that make no sense: the next one won't either
 CONNECT_S = 10.0  # to reach a server, or to find that it can't be reached
 KEEPALIVE_S = 4.0  # less than servers keep idle connections, or the next request would go to a closed one
-SAID_CHARS = 300  # of what a server says about an error
+MAX_REASON_CHARS = 300  # of what a server says about an error
 
 _BUSY = frozenset({408, 425, 429})  # and all from 500 on
 _FOR_GOOD = "insufficient_quota"  # a 429 that no waiting helps
 _LOCAL = re.compile(r"localhost|127(\.\d+){3}|::1")
 
 
-class Patience(NamedTuple):
+class RetryPolicy(NamedTuple):
     """How long to wait for what.
 
     Attributes:
@@ -58,13 +58,13 @@ class Refusal(Exception):
         said: its reason, in one line, without the key.
     """
 
-    def __init__(self, status: int, said: str) -> None:
-        super().__init__(status, said)
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(status, reason)
         self.status = status
-        self.said = said
+        self.reason = reason
 
 
-class Broken(Exception):
+class MalformedAnswer(Exception):
     """An answer that can't be understood; raised by readers."""
 
 
@@ -72,7 +72,7 @@ class Stalled(Exception):
     """A stream that goes on without an event."""
 
 
-class _Again(Exception):
+class _AttemptFailed(Exception):
     """This attempt failed, and another may not."""
 
     def __init__(self, reason: str, wait_s: float = 0.0, gone: bool = False, broken: bool = False) -> None:
@@ -89,26 +89,28 @@ class Client:
     Args:
         url: what paths are added to.
         key: sent with every request and shown nowhere; None sends none.
-        patience: how long to wait.
+        policy: how long to wait.
         max_connections: how many requests are under way at once; the others wait, and that isn't counted.
-        retried: called before each attempt but the first.
+        on_retry: called before each attempt but the first.
     """
 
     def __init__(
-        self, url: str, key: str | None, patience: Patience, max_connections: int, retried: Callable[[], None]
+        self, url: str, key: str | None, policy: RetryPolicy, max_connections: int, on_retry: Callable[[], None]
     ) -> None:
         self.url = url
         self._key = key
-        self._patience = patience
+        self._policy = policy
         self._slots = asyncio.Semaphore(max_connections)
-        self._retried = retried
+        self._retried = on_retry
         self._random = random.Random()
         self._certificates = httpx.create_ssl_context()
         # Each connection is a client of its own: with one pool, httpx looks at all connections for each request.
         self._clients = tuple(self._connection() for _ in range(max_connections))
         self._free = list(self._clients)
 
-    async def ask(self, path: str, body: Any, read: Reader[T], *, waits: bool = True, final: Sequence[int] = ()) -> T:
+    async def request(
+        self, path: str, body: Any, read: Reader[T], *, waits: bool = True, final: Sequence[int] = ()
+    ) -> T:
         """The server's answer.
 
         Args:
@@ -127,7 +129,7 @@ class Client:
             client = self._free.pop()  # the one used last, so that few connections are kept warm
             try:
                 request = client.build_request(method, f"{self.url}/{path}", content=content)
-                return await self._insist(functools.partial(client.send, request, stream=True), read, waits, final)
+                return await self._retry(functools.partial(client.send, request, stream=True), read, waits, final)
             finally:
                 self._free.append(client)
 
@@ -137,7 +139,7 @@ class Client:
             await client.aclose()
 
     def _connection(self) -> httpx.AsyncClient:
-        timeout_s = self._patience.timeout_s
+        timeout_s = self._policy.timeout_s
         key = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         return httpx.AsyncClient(
             headers={"Content-Type": "application/json", **key},
@@ -147,9 +149,9 @@ class Client:
             verify=self._certificates,
         )
 
-    async def _insist(self, send: Send, read: Reader[T], waits: bool, final: Sequence[int]) -> T:
-        loop, patience = asyncio.get_running_loop(), self._patience
-        deadline = loop.time() + patience.deadline_s
+    async def _retry(self, send: Send, read: Reader[T], waits: bool, final: Sequence[int]) -> T:
+        loop, policy = asyncio.get_running_loop(), self._policy
+        deadline = loop.time() + policy.deadline_s
         gone_since, num_attempts, num_broken = None, 0, 0
         reason = "it doesn't answer"
         while True:
@@ -158,41 +160,41 @@ class Client:
                 async with asyncio.timeout_at(deadline):
                     return await self._attempt(send, read, final)
             except TimeoutError:
-                raise self._too_late(num_attempts + 1, reason) from None
-            except _Again as problem:
+                raise self._deadline_error(num_attempts + 1, reason) from None
+            except _AttemptFailed as problem:
                 failed, reason = problem, problem.reason
             num_attempts += 1
             num_broken = num_broken + 1 if failed.broken else 0
-            if num_broken == MAX_BROKEN:
+            if num_broken == MAX_MALFORMED:
                 raise UserError(f"{self.url!r} answers what can't be understood, {num_broken} times in a row: {reason}")
-            wait_s = failed.wait_s + self._random.uniform(0, self._bound(num_attempts, failed.gone))
+            wait_s = failed.wait_s + self._random.uniform(0, self._max_wait_s(num_attempts, failed.gone))
             if failed.gone:
                 gone_since = began if gone_since is None else gone_since
                 self._check_outage(loop.time() + wait_s - gone_since, reason, waits)
-                deadline = loop.time() + wait_s + patience.deadline_s  # whoever comes back begins anew
+                deadline = loop.time() + wait_s + policy.deadline_s  # whoever comes back begins anew
             else:
                 gone_since = None
                 if loop.time() + wait_s > deadline:
-                    raise self._too_late(num_attempts, reason)
+                    raise self._deadline_error(num_attempts, reason)
             await asyncio.sleep(wait_s)
             self._retried()
 
-    def _bound(self, num_attempts: int, gone: bool) -> float:
+    def _max_wait_s(self, num_attempts: int, gone: bool) -> float:
         most_s = MAX_OUTAGE_WAIT_S if gone else MAX_WAIT_S
-        return min(most_s, self._patience.backoff_s * 2.0 ** min(num_attempts - 1, 16))
+        return min(most_s, self._policy.backoff_s * 2.0 ** min(num_attempts - 1, 16))
 
     def _check_outage(self, lasts_s: float, reason: str, waits: bool) -> None:
         if not waits:
             raise UserError(f"no server answers at {self.url!r}: {reason}; is it running, and is the URL right?")
-        if lasts_s > self._patience.outage_s:
+        if lasts_s > self._policy.outage_s:
             raise UserError(
-                f"the server at {self.url!r} has been gone for outage_s={self._patience.outage_s:g} seconds: {reason}"
+                f"the server at {self.url!r} has been gone for outage_s={self._policy.outage_s:g} seconds: {reason}"
             )
 
-    def _too_late(self, num_attempts: int, reason: str) -> UserError:
+    def _deadline_error(self, num_attempts: int, reason: str) -> UserError:
         times = "once" if num_attempts == 1 else f"{num_attempts} times"
         return UserError(
-            f"{self.url!r} was asked {times} and gave no reply in deadline_s={self._patience.deadline_s:g} seconds: "
+            f"{self.url!r} was asked {times} and gave no reply in deadline_s={self._policy.deadline_s:g} seconds: "
             f"{reason}"
         )
 
@@ -206,32 +208,32 @@ class Client:
             finally:
                 await response.aclose()  # one that wasn't read to its end closes the connection
         except (httpx.ConnectError, httpx.ConnectTimeout) as problem:
-            raise _Again(self.shown(str(problem)) or "it can't be reached", gone=True) from None
+            raise _AttemptFailed(self.sanitize(str(problem)) or "it can't be reached", gone=True) from None
         except (httpx.TimeoutException, Stalled):
-            raise _Again(f"it sent nothing for timeout_s={self._patience.timeout_s:g} seconds") from None
+            raise _AttemptFailed(f"it sent nothing for timeout_s={self._policy.timeout_s:g} seconds") from None
         except httpx.TransportError as problem:
-            raise _Again(f"the connection was dropped: {self.shown(str(problem))}") from None
-        except (Broken, httpx.DecodingError) as problem:
-            raise _Again(self.shown(str(problem)), broken=True) from None
+            raise _AttemptFailed(f"the connection was dropped: {self.sanitize(str(problem))}") from None
+        except (MalformedAnswer, httpx.DecodingError) as problem:
+            raise _AttemptFailed(self.sanitize(str(problem)), broken=True) from None
 
     def _failure(self, status: int, raw: bytes, headers: httpx.Headers, final: Sequence[int]) -> Exception:
-        said = self.shown(said_in(raw))
+        said = self.sanitize(extract_reason(raw))
         busy = status in _BUSY or status >= 500
         if busy and status not in final and _FOR_GOOD.encode() not in raw:
-            asked_s = retry_after(headers.get("Retry-After", ""), time.time())
+            asked_s = parse_retry_after(headers.get("Retry-After", ""), time.time())
             asks = f", and asks to wait {asked_s:.0f} seconds" if asked_s else ""
-            return _Again(f"{status}{said and f': {said}'}{asks}", asked_s)
+            return _AttemptFailed(f"{status}{said and f': {said}'}{asks}", asked_s)
         if 300 <= status < 400:
-            said = f"it redirects to {self.shown(headers.get('Location', ''))!r}"
+            said = f"it redirects to {self.sanitize(headers.get('Location', ''))!r}"
         return Refusal(status, said)
 
-    def shown(self, text: str) -> str:
+    def sanitize(self, text: str) -> str:
         """A text of the server's as it may be shown: one line, not too long, without the key."""
         hidden = text.replace(self._key, "***") if self._key else text
-        return " ".join(hidden.split())[:SAID_CHARS]
+        return " ".join(hidden.split())[:MAX_REASON_CHARS]
 
 
-async def events(response: httpx.Response, stall_s: float) -> AsyncIterator[str]:
+async def read_events(response: httpx.Response, stall_s: float) -> AsyncIterator[str]:
     """The data of server-sent events (WHATWG HTML, section 9.2), up to the end of the stream.
 
     Raises:
@@ -265,7 +267,7 @@ def is_local(url: str) -> bool:
     return bool(_LOCAL.fullmatch(httpx.URL(url).host))
 
 
-def said_in(raw: bytes) -> str:
+def extract_reason(raw: bytes) -> str:
     """The reason in the body of an error, wherever servers put it; the whole body where it is none of theirs."""
     text = raw.decode("utf-8", "replace")
     try:
@@ -278,7 +280,7 @@ def said_in(raw: bytes) -> str:
     return found if isinstance(found, str) else json.dumps(found)
 
 
-def retry_after(header: str, now: float) -> float:
+def parse_retry_after(header: str, now: float) -> float:
     """The seconds in a Retry-After header (RFC 9110, section 10.2.3), which may be a date; 0 without one."""
     if re.fullmatch(r"\d+(\.\d+)?", header.strip()):
         return float(header)

@@ -45,7 +45,7 @@ class ServedAdapters:
             self._loaded.record_folder(name, folder)
             await self._hold(name)
 
-    async def served(self, name: str) -> str:
+    async def ensure_loaded(self, name: str) -> str:
         """What the server calls the adapter, which it holds."""
         async with self._lock:
             if name not in self._loaded:
@@ -71,32 +71,32 @@ class ServedAdapters:
         folder = self._loaded.folder(name)
         given = {"lora_name": PREFIX + name, "lora_path": str(folder.absolute())}
         try:
-            await self._client.ask(_LOAD, given, read_text, final=(500,))
+            await self._client.request(_LOAD, given, read_text, final=(500,))
         except Refusal as refusal:
-            if "already been loaded" not in refusal.said:  # under a name that holds its hash: it is the same
-                raise UserError(self._told(folder, refusal)) from None
+            if "already been loaded" not in refusal.reason:  # under a name that holds its hash: it is the same
+                raise UserError(self._failure_message(folder, refusal)) from None
 
     async def _unload(self, name: str) -> None:
         self.forget(name)
         try:
-            await self._client.ask(_UNLOAD, {"lora_name": PREFIX + name}, read_text, final=(500,))
+            await self._client.request(_UNLOAD, {"lora_name": PREFIX + name}, read_text, final=(500,))
         except Refusal as refusal:
             if refusal.status != 404:  # it is gone already
-                raise UserError(self._told(self._loaded.folder(name), refusal)) from None
+                raise UserError(self._failure_message(self._loaded.folder(name), refusal)) from None
 
-    def _told(self, folder: Path, refusal: Refusal) -> str:
+    def _failure_message(self, folder: Path, refusal: Refusal) -> str:
         url = self._client.url
-        if refusal.status == 404 and "adapter" not in refusal.said:
+        if refusal.status == 404 and "adapter" not in refusal.reason:
             return (
                 f"the server at {url!r} takes no adapters: start it with --enable-lora and with "
                 "VLLM_ALLOW_RUNTIME_LORA_UPDATING=True in its environment"
             )
-        rank = _RANK.search(refusal.said)
+        rank = _RANK.search(refusal.reason)
         hint = f"; start it with --max-lora-rank {rank[1]} or more" if rank else ""
-        return f"the server at {url!r} can't use the adapter at {str(folder)!r}: {refusal.said.rstrip('.')}{hint}"
+        return f"the server at {url!r} can't use the adapter at {str(folder)!r}: {refusal.reason.rstrip('.')}{hint}"
 
 
-class Sides:
+class BatchGate:
     """Lets base rows and adapter rows in by turns, never together.
 
     vLLM's builds for CPUs (seen in 0.31 and 0.32) give the base rows of a mixed batch the weights of an adapter, and a
@@ -116,7 +116,7 @@ class Sides:
     async def enter(self, with_adapter: bool) -> AsyncIterator[None]:
         """A context in which only rows of the same side are generated."""
         if not self._mixed and self._inside and (self._queue or self._with_adapter != with_adapter):
-            await self._turn(with_adapter)
+            await self._wait_for_turn(with_adapter)
         else:
             self._inside += 1
             self._with_adapter = with_adapter
@@ -125,7 +125,7 @@ class Sides:
         finally:
             self._leave()
 
-    async def _turn(self, with_adapter: bool) -> None:
+    async def _wait_for_turn(self, with_adapter: bool) -> None:
         """Waits to be let in, by whoever leaves last. Nobody joins a side that the others wait for."""
         let_in = asyncio.get_running_loop().create_future()
         self._queue.append((with_adapter, let_in))

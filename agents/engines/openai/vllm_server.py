@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from mirrormatch.agents.engines import _adapters as adapters
-from mirrormatch.agents.engines._answer_regex import pattern
+from mirrormatch.agents.engines._answer_regex import answer_regex
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
 from mirrormatch.agents.engines._token_engine import TokenEngine
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
-from mirrormatch.agents.engines.openai.answers import Meter, TokenAnswer, overflows, reader
-from mirrormatch.agents.engines.openai.chat_server import told
+from mirrormatch.agents.engines.openai.answers import Meter, TokenAnswer, answer_reader, is_overflow
+from mirrormatch.agents.engines.openai.chat_server import refusal_message
 from mirrormatch.agents.engines.openai.http import Client, Refusal
-from mirrormatch.agents.engines.openai.vllm_lora import PREFIX, ServedAdapters, Sides
+from mirrormatch.agents.engines.openai.vllm_lora import PREFIX, BatchGate, ServedAdapters
 from mirrormatch.agents.engines.vllm.adapters import RANKS, check_settings
 from mirrormatch.errors import UserError
 
@@ -64,8 +64,8 @@ class TokenServer(TokenEngine):
         self._loop = loop
         self._meter = meter
         self._adapters = ServedAdapters(client)
-        self._sides = Sides(mixed)
-        self._at_temperature = loop.call(self._tells_at_temperature())
+        self._sides = BatchGate(mixed)
+        self._at_temperature = loop.call(self._returns_logprobs_at_temperature())
 
     @property
     def usage(self) -> Usage:
@@ -82,11 +82,11 @@ class TokenServer(TokenEngine):
             return nothing
         body = self._body(prompt_ids, sampling, min(sampling.max_tokens, room), seed)
         try:
-            said = (await self._loop.run(self._answered(body, adapter))).choices[0]
+            said = (await self._loop.run(self._post(body, adapter))).choices[0]
         except Refusal as refusal:
-            if overflows(refusal):
+            if is_overflow(refusal):
                 return nothing
-            raise UserError(told(self._client.url, self._model, refusal)) from None
+            raise UserError(refusal_message(self._client.url, self._model, refusal)) from None
         logprobs = said.logprobs.token_logprobs
         assert len(logprobs) == len(said.token_ids), f"{len(logprobs)} log-probs of {len(said.token_ids)} tokens"
         return Completion(
@@ -105,7 +105,7 @@ class TokenServer(TokenEngine):
             raise UserError(f"{len(ids)} tokens can't be scored: {self._model!r} reads {self._context} at most")
         places = range(len(prompt_ids), len(ids))
         groups = [places[k : k + NUM_SCORED] for k in range(0, len(places), NUM_SCORED)]
-        found = await asyncio.gather(*(self._loop.run(self._scored(ids, group, adapter)) for group in groups))
+        found = await asyncio.gather(*(self._loop.run(self._score(ids, group, adapter)) for group in groups))
         return tuple(itertools.chain(*found))
 
     def load(self, adapter_path: Path) -> str:
@@ -154,10 +154,10 @@ class TokenServer(TokenEngine):
         if sampling.stop:
             body |= {"stop": list(sampling.stop), "include_stop_str_in_output": True}
         if sampling.constraint:
-            body["structured_outputs"] = {"regex": pattern(sampling.constraint)}
+            body["structured_outputs"] = {"regex": answer_regex(sampling.constraint)}
         return body
 
-    async def _scored(self, ids: Sequence[int], places: Sequence[int], adapter: str | None) -> tuple[float, ...]:
+    async def _score(self, ids: Sequence[int], places: Sequence[int], adapter: str | None) -> tuple[float, ...]:
         """The log-probabilities of the ids at these places: each is asked for as what could come next.
 
         What is common to the prompts is read once. vLLM's own way, `prompt_logprobs`, reads everything again, and ends
@@ -169,22 +169,22 @@ class TokenServer(TokenEngine):
             "return_tokens_as_token_ids": True,
         }
         try:
-            said = (await self._answered(body, adapter)).choices
+            said = (await self._post(body, adapter)).choices
         except Refusal as refusal:
-            raise UserError(told(self._client.url, self._model, refusal)) from None
+            raise UserError(refusal_message(self._client.url, self._model, refusal)) from None
         tops = [choice.logprobs.top_logprobs for choice in said]
         names = [f"token_id:{ids[k]}" for k in places]
         if len(tops) != len(names) or any(not top or name not in top[0] for top, name in zip(tops, names, strict=True)):
             raise UserError(f"the server at {self._client.url!r} scores no given tokens: vLLM 0.31 does")
         return tuple(top[0][name] for top, name in zip(tops, names, strict=True))
 
-    async def _answered(self, body: dict[str, Any], adapter: str | None) -> TokenAnswer:
+    async def _post(self, body: dict[str, Any], adapter: str | None) -> TokenAnswer:
         """What the server says to one request, when it is certain who said it."""
         async with self._sides.enter(adapter is not None):
             for again in reversed(range(_RETURNS)):
-                name = self._model if adapter is None else await self._adapters.served(adapter)
+                name = self._model if adapter is None else await self._adapters.ensure_loaded(adapter)
                 try:
-                    answer = await self._client.ask(_PATH, {"model": name, **body}, reader(TokenAnswer))
+                    answer = await self._client.request(_PATH, {"model": name, **body}, answer_reader(TokenAnswer))
                     break
                 except Refusal as refusal:
                     if adapter is None or refusal.status != 404 or not again:
@@ -193,17 +193,17 @@ class TokenServer(TokenEngine):
         allowed = self._names if adapter is None else {PREFIX + adapter}
         if answer.model not in allowed:
             raise UserError(f"{self._client.url!r} was asked for {name!r}, and {answer.model!r} answered")
-        self._meter.answered(answer.usage)
+        self._meter.count_answer(answer.usage)
         return answer
 
-    async def _tells_at_temperature(self) -> bool:
+    async def _returns_logprobs_at_temperature(self) -> bool:
         """Whether log-probs are those at a request's temperature: then the only token that top_k leaves is certain."""
         sampling = Sampling(temperature=0.5, top_k=1)
         body = self._body(self.complete("a")[-1:], sampling, 1, 0)
         try:
-            answer = await self._client.ask(_PATH, {"model": self._model, **body}, reader(TokenAnswer))
+            answer = await self._client.request(_PATH, {"model": self._model, **body}, answer_reader(TokenAnswer))
         except Refusal as refusal:
-            raise UserError(told(self._client.url, self._model, refusal)) from None
+            raise UserError(refusal_message(self._client.url, self._model, refusal)) from None
         return answer.choices[0].logprobs.token_logprobs == (0.0,)
 
 

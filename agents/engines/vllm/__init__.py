@@ -17,13 +17,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from transformers import AutoTokenizer
 
 from mirrormatch.agents.engines import _adapters as adapters
-from mirrormatch.agents.engines._answer_regex import pattern
+from mirrormatch.agents.engines._answer_regex import answer_regex
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
-from mirrormatch.agents.engines._engine import Settings, read_settings
+from mirrormatch.agents.engines._engine import SpecSettings, read_settings
 from mirrormatch.agents.engines._token_engine import TokenEngine, check_folder
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
 from mirrormatch.agents.engines.vllm.adapters import RANKS, Residents, check_settings
-from mirrormatch.agents.engines.vllm.process import load_vllm, on_cpu, start, stop
+from mirrormatch.agents.engines.vllm.process import is_on_cpu, load_vllm, start_engine, stop_engine
 from mirrormatch.errors import UserError
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 2.0  # vLLM raises what is lower without saying so, and refuses what is higher
@@ -99,10 +99,10 @@ class VllmEngine(TokenEngine):
         super().__init__(path, load_tokenizer(path))
         self._settings = settings
         self._vllm = load_vllm()
-        self._on_cpu = on_cpu()
+        self._on_cpu = is_on_cpu()
         self._loop = BackgroundLoop("vllm")
-        self._llm = self._loop.call(start(settings.arguments(path, self._on_cpu)))
-        atexit.register(stop, self._llm)
+        self._llm = self._loop.call(start_engine(settings.arguments(path, self._on_cpu)))
+        atexit.register(stop_engine, self._llm)
         self._context = int(self._llm.model_config.max_model_len)
         self._residents = Residents(self._llm, settings.max_loras, self._vllm.lora.request.LoRARequest)
         self._numbers = itertools.count()
@@ -120,7 +120,7 @@ class VllmEngine(TokenEngine):
         if room < 1:  # a prompt that fills the context leaves nothing to say: a truncated reply, not an error
             return Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=adapter)
         params = self._params(sampling, min(sampling.max_tokens, room), seed)
-        found = await self._loop.run(self._answer(prompt_ids, params, adapter))
+        found = await self._loop.run(self._request(prompt_ids, params, adapter))
         said = found.outputs[0]
         self.usage = self.usage.plus(
             Usage(
@@ -146,7 +146,7 @@ class VllmEngine(TokenEngine):
         whole = (*prompt_ids, *continuation_ids)
         if len(whole) > self._context:
             raise UserError(f"{len(whole)} tokens can't be scored: {self.base!r} reads {self._context} at most")
-        return await self._loop.run(self._scored(whole, len(prompt_ids), adapter))
+        return await self._loop.run(self._score(whole, len(prompt_ids), adapter))
 
     def load(self, adapter_path: Path) -> str:
         folder = adapters.find_adapter(adapter_path)
@@ -186,23 +186,23 @@ class VllmEngine(TokenEngine):
             include_stop_str_in_output=True,
             skip_special_tokens=False,  # a stop string may be one
             detokenize=bool(sampling.stop),
-            structured_outputs=limits(regex=pattern(sampling.constraint)) if sampling.constraint else None,
+            structured_outputs=limits(regex=answer_regex(sampling.constraint)) if sampling.constraint else None,
             logprobs=0,  # of the drawn token only
             output_kind=self._final,
         )
 
-    async def _scored(self, ids: tuple[int, ...], start: int, adapter: str | None) -> tuple[float, ...]:
+    async def _score(self, ids: tuple[int, ...], start: int, adapter: str | None) -> tuple[float, ...]:
         """The log-probs of the ids from `start` on, each as what could come next after those before it.
 
         What is common to them is read once. vLLM's own way, `prompt_logprobs`, reads everything again, holds the logits
         of the whole prompt at once, and breaks down on a CPU as soon as adapters are enabled.
         """
         places = range(start, len(ids))
-        asked = (self._answer(ids[:k], self._scoring(ids[k]), adapter) for k in places)
+        asked = (self._request(ids[:k], self._scoring_params(ids[k]), adapter) for k in places)
         found = await asyncio.gather(*asked)
         return tuple(f.outputs[0].logprobs[0][ids[k]].logprob for f, k in zip(found, places, strict=True))
 
-    def _scoring(self, token: int) -> Any:
+    def _scoring_params(self, token: int) -> Any:
         """A request that tells the log-probability of one token at temperature 1; what it generates doesn't matter."""
         return self._vllm.SamplingParams(
             max_tokens=1,
@@ -217,7 +217,7 @@ class VllmEngine(TokenEngine):
     def _final(self) -> Any:
         return self._vllm.sampling_params.RequestOutputKind.FINAL_ONLY
 
-    async def _answer(self, prompt_ids: Sequence[int], params: Any, adapter: str | None) -> Any:
+    async def _request(self, prompt_ids: Sequence[int], params: Any, adapter: str | None) -> Any:
         """What vLLM makes of one request. Whoever stops waiting for it frees its place."""
         from vllm.v1.engine.exceptions import EngineDeadError
 
@@ -253,7 +253,7 @@ def load_tokenizer(path: str) -> Any:
 
 
 @functools.cache
-def engine(path: str, settings: Settings = ()) -> VllmEngine:
+def engine(path: str, settings: SpecSettings = ()) -> VllmEngine:
     """The engine of a base model: one per process, so that all its agents share batches."""
     return VllmEngine(path, read_settings("vllm", VllmSettings, settings))
 

@@ -44,7 +44,7 @@ def load_vllm() -> Any:
     chosen = set(os.environ)
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    with _quiet():
+    with _suppress_warnings():
         try:
             vllm = importlib.import_module("vllm")
         except ModuleNotFoundError as problem:
@@ -58,14 +58,14 @@ def load_vllm() -> Any:
     return vllm
 
 
-def on_cpu() -> bool:
+def is_on_cpu() -> bool:
     """Whether vLLM computes on a CPU."""
     from vllm.platforms import current_platform
 
     return bool(current_platform.is_cpu())
 
 
-async def start(arguments: dict[str, Any]) -> Any:
+async def start_engine(arguments: dict[str, Any]) -> Any:
     """Starts vLLM's asynchronous engine, which belongs to the running event loop from then on.
 
     Args:
@@ -74,7 +74,7 @@ async def start(arguments: dict[str, Any]) -> Any:
     Raises:
         UserError: vLLM won't start with them.
     """
-    with _quiet():
+    with _suppress_warnings():
         from vllm.engine.arg_utils import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
 
@@ -84,10 +84,10 @@ async def start(arguments: dict[str, Any]) -> Any:
             raise UserError(f"vLLM can't start with {arguments['model']!r}: {_reason(problem)}") from None
 
 
-def stop(llm: Any) -> None:
+def stop_engine(llm: Any) -> None:
     """Ends vLLM's processes."""
     logging.getLogger("vllm").setLevel(logging.CRITICAL)  # that it had to kill one is nobody's business at the end
-    with _quiet():
+    with _suppress_warnings():
         llm.shutdown(timeout=_SHUTDOWN_S)
 
 
@@ -98,7 +98,7 @@ def _reason(problem: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def _suppress_warnings() -> Iterator[None]:
     """Python's warnings from inside vLLM, here and in the processes that it starts, are for its own developers."""
     given = os.environ.get("PYTHONWARNINGS")
     os.environ["PYTHONWARNINGS"] = "ignore"

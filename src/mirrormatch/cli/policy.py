@@ -4,7 +4,7 @@ from pathlib import Path
 
 from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.llm import LLMAgent
-from mirrormatch.agents.spec import model_agent, with_adapter
+from mirrormatch.agents.spec import add_adapter, model_agent
 from mirrormatch.training.config import RunConfig
 
 
@@ -15,6 +15,6 @@ def policy(config: RunConfig, adapter: Path | None = None) -> LLMAgent:
         config: the run's settings.
         adapter: the folder of an adapter or of a run; none for the base model.
     """
-    spec = config.model if adapter is None else with_adapter(config.model, adapter)
+    spec = config.model if adapter is None else add_adapter(config.model, adapter)
     sampling = Sampling(max_tokens=config.measured_tokens, temperature=config.play.temperature)
     return model_agent(spec, config.prompt.settings, sampling, config.prompt.format)

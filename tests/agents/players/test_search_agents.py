@@ -12,7 +12,7 @@ from mirrormatch import agents, games
 from mirrormatch.agents import Decision, Episode
 from mirrormatch.agents.play import play
 from mirrormatch.agents.players._openspiel import SearchedState
-from mirrormatch.agents.players.cfr import solved
+from mirrormatch.agents.players.cfr import solve
 from mirrormatch.errors import UserError
 from mirrormatch.games import OVER, Game
 from mirrormatch.games.theory import efg as gambit
@@ -132,13 +132,13 @@ def test_other_seeds_give_other_games() -> None:
 )  # fmt: skip
 def test_the_policy_of_cfr_loses_next_to_nothing_to_a_best_response(name: str, most: float) -> None:
     game = games.get(name)
-    policy = solved(game, 100 if "leduc" in name else 300)
+    policy = solve(game, 100 if "leduc" in name else 300)
     assert 0 <= exploitability(game, lambda view: dict(policy[view])).value < most
 
 
 def test_more_iterations_come_closer() -> None:
     game = games.get("kuhn_poker")
-    worth = [exploitability(game, lambda view, k=k: dict(solved(game, k)[view])).value for k in (3, 30, 300)]  # type: ignore[misc]
+    worth = [exploitability(game, lambda view, k=k: dict(solve(game, k)[view])).value for k in (3, 30, 300)]  # type: ignore[misc]
     assert worth == sorted(worth, reverse=True)
 
 
@@ -155,13 +155,13 @@ def test_cfr_earns_the_value_of_kuhn_poker_against_the_solution() -> None:
         return sum(p * value(game.apply(state, action)) for action, p in options)
 
     game = games.get("kuhn_poker")
-    policy = solved(game, 300)
+    policy = solve(game, 300)
     assert value(game.start()) == pytest.approx(-1 / 18, abs=0.001)
 
 
 def test_cfr_draws_its_moves_as_often_as_its_policy_says() -> None:
     game = games.get("openspiel/matrix_brps")  # biased rock, paper, scissors: 1/16, 10/16, 5/16
-    agent, policy = agents.get("cfr"), solved(game, 300)[game.view(game.start(), 0)]
+    agent, policy = agents.get("cfr"), solve(game, 300)[game.view(game.start(), 0)]
 
     async def drawn() -> list[str]:
         return [(await agent.act(decision(game, game.start(), seed))).text for seed in range(400)]

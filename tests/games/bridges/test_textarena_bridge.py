@@ -230,7 +230,7 @@ class Says:
     """An agent that says one thing."""
 
     spec = "says"
-    patience: int | None = 0
+    max_retries: int | None = 0
 
     def __init__(self, text: str) -> None:
         self.text = text

@@ -53,7 +53,7 @@ def agent_of(text: str) -> Agent:
             return _trained(Path(text))
         raise UserError(f"{text!r} is no run's folder, and as an agent: {problem}") from None
     agent = agents.get(text)
-    if agent.patience is None:
+    if agent.max_retries is None:
         raise UserError(f"{text!r} is a person, whose games can't be repeated: compare runs or agents")
     return agent
 

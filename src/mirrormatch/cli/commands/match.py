@@ -44,7 +44,7 @@ def played(
         UserError: an agent can't be used or won't go on.
     """
     players = {spec: agents.get(spec) for spec in dict.fromkeys(specs)}
-    somebody_types = any(p.patience is None for p in players.values())  # beside whom nothing may move
+    somebody_types = any(p.max_retries is None for p in players.values())  # beside whom nothing may move
     title = f"{game.info.name}: {', '.join(specs)}"
     try:
         with _told_usage(players.values()), nullcontext(None) if somebody_types else following(title) as progress:

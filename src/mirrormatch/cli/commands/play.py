@@ -13,7 +13,7 @@ from mirrormatch.agents.engines._engine import StreamingEngine
 from mirrormatch.agents.episodes import append_episode, replay
 from mirrormatch.agents.play import play
 from mirrormatch.agents.players.human import Human
-from mirrormatch.agents.types import Agent, Decision, Episode, Particular, Reply
+from mirrormatch.agents.types import Agent, Decision, Episode, Reply, SelectiveAgent
 from mirrormatch.cli.arguments import OPPONENT
 from mirrormatch.cli.terminal.output import console
 from mirrormatch.cli.terminal.screen import Screen, called, ending, introduce, seating
@@ -32,7 +32,7 @@ def run(options: Namespace) -> int:
     screen = Screen(console(options.plain), options.plain)
     with screen.busy(f"loading {called(spec)}"):
         opponent = agents.get(spec)
-        if isinstance(opponent, Particular):
+        if isinstance(opponent, SelectiveAgent):
             opponent.check(game)
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(NUM_DEALS)
     try:
@@ -47,7 +47,7 @@ class Waited:
 
     def __init__(self, agent: Agent, screen: Screen) -> None:
         self.spec = agent.spec
-        self.patience = agent.patience
+        self.max_retries = agent.max_retries
         self._agent = agent
         self._screen = screen
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from mirrormatch.agents.engines._engine import read_settings
 from mirrormatch.agents.engines._token_engine import check_folder
-from mirrormatch.agents.spec import ModelSettings, parse_spec, target_of
+from mirrormatch.agents.spec import ModelSettings, engine_target, parse_spec
 from mirrormatch.cli.terminal.output import note
 from mirrormatch.errors import UserError
 from mirrormatch.text import one_line
@@ -51,7 +51,7 @@ def _model(text: str) -> tuple[str, list[str]]:
     """The name that clients use, and the server's flags."""
     # torch takes seconds to import: a port in use is reported before.
     from mirrormatch.agents.engines.vllm import VllmSettings
-    from mirrormatch.agents.engines.vllm.process import load_vllm, on_cpu
+    from mirrormatch.agents.engines.vllm.process import is_on_cpu, load_vllm
 
     spec = parse_spec(text if text.startswith("vllm:") else f"vllm:{text}")
     if spec.adapter:
@@ -59,11 +59,11 @@ def _model(text: str) -> tuple[str, list[str]]:
     if turned := [key for key, _ in spec.settings if key in ModelSettings.model_fields]:
         raise UserError(f"{text!r}: {turned[0]!r} is for clients to say, after openai:MODEL@URL")
     load_vllm()
-    path = target_of(spec)
+    path = engine_target(spec)
     check_folder(path)
     if Path(path).is_dir():
         path = str(Path(path).absolute())  # clients are told it, and may be somewhere else
-    arguments = read_settings("vllm", VllmSettings, spec.settings).arguments(path, on_cpu())
+    arguments = read_settings("vllm", VllmSettings, spec.settings).arguments(path, is_on_cpu())
     return spec.target, list(_flags(arguments))
 
 

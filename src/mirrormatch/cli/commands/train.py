@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mirrormatch import games, prompts
 from mirrormatch.agents.llm import LLMAgent
-from mirrormatch.agents.spec import parse_spec, with_adapter
+from mirrormatch.agents.spec import add_adapter, parse_spec
 from mirrormatch.cli.policy import policy
 from mirrormatch.cli.runs import write_report
 from mirrormatch.cli.terminal.match_table import following
@@ -143,7 +143,7 @@ def _conclude(
         f"Report:  {folder.report_path}",
         f"Adapter: {ended.adapter}",
         "Next:",
-        f"  {program} play {game} --opponent {with_adapter(config.model, folder.path)}",
+        f"  {program} play {game} --opponent {add_adapter(config.model, folder.path)}",
         f"  {program} watch {episodes} --episode 1",
         f"  {program} train {REAL_CONFIG}",
     )

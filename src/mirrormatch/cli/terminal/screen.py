@@ -20,7 +20,7 @@ from mirrormatch.agents.episode_text import (
     format_return,
     shorten_text,
 )
-from mirrormatch.agents.players.human import HELP, legal_moves, read_line
+from mirrormatch.agents.players.human import HELP, describe_legal_moves, read_line
 from mirrormatch.agents.types import Decision, Episode, Turn
 from mirrormatch.games.game import Game
 from mirrormatch.games.types import Problem
@@ -54,7 +54,7 @@ class Screen:
     def show(self, decision: Decision, whole: bool = False) -> None:
         self.gap()
         self.block("Your turn", decision.observation.text)
-        self.say(legal_moves(decision, whole), _ACCENT)
+        self.say(describe_legal_moves(decision, whole), _ACCENT)
 
     def refuse(self, problem: Problem) -> None:
         self.say(f"{_capital(one_line(problem.detail, MAX_LINE_CHARS))}. Try again.", _WARNING)

@@ -521,7 +521,7 @@ class Recorded:
 
     def __call__(
         self, model: Any, requests: Sequence[decoding.Request], **settings: Any
-    ) -> tuple[list[decoding.Written], decoding.Read]:
+    ) -> tuple[list[decoding.GeneratedRow], decoding.ReadCounts]:
         self.batches.append([r.prompt_ids for r in requests])
         if self._problem is not None:
             problem, self._problem = self._problem, None

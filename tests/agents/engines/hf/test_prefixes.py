@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, MistralConfig, Qwen3NextConfig
 
 from mirrormatch.agents.engines._types import Completion, Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine, decoding
-from mirrormatch.agents.engines.hf.prefix_cache import BLOCK, Prefixes, joined
+from mirrormatch.agents.engines.hf.prefix_cache import BLOCK, PrefixCache, join_blocks
 
 RULES = tuple(range(50, 50 + 3 * BLOCK))
 PROMPTS = [(*RULES, 7, 8, 9), (*RULES, 7, 8), (*RULES, *range(200, 220)), (*RULES, 300)]
@@ -81,9 +81,9 @@ def test_a_model_that_keeps_no_keys_of_all_tokens_reads_every_prompt_once(config
         rows, read = decoding.generate(
             model, asked, end_ids=frozenset(range(100, 130)), pad_id=0, has_stop=lambda *_: False, prefixes=prefixes
         )
-        return [row.ids for row in rows], read.computed
+        return [row.ids for row in rows], read.num_computed
 
-    prefixes = Prefixes(1 << 20)
+    prefixes = PrefixCache(1 << 20)
     alone = [written(ids)[0][0] for ids in PROMPTS]
     for _ in range(2):
         assert written(*PROMPTS) == (alone, sum(map(len, PROMPTS)))
@@ -135,48 +135,48 @@ def test_what_an_owner_keeps_does_not_depend_on_what_came_before() -> None:
     block = torch.zeros(4, 2, BLOCK, 8)
     known = []
     for num_earlier in range(8):
-        prefixes = Prefixes(max_bytes=3 * block.numel() * 4)
+        prefixes = PrefixCache(max_bytes=3 * block.numel() * 4)
         for k in range(num_earlier):
             prefixes.keep(f"adapter {k}", list(range(BLOCK)), block)
         for k in range(3):
             prefixes.keep("new", [k] * BLOCK, block)
-        known.append([prefixes.known("new", [k] * BLOCK) for k in range(3)])
+        known.append([prefixes.num_known("new", [k] * BLOCK) for k in range(3)])
         assert prefixes.num_bytes <= 3 * block.numel() * 4
     assert known == [[BLOCK] * 3] * 8
 
 
 def test_the_owner_unused_for_longest_makes_room() -> None:
     block = torch.zeros(4, 2, BLOCK, 8)
-    prefixes = Prefixes(max_bytes=2 * block.numel() * 4)
+    prefixes = PrefixCache(max_bytes=2 * block.numel() * 4)
     ids = list(range(BLOCK))
     for owner in ("a", "b"):
         prefixes.keep(owner, ids, block)
     prefixes.find("a", (*ids, 0))
     prefixes.keep("c", ids, block)
-    assert [prefixes.known(owner, ids) for owner in ("a", "b", "c")] == [BLOCK, 0, BLOCK]
+    assert [prefixes.num_known(owner, ids) for owner in ("a", "b", "c")] == [BLOCK, 0, BLOCK]
 
 
 def test_memory_is_bounded() -> None:
     block = torch.zeros(4, 2, BLOCK, 8)
-    prefixes = Prefixes(max_bytes=3 * block.numel() * 4)
+    prefixes = PrefixCache(max_bytes=3 * block.numel() * 4)
     for k in range(3):
         prefixes.keep(None, [k] * BLOCK, block)
-    assert [prefixes.known(None, [k] * BLOCK) for k in range(3)] == [BLOCK] * 3
+    assert [prefixes.num_known(None, [k] * BLOCK) for k in range(3)] == [BLOCK] * 3
     prefixes.keep(None, [3] * BLOCK, block)
-    assert [prefixes.known(None, [k] * BLOCK) for k in range(4)] == [0] * 4
+    assert [prefixes.num_known(None, [k] * BLOCK) for k in range(4)] == [0] * 4
 
 
 def test_forgetting_one_owner_gives_its_memory_back() -> None:
     block = torch.zeros(4, 2, 2 * BLOCK, 8)
-    prefixes = Prefixes(max_bytes=2 * block.numel() * 4)
+    prefixes = PrefixCache(max_bytes=2 * block.numel() * 4)
     for owner in ("a", "b", "c", "d"):
         prefixes.keep(owner, list(range(2 * BLOCK)), block)
         prefixes.forget({"b": "a", "c": "b", "d": "c"}.get(owner, "nobody"))
-    assert prefixes.known("d", list(range(2 * BLOCK))) == 2 * BLOCK
+    assert prefixes.num_known("d", list(range(2 * BLOCK))) == 2 * BLOCK
 
 
 def test_a_prompt_of_any_length_is_forgotten_whole() -> None:
-    prefixes, ids = Prefixes(1 << 20), list(range(5_000 * BLOCK))
+    prefixes, ids = PrefixCache(1 << 20), list(range(5_000 * BLOCK))
     prefixes.keep("a", ids, torch.zeros(1, 1, len(ids), 1, dtype=torch.int8))
     assert prefixes.num_bytes == len(ids)
     prefixes.forget("a")
@@ -184,16 +184,16 @@ def test_a_prompt_of_any_length_is_forgotten_whole() -> None:
 
 
 def test_at_least_one_token_is_left_to_read() -> None:
-    prefixes = Prefixes(1 << 20)
+    prefixes = PrefixCache(1 << 20)
     prefixes.keep(None, list(range(BLOCK)), torch.zeros(4, 2, BLOCK, 8))
     assert prefixes.find(None, list(range(BLOCK))).num == 0
     assert prefixes.find(None, list(range(BLOCK + 1))).num == BLOCK
 
 
 def test_beginnings_of_different_lengths_are_padded_on_the_left() -> None:
-    prefixes = Prefixes(1 << 20)
+    prefixes = PrefixCache(1 << 20)
     prefixes.keep(None, list(range(2 * BLOCK)), torch.ones(4, 2, 2 * BLOCK, 8))
     long, short = prefixes.find(None, range(2 * BLOCK + 1)), prefixes.find(None, range(BLOCK + 1))
-    both = joined([long, short], long.blocks[0])
+    both = join_blocks([long, short], long.blocks[0])
     assert both.shape == (2, 4, 2, 2 * BLOCK, 8)
     assert both[0].min() == 1 and both[1, :, :, :BLOCK].max() == 0 and both[1, :, :, BLOCK:].min() == 1

@@ -35,10 +35,10 @@ from mirrormatch.agents import episodes
 from mirrormatch.agents.engines import _adapters as adapters
 from mirrormatch.agents.engines._engine import ChatEngine, Engine
 from mirrormatch.agents.engines._types import ChatReply, Completion, Constraint, Sampling
-from mirrormatch.agents.engines.openai import connect, key_for, place_of
+from mirrormatch.agents.engines.openai import connect, parse_target, read_key
 from mirrormatch.agents.engines.openai.chat_server import _SPECIAL_TOKENS, ChatServer, break_special_tokens
-from mirrormatch.agents.engines.openai.http import MAX_BROKEN, is_local, retry_after
-from mirrormatch.agents.engines.openai.vllm_lora import MAX_ADAPTERS, PREFIX, Sides
+from mirrormatch.agents.engines.openai.http import MAX_MALFORMED, is_local, parse_retry_after
+from mirrormatch.agents.engines.openai.vllm_lora import MAX_ADAPTERS, PREFIX, BatchGate
 from mirrormatch.agents.engines.openai.vllm_server import NUM_SCORED, TokenServer
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.spec import model_agent
@@ -181,7 +181,7 @@ def test_what_is_no_model_at_a_url_is_refused(target: str) -> None:
 
 
 def test_a_model_may_have_an_at_sign_and_colons() -> None:
-    assert place_of("me@home:3@https://host/v1/") == ("me@home:3", "https://host/v1")
+    assert parse_target("me@home:3@https://host/v1/") == ("me@home:3", "https://host/v1")
 
 
 def test_an_unknown_setting_is_told_the_nearest(server: FaultyServer) -> None:
@@ -258,8 +258,8 @@ def test_a_key_that_nobody_named_is_not_sent_over_plain_http_to_others(monkeypat
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     monkeypatch.setenv("MY_KEY", SECRET)
     places = ("http://10.0.0.1/v1", "https://10.0.0.1/v1", "http://localhost:8000/v1", "http://127.0.0.1.evil.org/v1")
-    assert [key_for(url, "OPENAI_API_KEY") for url in places] == [None, SECRET, SECRET, None]
-    assert key_for(places[0], "MY_KEY") == SECRET
+    assert [read_key(url, "OPENAI_API_KEY") for url in places] == [None, SECRET, SECRET, None]
+    assert read_key(places[0], "MY_KEY") == SECRET
 
 
 # messages
@@ -533,9 +533,9 @@ def test_a_wait_that_the_server_asks_for_is_kept(server: FaultyServer, engines: 
 
 def test_a_wait_may_be_a_date() -> None:
     now = 1_700_000_000.0
-    assert retry_after(email.utils.formatdate(now + 30, usegmt=True), now) == 30
-    assert retry_after(email.utils.formatdate(now - 30, usegmt=True), now) == 0
-    assert [retry_after(header, now) for header in ("", "7", "0.5", "soon", "-3")] == [0, 7, 0.5, 0, 0]
+    assert parse_retry_after(email.utils.formatdate(now + 30, usegmt=True), now) == 30
+    assert parse_retry_after(email.utils.formatdate(now - 30, usegmt=True), now) == 0
+    assert [parse_retry_after(header, now) for header in ("", "7", "0.5", "soon", "-3")] == [0, 7, 0.5, 0, 0]
 
 
 def test_a_date_that_is_later_than_the_deadline_ends_the_wait(server: FaultyServer, engines: list[Engine]) -> None:
@@ -573,7 +573,7 @@ def test_an_answer_that_never_makes_sense_is_one_line(
 ) -> None:
     server.always = body
     assert what in mistake(chat_server(server, engines))
-    assert len(server.posts) == MAX_BROKEN
+    assert len(server.posts) == MAX_MALFORMED
 
 
 def test_a_redirection_is_not_followed(server: FaultyServer, engines: list[Engine]) -> None:
@@ -827,7 +827,7 @@ def test_base_rows_and_adapter_rows_are_never_together() -> None:
     inside: list[bool] = []
     together: set[frozenset[bool]] = set()
 
-    async def row(sides: Sides, with_adapter: bool) -> None:
+    async def row(sides: BatchGate, with_adapter: bool) -> None:
         async with sides.enter(with_adapter):
             inside.append(with_adapter)
             together.add(frozenset(inside))
@@ -837,7 +837,7 @@ def test_base_rows_and_adapter_rows_are_never_together() -> None:
                 inside.remove(with_adapter)
 
     async def rows(mixed: bool) -> None:
-        sides = Sides(mixed)
+        sides = BatchGate(mixed)
         tasks = [asyncio.create_task(row(sides, k % 3 == 0)) for k in range(30)]
         for task in tasks[7::5]:
             await asyncio.sleep(0)

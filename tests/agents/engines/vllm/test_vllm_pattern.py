@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from mirrormatch.agents.engines._answer_regex import pattern
+from mirrormatch.agents.engines._answer_regex import answer_regex
 from mirrormatch.agents.engines._types import Constraint
 
 OPENINGS = ("\\boxed{", "<answer>", "[[", "[", "aab", "abab", "aaa", "ab-ab/a", "ANSWER: ", "^]\n")
@@ -13,7 +13,7 @@ OPENINGS = ("\\boxed{", "<answer>", "[[", "[", "aab", "abab", "aaa", "ab-ab/a", 
 
 @pytest.mark.parametrize("opening", ["[", "[[", "aab", "aba", "abab", "aaa"])
 def test_it_matches_what_has_the_opening_once_and_then_a_choice(opening: str) -> None:
-    found = re.compile(pattern(Constraint(opening, ("x", "xa"), "]")))
+    found = re.compile(answer_regex(Constraint(opening, ("x", "xa"), "]")))
     for length in range(len(opening) + 4):
         for characters in itertools.product(sorted({*opening, "x", "a", "]"}), repeat=length):
             text = "".join(characters)
@@ -23,7 +23,7 @@ def test_it_matches_what_has_the_opening_once_and_then_a_choice(opening: str) ->
 
 @pytest.mark.parametrize("opening", OPENINGS)
 def test_reasoning_may_hold_pieces_of_the_opening(opening: str) -> None:
-    found = re.compile(pattern(Constraint(opening, ("1", "x.y"), "}")))
+    found = re.compile(answer_regex(Constraint(opening, ("1", "x.y"), "}")))
     pieces = "".join(f"{opening[:k]}_" for k in range(1, len(opening)))
     assert found.fullmatch(f"{pieces}{opening}x.y}}")
     assert not found.fullmatch(f"{pieces}{opening}xzy}}")
@@ -33,4 +33,4 @@ def test_reasoning_may_hold_pieces_of_the_opening(opening: str) -> None:
 
 @pytest.mark.parametrize("opening", OPENINGS)
 def test_it_stays_short(opening: str) -> None:
-    assert len(pattern(Constraint(opening, ("1",), "}"))) < 600
+    assert len(answer_regex(Constraint(opening, ("1",), "}"))) < 600
