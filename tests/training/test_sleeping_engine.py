@@ -45,7 +45,7 @@ class Silent:
 
 def test_the_engine_sleeps_between_play_and_play(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Sleepy(str(tiny))
-    monkeypatch.setattr(run, "engine_of", lambda spec: engine)
+    monkeypatch.setattr(run, "load_engine", lambda spec: engine)
     learning = list[bool]()
 
     def probed(agent: LLMAgent) -> dict[str, float]:
