@@ -251,6 +251,6 @@ def test_free_text_in_brackets_is_no_other_move_than_without(name: str) -> None:
     game, env = games.get(name), started(name)
     role = game.to_act(env._position)
     move = game.sample(game.view(env._position, role), game.legal(env._position), random.Random(1))
-    read = env._read(f"[{move}]")
+    read = env._parse(f"[{move}]")
     assert not isinstance(read, Problem)
     assert game.legal(env._position) is None or read == move
