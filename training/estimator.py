@@ -1,4 +1,4 @@
-"""What an estimator is: from trajectories to advantages, with a state that is saved with the run."""
+"""The estimator's interface: trajectories to advantages, with a state that is saved with the run."""
 
 from collections.abc import Sequence
 from typing import Protocol, TypeAlias
@@ -9,18 +9,18 @@ State: TypeAlias = dict[str, float]
 
 
 class Estimator(Protocol):
-    """Gives every trajectory one advantage. Finite on any finite rewards."""
+    """Computes one advantage per trajectory. Finite for all finite rewards."""
 
     def __call__(self, batch: Sequence[Trajectory]) -> list[float]:
-        """One advantage per trajectory, in order. May update the state."""
+        """Computes the advantages, one per trajectory, in order. May update the state."""
         ...
 
     def state(self) -> State:
-        """All that must be saved to go on exactly."""
+        """The state to save, from which `restore` continues exactly."""
         ...
 
     def restore(self, state: State) -> None:
-        """Takes up a saved state."""
+        """Loads a saved state."""
         ...
 
 
@@ -30,7 +30,7 @@ class MovingAverages:
     A key's first average is 0: the expected return of a role in a fair game.
 
     Args:
-        decay: the share of itself that an average keeps per observation.
+        decay: the share of the old average that an update keeps.
     """
 
     def __init__(self, decay: float) -> None:
@@ -38,7 +38,7 @@ class MovingAverages:
         self._averages: State = {}
 
     def read_then_update(self, key: str, value: float) -> float:
-        """The average before this value."""
+        """Returns the average before this value, then updates it."""
         before = self._averages.get(key, 0.0)
         self._averages[key] = self._decay * before + (1 - self._decay) * value
         return before

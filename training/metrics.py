@@ -1,4 +1,4 @@
-"""What is measured at every step. docs/metrics.md has the formula, unit and smell of each.
+"""The metrics of every step. docs/metrics.md has the formula, unit and warning sign of each.
 
 Metrics are plain names and numbers: one JSON line per step, and TensorBoard beside it.
 """
@@ -18,7 +18,7 @@ from mirrormatch.training.trajectories import Trajectory
 
 Metrics: TypeAlias = dict[str, float]
 
-# TRL's names for what we report, and ours.
+# TRL's names of the figures that we report, and ours.
 _FROM_TRL = {
     "loss": "loss",
     "grad_norm": "grad_norm",
@@ -30,8 +30,8 @@ _FROM_TRL = {
 }
 
 
-def of_play(episodes: Sequence[Episode], baselines: State) -> Metrics:
-    """What the episodes of one step show: per game and role, and over all replies."""
+def measure_play(episodes: Sequence[Episode], baselines: State) -> Metrics:
+    """Measures the episodes of one step: per game and role, and over all replies."""
     found: Metrics = {}
     groups: dict[tuple[str, int], list[Episode]] = defaultdict(list)
     for episode in episodes:
@@ -43,33 +43,33 @@ def of_play(episodes: Sequence[Episode], baselines: State) -> Metrics:
         for outcome in ("win", "draw", "loss"):
             found[f"{outcome}/{key}"] = fmean(e.outcome[role] == outcome for e in group)
     found |= {f"baseline/{key}": value for key, value in sorted(baselines.items())}
-    return found | _of_replies([t for e in episodes for t in e.turns])
+    return found | _measure_replies([t for e in episodes for t in e.turns])
 
 
-def _of_replies(turns: Sequence[Turn]) -> Metrics:
-    said = [t.completion for t in turns if t.completion is not None]
-    lengths = [len(c.token_ids) for c in said]
+def _measure_replies(turns: Sequence[Turn]) -> Metrics:
+    replies = [t.completion for t in turns if t.completion is not None]
+    lengths = [len(c.token_ids) for c in replies]
     return {
         "illegal": fmean(t.problem is not None and t.problem.kind is not ProblemKind.TRUNCATED for t in turns),
         "truncated": fmean(t.problem is not None and t.problem.kind is ProblemKind.TRUNCATED for t in turns),
         "reply_tokens": fmean(lengths),
-        "repeated": fmean(_repeated(c.token_ids) for c in said),
-        "distinct_replies": len({c.token_ids for c in said}) / len(said),
+        "repeated": fmean(_share_repeated(c.token_ids) for c in replies),
+        "distinct_replies": len({c.token_ids for c in replies}) / len(replies),
     }
 
 
-def _repeated(ids: Sequence[int]) -> float:
+def _share_repeated(ids: Sequence[int]) -> float:
     """The share of tokens that equal the one before."""
     return sum(a == b for a, b in itertools.pairwise(ids)) / max(1, len(ids) - 1)
 
 
-def of_trl(logs: Mapping[str, float]) -> Metrics:
-    """What the loss saw, under our names."""
+def from_trl_logs(logs: Mapping[str, float]) -> Metrics:
+    """Translates TRL's log of an update to our names."""
     return {ours: float(logs[theirs]) for theirs, ours in _FROM_TRL.items() if theirs in logs}
 
 
-def of_time(play_s: float, learn_s: float, batch: Sequence[Trajectory]) -> Metrics:
-    """The duration of a step's two halves, and the tokens generated per second of play."""
+def measure_time(play_s: float, learn_s: float, batch: Sequence[Trajectory]) -> Metrics:
+    """Computes a step's durations of play and learning, and the tokens generated per second of play."""
     num_tokens = sum(len(move.completion.token_ids) for t in batch for move in t.moves)
     return {
         "time/play_s": play_s,
@@ -79,8 +79,8 @@ def of_time(play_s: float, learn_s: float, batch: Sequence[Trajectory]) -> Metri
     }
 
 
-def rounded(metrics: Metrics) -> Metrics:
-    """As they are written."""
+def round_for_log(metrics: Metrics) -> Metrics:
+    """Rounds the figures to the precision of the log."""
     return {name: round(value, 6) for name, value in metrics.items()}
 
 
@@ -90,7 +90,7 @@ class MetricsLog:
     Args:
         path: the JSON-lines file.
         tensorboard: TensorBoard's folder.
-        first_step: later points of an earlier, killed run are hidden in TensorBoard.
+        first_step: the step at which the run begins or resumes; TensorBoard hides later points of a killed run.
     """
 
     def __init__(self, path: Path, tensorboard: Path, first_step: int) -> None:
@@ -101,7 +101,7 @@ class MetricsLog:
 
     def append(self, step: int, metrics: Metrics) -> None:
         """Writes one step's line."""
-        line = json.dumps({"step": step, **rounded(metrics)})
+        line = json.dumps({"step": step, **round_for_log(metrics)})
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
         for name, value in metrics.items():
@@ -113,7 +113,7 @@ class MetricsLog:
 
 
 def read(path: Path) -> list[Metrics]:
-    """All steps' metrics, in order; a torn last line is left out."""
+    """Reads all steps' metrics, in order; an incomplete last line is left out."""
     if not path.exists():
         return []
     lines: Iterable[str] = path.read_text(encoding="utf-8").splitlines(keepends=True)

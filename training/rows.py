@@ -1,7 +1,7 @@
 """From trajectories to training rows: tokens exactly as they were sampled, never encoded again.
 
 Turns whose prompt extends the earlier ids exactly become one row with a mask: the same gradient for a fraction of the
-tokens. Others become rows of their own.
+tokens. Every other turn becomes a row of its own.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,11 @@ class Row(NamedTuple):
     """One sequence of the batch. The last four have one length.
 
     Attributes:
-        prompt_ids: read, not learned.
-        completion_ids: everything after the prompt: own tokens and, between them, what was read.
-        own: 1 where the token is the policy's own, 0 where it was read.
-        logprobs: as sampled; 0 where the token was read.
-        advantages: one per token; 0 where the token was read.
+        prompt_ids: ids of the prompt, which the loss leaves out.
+        completion_ids: all ids after the prompt: own tokens and, between them, the tokens of later prompts.
+        own: 1 where the token is the policy's own, 0 where it belongs to a prompt.
+        logprobs: log-probs at sampling; 0 for a prompt's tokens.
+        advantages: one advantage per token; 0 for a prompt's tokens.
     """
 
     prompt_ids: tuple[int, ...]
@@ -48,18 +48,18 @@ class Batch(NamedTuple):
 def build_batch(trajectories: Sequence[Trajectory], advantages: Sequence[float], turn_discount: float) -> Batch:
     """Turns trajectories and their advantages, one each, into the rows of one update."""
     pairs = zip(trajectories, advantages, strict=True)
-    return Batch([row for t, a in pairs for row in rows(t, a, turn_discount)], len(trajectories))
+    return Batch([row for t, a in pairs for row in build_rows(t, a, turn_discount)], len(trajectories))
 
 
-def rows(trajectory: Trajectory, advantage: float, turn_discount: float) -> list[Row]:
-    """The rows of one trajectory.
+def build_rows(trajectory: Trajectory, advantage: float, turn_discount: float) -> list[Row]:
+    """Builds the rows of one trajectory.
 
     Every turn gets the trajectory's advantage, times `turn_discount` for each turn that came after it.
     """
     made: list[Row] = []
     for k, move in enumerate(trajectory.moves):
         if not move.completion.token_ids:
-            continue  # a prompt that filled the context: nothing was said, nothing is learned
+            continue  # a prompt that filled the context: the reply has no tokens
         worth = advantage * turn_discount ** (len(trajectory.moves) - 1 - k)
         row = _row(move, worth)
         if made and row.prompt_ids[: len(made[-1].ids)] == made[-1].ids:
@@ -69,8 +69,8 @@ def rows(trajectory: Trajectory, advantage: float, turn_discount: float) -> list
     return made
 
 
-def num_own_tokens(batch: Sequence[Row]) -> int:
-    """How many tokens of the batch are learned."""
+def count_own_tokens(batch: Sequence[Row]) -> int:
+    """Counts the tokens that the loss covers."""
     return sum(sum(row.own) for row in batch)
 
 

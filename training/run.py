@@ -18,7 +18,7 @@ from mirrormatch.training.config import RunConfig
 from mirrormatch.training.rows import build_batch
 from mirrormatch.training.run_folder import Checkpoint, RunFolder
 from mirrormatch.training.self_play import SelfPlay
-from mirrormatch.training.trajectories import trajectories
+from mirrormatch.training.trajectories import extract_trajectories
 from mirrormatch.training.trl_trainer import TrlLearner
 from mirrormatch.training.types import Ended, Probe, Watcher
 
@@ -41,8 +41,8 @@ def train(
     alarms = Alarms(config.alarms)
     for earlier in metrics.read(folder.metrics_path):
         alarms.check(earlier)
-    if start is not None and (start.step >= config.learn.steps or alarms.lasting()):
-        return Ended(start.step, folder.adapter(start.step), alarms.lasting())
+    if start is not None and (start.step >= config.learn.steps or alarms.lasting_alarm()):
+        return Ended(start.step, folder.adapter_path(start.step), alarms.lasting_alarm())
     if config.threads:
         torch.set_num_threads(config.threads)
     engine, path = load_trainable(config)
@@ -52,20 +52,20 @@ def train(
     learner = TrlLearner(config, path, folder.checkpoints, start.path if start else None)
     policy = SelfPlay(config, engine, learner, folder)
     with closing(metrics.MetricsLog(folder.metrics_path, folder.tensorboard, learner.step)) as log:
-        while learner.step < config.learn.steps and not alarms.lasting():
+        while learner.step < config.learn.steps and not alarms.lasting_alarm():
             # play
             began = time.perf_counter()
             episodes = policy.play()
             # credit
-            batch = [t for episode in episodes for t in trajectories(episode, config.play.reward)]
+            batch = [t for episode in episodes for t in extract_trajectories(episode, config.play.reward)]
             rows = build_batch(batch, estimator(batch), config.estimator.turn_discount)
             played = time.perf_counter()
             # update
             learned = learner.update(rows)
-            timing = metrics.of_time(played - began, time.perf_counter() - played, batch)
+            timing = metrics.measure_time(played - began, time.perf_counter() - played, batch)
             # record
-            measured = {**metrics.of_play(episodes, estimator.state()), **timing, **learned}
-            ringing = alarms.check(metrics.rounded(measured))  # rounded: as a resumed run reads them
+            measured = {**metrics.measure_play(episodes, estimator.state()), **timing, **learned}
+            ringing = alarms.check(metrics.round_for_log(measured))  # rounded: as a resumed run reads them
             measured |= {f"alarm/{name}": 1.0 for name in ringing}
             if probe is not None and learner.step % probe.every == 0:
                 measured |= probe.measure(policy.agent())
@@ -73,16 +73,17 @@ def train(
             log.append(learner.step, measured)
             watcher.step(learner.step, measured, ringing)
             # save
-            if learner.step % config.checkpoint_every == 0 or learner.step == config.learn.steps or alarms.lasting():
+            is_last = learner.step == config.learn.steps or alarms.lasting_alarm() is not None
+            if is_last or learner.step % config.checkpoint_every == 0:
                 learner.save_checkpoint()
                 policy.save_adapter()
                 folder.mark_complete(learner.step, {"estimator": estimator.state()})
     policy.wake_engine()
-    return Ended(learner.step, policy.save_adapter(), alarms.lasting())
+    return Ended(learner.step, policy.save_adapter(), alarms.lasting_alarm())
 
 
 def load_trainable(config: RunConfig) -> tuple[Engine, str]:
-    """The inference engine and the path of the weights to train.
+    """Loads the inference engine and finds the path of the weights to train.
 
     Raises:
         UserError: the model can't be trained, or not with these settings.

@@ -1,11 +1,11 @@
-"""Where a run keeps its things, and how it finds its way back after a kill at any moment.
+"""The files of a run, and the recovery of its last whole state after a kill at any moment.
 
 config.json                     the settings, as they were checked
 adapters/step-000040/           the policy after 40 steps, PEFT's format
-episodes/step-000040.jsonl      what step 40 played
+episodes/step-000040.jsonl      the episodes of step 40
 metrics.jsonl                   one line per finished step
 tensorboard/
-checkpoints/checkpoint-40/      all that step 41 needs; whole once it holds complete.json
+checkpoints/checkpoint-40/      everything that step 41 needs; whole once it holds complete.json
 measures/before.json after.json
 report.html
 """
@@ -27,9 +27,9 @@ class Checkpoint(NamedTuple):
     """A whole checkpoint.
 
     Attributes:
-        path: its folder.
-        step: how many steps were finished.
-        state: what we keep beside the trainer's own state.
+        path: the checkpoint's folder.
+        step: number of finished steps.
+        state: our own state, beside the trainer's.
     """
 
     path: Path
@@ -48,23 +48,23 @@ class RunFolder:
         self.tensorboard = path / "tensorboard"
         self.report_path = path / "report.html"
 
-    def adapter(self, step: int) -> Path:
+    def adapter_path(self, step: int) -> Path:
         """The folder of the adapter after `step` steps."""
         return self.path / "adapters" / f"step-{step:06d}"
 
-    def episodes(self, step: int) -> Path:
+    def episodes_path(self, step: int) -> Path:
         """The file of the episodes that step number `step` played, counted from 0."""
         return self.path / "episodes" / f"step-{step:06d}.jsonl"
 
-    def measure(self, name: str) -> Path:
+    def measurement_path(self, name: str) -> Path:
         """The file of a measurement: "before" or "after"."""
         return self.path / "measures" / f"{name}.json"
 
     def open(self, config: RunConfig, resume: bool) -> Checkpoint | None:
-        """Prepares the folder for a run and returns where it goes on, None for the beginning.
+        """Prepares the folder for a run and returns the checkpoint to resume from, or None for a new run.
 
         Raises:
-            UserError: it holds a run that isn't to be resumed, or one with other settings.
+            UserError: the folder holds a run and `resume` is not set, or a run with other settings.
         """
         if self.path.exists() and not self.path.is_dir():
             raise UserError(f"{str(self.path)!r} is a file: a run needs a folder, --out DIR names one")
@@ -74,17 +74,17 @@ class RunFolder:
                     f"{str(self.path)!r} already holds a run: --resume goes on with it, --out DIR starts another"
                 )
             self._check_same(config)
-            return self._rewound()
+            return self._rewind()
         write_json(self.config_path, config.model_dump(mode="json"))
         return None
 
     def mark_complete(self, step: int, state: dict[str, Any]) -> None:
-        """Declares the trainer's checkpoint after `step` steps to be whole."""
+        """Marks the trainer's checkpoint after `step` steps as whole."""
         write_json(self.checkpoints / f"checkpoint-{step}" / COMPLETE, {"step": step, **state})
 
     def write_adapter(self, step: int, write: Callable[[Path], None]) -> None:
-        """Lets `write` fill a folder that becomes the adapter after `step` steps once it is whole."""
-        folder = self.adapter(step)
+        """Calls `write` on a temporary folder, then renames that: an adapter in the run is always whole."""
+        folder = self.adapter_path(step)
         beside = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
@@ -93,8 +93,8 @@ class RunFolder:
         beside.replace(folder)
 
     def drop_adapter(self, step: int) -> None:
-        """Removes an adapter that nobody needs any more."""
-        shutil.rmtree(self.adapter(step), ignore_errors=True)
+        """Removes an adapter's folder."""
+        shutil.rmtree(self.adapter_path(step), ignore_errors=True)
 
     def _check_same(self, config: RunConfig) -> None:
         try:
@@ -108,8 +108,8 @@ class RunFolder:
                 "--out DIR starts another run"
             )
 
-    def _rewound(self) -> Checkpoint | None:
-        """The newest whole checkpoint; everything later is removed."""
+    def _rewind(self) -> Checkpoint | None:
+        """Returns the newest whole checkpoint and removes everything later."""
         newest: Checkpoint | None = None
         for path in sorted(
             self.checkpoints.glob("checkpoint-*"), key=lambda p: int(p.name.rpartition("-")[2]), reverse=True

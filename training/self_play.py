@@ -44,7 +44,7 @@ class SelfPlay:
         step = self._learner.step
         with_tokens = asyncio.run(self._play(self.agent(), step))
         self.sleep_engine()
-        write_text(self._folder.episodes(step), "".join(f"{to_json(e)}\n" for e in with_tokens))
+        write_text(self._folder.episodes_path(step), "".join(f"{to_json(e)}\n" for e in with_tokens))
         return with_tokens
 
     def agent(self) -> LLMAgent:
@@ -79,7 +79,7 @@ class SelfPlay:
             if step and (step - 1) % self._config.keep_adapters:
                 self._folder.drop_adapter(step - 1)
             self._saved_step = step
-        return self._folder.adapter(step)
+        return self._folder.adapter_path(step)
 
     def _write_adapter(self, folder: Path) -> None:
         self._learner.save_adapter(folder)

@@ -1,4 +1,4 @@
-"""From an episode to what each trained role did and earned."""
+"""From an episode to the replies and the reward of each trained role."""
 
 from typing import NamedTuple
 
@@ -17,13 +17,13 @@ class Move(NamedTuple):
 
 
 class Trajectory(NamedTuple):
-    """All replies of one role in one episode, and what the role earned.
+    """All replies of one role in one episode, and the role's reward.
 
     Attributes:
         game: the game's name.
         role: the seat.
         reward: the role's return, or +1 / 0 / -1 by its outcome.
-        moves: in order.
+        moves: the role's replies, in order.
     """
 
     game: str
@@ -32,13 +32,13 @@ class Trajectory(NamedTuple):
     moves: tuple[Move, ...]
 
 
-def trajectories(episode: Episode, reward: str) -> list[Trajectory]:
-    """One trajectory for every role that replied at all.
+def extract_trajectories(episode: Episode, reward: str) -> list[Trajectory]:
+    """Extracts one trajectory for every role with at least one reply.
 
-    What enters training sums to the game's returns, but for a role whose opponent forfeited before its first turn.
+    The rewards sum to the game's returns, except where an opponent forfeited before a role's first turn.
 
     Args:
-        episode: with the tokens still in it.
+        episode: an episode with its tokens.
         reward: "return" or "outcome".
     """
     earned = episode.returns if reward == "return" else tuple(_OUTCOME_REWARD[o] for o in episode.outcome)

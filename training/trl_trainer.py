@@ -29,7 +29,7 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from mirrormatch.agents.engines.hf import load_base
 from mirrormatch.training import metrics
 from mirrormatch.training.config import RunConfig
-from mirrormatch.training.rows import Batch, Row, num_own_tokens
+from mirrormatch.training.rows import Batch, Row, count_own_tokens
 
 MAGNET = "magnet"  # the adapter that follows the policy slowly
 LEARNER = "default"  # the adapter that is trained, as PEFT names it
@@ -73,7 +73,7 @@ class TrlLearner:
         logs = self._trainer.update(self._split(batch))
         if self._uses_magnet:
             self.move_magnet()
-        return metrics.of_trl(logs)
+        return metrics.from_trl_logs(logs)
 
     def save_adapter(self, folder: Path) -> None:
         """Writes the trained adapter, in PEFT's format, as it is now."""
@@ -113,7 +113,7 @@ class TrlLearner:
         ordered = sorted(batch.rows, key=lambda row: len(row.ids))  # stable: equal batches stay equal
         size = max(1, -(-len(ordered) // num_parts))
         if self._config.learn.loss == "dapo":
-            denominator = max(1, num_own_tokens(ordered))
+            denominator = max(1, count_own_tokens(ordered))
         else:
             denominator = batch.num_trajectories * self._config.play.max_tokens
         parts = []

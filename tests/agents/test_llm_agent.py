@@ -15,7 +15,7 @@ from mirrormatch.agents.play import play
 from mirrormatch.agents.types import Episode, Turn
 from mirrormatch.games import Problem, ProblemKind
 from mirrormatch.prompts import PromptSettings
-from mirrormatch.training.trajectories import trajectories
+from mirrormatch.training.trajectories import extract_trajectories
 
 TICTACTOE, NEGOTIATION = games.get("tictactoe"), games.get("simple_negotiation")
 SECRET = "the plan that nobody else may read"
@@ -103,7 +103,7 @@ def test_without_a_budget_for_reasoning_the_answer_is_asked_for_at_once() -> Non
 def test_a_reply_with_forced_tokens_is_refused_by_training() -> None:
     agent = LLMAgent("x", Recorded("<think>long", "\\boxed{3}"), prompts.get("boxed"), Sampling(), thinking_tokens=8)
     with pytest.raises(AssertionError, match="8 tokens of a reply were not the model's own"):
-        trajectories(asyncio.run(play(TICTACTOE, [agent, agent])), "return")
+        extract_trajectories(asyncio.run(play(TICTACTOE, [agent, agent])), "return")
 
 
 def test_answers_are_constrained_to_the_legal_moves() -> None:

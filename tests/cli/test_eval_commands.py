@@ -213,12 +213,12 @@ def test_a_report_holds_what_the_run_left(cli: Cli, run: RunFolder, tmp_path: Pa
     import asyncio
 
     found = asyncio.run(measure_agent(agents.get("random"), Plan(games=("kuhn_poker",), episodes=4), 1))
-    run.measure("before").parent.mkdir()
+    run.measurement_path("before").parent.mkdir()
     for name in ("before", "after"):
-        run.measure(name).write_text(found.model_dump_json(), encoding="utf-8")
+        run.measurement_path(name).write_text(found.model_dump_json(), encoding="utf-8")
     run.metrics_path.write_text('{"step": 1, "kl": 0.25}\n{"step": 2, "kl": 0.5}\n{"st', encoding="utf-8")
-    run.episodes(1).parent.mkdir()
-    cli("match", "kuhn_poker", "optimal", "random", "--episodes", "20", "--save", str(run.episodes(1)))
+    run.episodes_path(1).parent.mkdir()
+    cli("match", "kuhn_poker", "optimal", "random", "--episodes", "20", "--save", str(run.episodes_path(1)))
     out = tmp_path / "page.html"
     assert cli("report", str(run.path), "--out", str(out)).out == f"{out}\n"
     page = out.read_text(encoding="utf-8")
@@ -242,8 +242,8 @@ def test_what_has_no_report_is_told_in_one_line(cli: Cli, run: RunFolder, tmp_pa
     (tmp_path / "config.json").write_text('{"model_type": "qwen3"}', encoding="utf-8")
     assert "holds a model and no run: for the model itself write hf:" in cli.refusal("report", str(tmp_path))
     assert "can't write the report to" in cli.refusal("report", str(run.path), "--out", "/dev/null/page.html")
-    run.measure("after").parent.mkdir()
-    run.measure("after").write_text('{"schema": 1}', encoding="utf-8")
+    run.measurement_path("after").parent.mkdir()
+    run.measurement_path("after").write_text('{"schema": 1}', encoding="utf-8")
     assert "after.json' is no measurement: spec: Field required" in cli.refusal("report", str(run.path))
     run.config_path.write_text("{", encoding="utf-8")
     assert "config.json' is broken" in cli.refusal("report", str(run.path))

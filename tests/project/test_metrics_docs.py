@@ -45,11 +45,11 @@ def of_play() -> set[str]:
     engine = ScriptedEngine(lambda prompt, seed: "<think>x</think>\\boxed{check}")
     agent = LLMAgent("scripted", engine, get("boxed"), Sampling(), max_retries=0)
     episode = asyncio.run(play(games.get("kuhn_poker"), [agent, agent]))
-    return set(metrics.of_play([episode], {"kuhn_poker/0": 0.0}))
+    return set(metrics.measure_play([episode], {"kuhn_poker/0": 0.0}))
 
 
 def of_learning() -> set[str]:
-    return set(metrics.of_trl({theirs: 0.0 for theirs in metrics._FROM_TRL}))
+    return set(metrics.from_trl_logs({theirs: 0.0 for theirs in metrics._FROM_TRL}))
 
 
 def alarms() -> set[str]:

@@ -23,7 +23,7 @@ def after(steps: Sequence[dict[str, float]], stop: bool = False) -> tuple[list[s
     ringing: list[str] = []
     for step in steps:
         ringing = alarms.check(HEALTHY | step)
-    return ringing, alarms.lasting()
+    return ringing, alarms.lasting_alarm()
 
 
 def test_a_healthy_run_is_left_alone() -> None:

@@ -18,7 +18,7 @@ from mirrormatch.training import estimators
 from mirrormatch.training.estimator import Estimator
 from mirrormatch.training.estimators.global_baseline import GlobalBaseline
 from mirrormatch.training.estimators.role_baseline import RoleBaseline
-from mirrormatch.training.trajectories import Trajectory, trajectories
+from mirrormatch.training.trajectories import Trajectory, extract_trajectories
 
 EVERY = estimators.names()
 DECAY = 0.95
@@ -163,7 +163,7 @@ def caller() -> LLMAgent:
 def test_rewards_that_enter_an_estimator_sum_to_the_returns_of_the_games() -> None:
     agent = caller()
     played = [asyncio.run(play(games.get("kuhn_poker"), [agent, agent], seed)) for seed in range(60)]
-    entered = [t for e in played for t in trajectories(e, "return")]
+    entered = [t for e in played for t in extract_trajectories(e, "return")]
     assert len({e.returns for e in played}) == 4, "wins and losses of both stakes"
     for role in (0, 1):
         assert sum(t.reward for t in entered if t.role == role) == sum(e.returns[role] for e in played)

@@ -18,7 +18,7 @@ from mirrormatch.agents.types import Episode
 from mirrormatch.games import exercises
 from mirrormatch.prompts import Message
 from mirrormatch.training.bundled import corpus, pretrain
-from mirrormatch.training.bundled.corpus import Conversation, Spoken
+from mirrormatch.training.bundled.corpus import Conversation, OwnText
 from mirrormatch.training.bundled.players import PLAYERS, ThinkingAgent
 from mirrormatch.training.bundled.tokenizer import END, train_tokenizer
 
@@ -41,11 +41,11 @@ def tokenizer() -> Any:
 
 
 def spoken(conversation: Conversation) -> list[str]:
-    return [part.text for part in conversation if isinstance(part, Spoken)]
+    return [part.text for part in conversation if isinstance(part, OwnText)]
 
 
 def as_messages(conversation: Conversation) -> list[Message]:
-    return [Message("assistant", part.text) if isinstance(part, Spoken) else part for part in conversation]
+    return [Message("assistant", part.text) if isinstance(part, OwnText) else part for part in conversation]
 
 
 # the corpus
@@ -69,7 +69,7 @@ def test_the_shares_of_the_corpus_are_all_of_it() -> None:
 
 
 def test_a_conversation_ends_in_what_is_learned(conversations: list[Conversation]) -> None:
-    assert all(isinstance(conversation[-1], Spoken) for conversation in conversations)
+    assert all(isinstance(conversation[-1], OwnText) for conversation in conversations)
 
 
 def test_some_games_are_kept_as_one_conversation(conversations: list[Conversation]) -> None:
@@ -139,7 +139,7 @@ def test_teachers_think_before_every_move(name: str) -> None:
 def test_a_row_reads_as_the_chat_template_writes_it(conversations: list[Conversation], tokenizer: Any) -> None:
     encoder = ChatEncoder(tokenizer)
     for conversation in conversations[:100]:
-        row = corpus.encoded(conversation, encoder, tokenizer.convert_tokens_to_ids(END))
+        row = corpus.encode_conversation(conversation, encoder, tokenizer.convert_tokens_to_ids(END))
         dicts = [{"role": m.role, "content": m.text} for m in as_messages(conversation)]
         assert tokenizer.decode(row.ids) == tokenizer.apply_chat_template(dicts, tokenize=False).removesuffix("\n")
 
@@ -147,7 +147,7 @@ def test_a_row_reads_as_the_chat_template_writes_it(conversations: list[Conversa
 def test_only_the_models_own_words_and_their_end_are_learned(conversations: list[Conversation], tokenizer: Any) -> None:
     encoder = ChatEncoder(tokenizer)
     for conversation in conversations[:100]:
-        row = corpus.encoded(conversation, encoder, tokenizer.convert_tokens_to_ids(END))
+        row = corpus.encode_conversation(conversation, encoder, tokenizer.convert_tokens_to_ids(END))
         learned = [i for i, own in zip(row.ids, row.own, strict=True) if own]
         assert tokenizer.decode(learned) == "".join(f"{text}{END}" for text in spoken(conversation))
 
@@ -157,8 +157,8 @@ def test_what_is_read_before_a_word_is_what_an_engine_would_encode(
 ) -> None:
     encoder = ChatEncoder(tokenizer)
     for conversation in conversations[:100]:
-        row = corpus.encoded(conversation, encoder, tokenizer.convert_tokens_to_ids(END))
-        asked = as_messages(conversation)[: conversation.index(Spoken(spoken(conversation)[0]))]
+        row = corpus.encode_conversation(conversation, encoder, tokenizer.convert_tokens_to_ids(END))
+        asked = as_messages(conversation)[: conversation.index(OwnText(spoken(conversation)[0]))]
         assert tuple(row.ids[: row.own.index(1)]) == encoder.encode(asked)
 
 
@@ -174,12 +174,12 @@ def test_the_learning_rate_warms_up_stays_and_falls(step: int, expected: float) 
 
 
 def test_the_loss_is_that_of_the_learned_tokens_alone() -> None:
-    model = pretrain.new_model(pad_id=0, end_id=2)
+    model = pretrain.build_model(pad_id=0, end_id=2)
     ids, own = torch.tensor([[5, 6, 7, 8], [9, 10, 11, 0]]), torch.tensor([[0, 0, 1, 1], [0, 1, 1, 0]]).bool()
     logp = torch.log_softmax(model(ids).logits, -1)
     places = [(0, 2), (0, 3), (1, 1), (1, 2)]
     expected = -sum(logp[row, at - 1, ids[row, at]] for row, at in places) / 4
-    torch.testing.assert_close(pretrain.loss_of(model, pretrain.Batch(ids, own)), expected)
+    torch.testing.assert_close(pretrain.compute_loss(model, pretrain.Batch(ids, own)), expected)
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.play import play
 from mirrormatch.agents.types import Episode
 from mirrormatch.prompts import PromptSettings
-from mirrormatch.training.rows import Row, num_own_tokens, rows
-from mirrormatch.training.trajectories import Move, Trajectory, trajectories
+from mirrormatch.training.rows import Row, build_rows, count_own_tokens
+from mirrormatch.training.trajectories import Move, Trajectory, extract_trajectories
 
 TICTACTOE = games.get("tictactoe")
 
@@ -26,7 +26,7 @@ def move(prompt_ids: tuple[int, ...], token_ids: tuple[int, ...], logprobs: tupl
 
 
 def rows_of(*moves: Move, advantage: float = 2.0, turn_discount: float = 1.0) -> list[Row]:
-    return rows(Trajectory("kuhn_poker", 0, 0.0, moves), advantage, turn_discount)
+    return build_rows(Trajectory("kuhn_poker", 0, 0.0, moves), advantage, turn_discount)
 
 
 # one turn
@@ -89,7 +89,7 @@ def test_a_discount_counts_the_turns_that_came_after(second: tuple[int, ...]) ->
 
 
 def test_own_tokens_are_counted_over_all_rows() -> None:
-    assert num_own_tokens(rows_of(move((1, 2), (3, 4)), move((1, 2, 3, 4, 5), (6,)), move((9,), (7, 8)))) == 5
+    assert count_own_tokens(rows_of(move((1, 2), (3, 4)), move((1, 2, 3, 4, 5), (6,)), move((9,), (7, 8)))) == 5
 
 
 # from real episodes
@@ -115,32 +115,32 @@ def text(ids: tuple[int, ...], own: tuple[int, ...]) -> str:
 
 
 def test_a_whole_conversation_is_one_row() -> None:
-    won = trajectories(episode(seat("1", "2", "3"), seat("5", "9")), "return")
-    assert [len(rows(t, 1.0, 1.0)) for t in won] == [1, 1]
+    won = extract_trajectories(episode(seat("1", "2", "3"), seat("5", "9")), "return")
+    assert [len(build_rows(t, 1.0, 1.0)) for t in won] == [1, 1]
 
 
 def test_without_history_every_turn_is_a_row() -> None:
     played = episode(seat("1", history="state"), seat("5", history="state"))
-    assert [len(rows(t, 1.0, 1.0)) for t in trajectories(played, "return")] == [2, 1]
+    assert [len(build_rows(t, 1.0, 1.0)) for t in extract_trajectories(played, "return")] == [2, 1]
 
 
 def test_only_what_the_role_said_itself_is_learned() -> None:
-    first, _ = trajectories(episode(seat("1", "2", "3"), seat("5", "9")), "return")
-    (row,) = rows(first, 1.0, 1.0)
+    first, _ = extract_trajectories(episode(seat("1", "2", "3"), seat("5", "9")), "return")
+    (row,) = build_rows(first, 1.0, 1.0)
     said = [f"<think>turn {k}</think>\\boxed{{{square}}}." for k, square in enumerate("123")]
     assert text(row.completion_ids, row.own) == "".join(said)
 
 
 def test_nothing_that_was_read_has_an_advantage_or_a_log_prob() -> None:
-    for trajectory in trajectories(episode(seat("1", "2", "3"), seat("5", "9")), "return"):
-        for row in rows(trajectory, 3.0, 1.0):
+    for trajectory in extract_trajectories(episode(seat("1", "2", "3"), seat("5", "9")), "return"):
+        for row in build_rows(trajectory, 3.0, 1.0):
             read = [(a, p) for a, p, own in zip(row.advantages, row.logprobs, row.own, strict=True) if not own]
             assert set(read) <= {(0.0, 0.0)}
 
 
 def test_the_last_four_columns_of_a_row_have_one_length() -> None:
-    for trajectory in trajectories(episode(seat("1", "2", "3"), seat("5", "9")), "return"):
-        for row in rows(trajectory, 3.0, 1.0):
+    for trajectory in extract_trajectories(episode(seat("1", "2", "3"), seat("5", "9")), "return"):
+        for row in build_rows(trajectory, 3.0, 1.0):
             assert len({len(column) for column in row[1:]}) == 1
 
 
@@ -154,7 +154,7 @@ def test_the_last_four_columns_of_a_row_have_one_length() -> None:
 )
 def test_the_reward_is_the_return(squares: tuple[tuple[str, ...], tuple[str, ...]], returns: list[float]) -> None:
     played = episode(seat(*squares[0]), seat(*squares[1]))
-    assert [(t.role, t.reward) for t in trajectories(played, "return")] == list(enumerate(returns))
+    assert [(t.role, t.reward) for t in extract_trajectories(played, "return")] == list(enumerate(returns))
 
 
 def with_returns(played: Episode, **changes: Any) -> Episode:
@@ -163,25 +163,25 @@ def with_returns(played: Episode, **changes: Any) -> Episode:
 
 def test_the_reward_may_be_the_outcome_alone() -> None:
     played = with_returns(episode(seat("1", "2", "3"), seat("5", "9")), returns=(7.0, -7.0))
-    assert [t.reward for t in trajectories(played, "outcome")] == [1.0, -1.0]
+    assert [t.reward for t in extract_trajectories(played, "outcome")] == [1.0, -1.0]
 
 
 def test_a_forfeit_is_a_reward_for_both() -> None:
     played = episode(seat("1", "pass"), seat("5"))
     assert played.forfeited_by == 0
-    assert [t.reward for t in trajectories(played, "return")] == [-1.0, 1.0]
+    assert [t.reward for t in extract_trajectories(played, "return")] == [-1.0, 1.0]
 
 
 def test_a_failed_reply_is_learned_from() -> None:
     played = episode(seat("1", "pass"), seat("5"))
-    assert [len(t.moves) for t in trajectories(played, "return")] == [2, 1]
+    assert [len(t.moves) for t in extract_trajectories(played, "return")] == [2, 1]
 
 
 def test_a_role_that_never_replied_has_no_trajectory() -> None:
-    assert [t.role for t in trajectories(episode(seat("pass"), seat("5")), "return")] == [0]
+    assert [t.role for t in extract_trajectories(episode(seat("pass"), seat("5")), "return")] == [0]
 
 
 def test_a_role_without_tokens_can_not_be_trained() -> None:
     played = asyncio.run(play(TICTACTOE, [agents.get("random"), seat("5")]))
     with pytest.raises(AssertionError, match="role 0 plays without tokens"):
-        trajectories(played, "return")
+        extract_trajectories(played, "return")

@@ -193,30 +193,30 @@ def test_an_adapter_appears_when_it_is_whole(folder: RunFolder) -> None:
 
     def write(beside: Path) -> None:
         (beside / "weights").write_text("new")
-        seen.append(folder.adapter(3).exists())
+        seen.append(folder.adapter_path(3).exists())
 
     folder.write_adapter(3, write)
-    assert (seen, (folder.adapter(3) / "weights").read_text()) == ([False], "new")
+    assert (seen, (folder.adapter_path(3) / "weights").read_text()) == ([False], "new")
 
 
 def test_an_adapter_takes_the_place_of_an_earlier_one(folder: RunFolder) -> None:
     for text in ("old", "new"):
         folder.write_adapter(3, lambda beside, text=text: (beside / text).touch())  # type: ignore[misc]
-    assert [path.name for path in folder.adapter(3).iterdir()] == ["new"]
+    assert [path.name for path in folder.adapter_path(3).iterdir()] == ["new"]
 
 
 def test_what_a_kill_left_of_an_adapter_is_no_part_of_the_next(folder: RunFolder) -> None:
-    torn = folder.adapter(3).with_name(".step-000003.part")
+    torn = folder.adapter_path(3).with_name(".step-000003.part")
     torn.mkdir(parents=True)
     (torn / "half").touch()
     folder.write_adapter(3, lambda beside: (beside / "weights").touch())
-    assert [path.name for path in folder.adapter(3).iterdir()] == ["weights"]
+    assert [path.name for path in folder.adapter_path(3).iterdir()] == ["weights"]
 
 
 def test_a_dropped_adapter_is_gone(folder: RunFolder) -> None:
     folder.write_adapter(3, lambda beside: (beside / "weights").touch())
     folder.drop_adapter(3)
-    assert not folder.adapter(3).exists()
+    assert not folder.adapter_path(3).exists()
 
 
 # runs of earlier versions

@@ -120,7 +120,7 @@ def five_lives(config: Path, folder: RunFolder) -> Iterator[Ended]:
 
     yield struck(config, folder, False, signal.SIGINT, lambda: whole(1))
     yield struck(config, folder, True, signal.SIGKILL, lambda: whole(2))  # the next games are played
-    yield struck(config, folder, True, signal.SIGKILL, folder.episodes(3).exists)  # what was played is learned
+    yield struck(config, folder, True, signal.SIGKILL, folder.episodes_path(3).exists)  # what was played is learned
     yield struck(config, folder, True, signal.SIGKILL, lambda: begun(5))  # what was learned is saved
     yield ended(started(config, folder, True), folder)
 
@@ -148,7 +148,7 @@ def test_the_lives_ended_as_they_were_meant_to(story: Story) -> None:
 
 
 def test_the_last_adapter_is_that_of_the_undisturbed_run(story: Story) -> None:
-    calm, hunted = both(story, lambda run: (run.adapter(NUM_STEPS) / adapters.WEIGHTS).read_bytes())
+    calm, hunted = both(story, lambda run: (run.adapter_path(NUM_STEPS) / adapters.WEIGHTS).read_bytes())
     assert calm == hunted
 
 
@@ -168,7 +168,7 @@ def test_the_adapters_of_a_run_differ(story: Story) -> None:
 
 def test_the_games_are_those_of_the_undisturbed_run(story: Story) -> None:
     def played(run: RunFolder) -> list[str]:
-        return [run.episodes(k).read_text().replace(str(run.path), "") for k in range(NUM_STEPS)]
+        return [run.episodes_path(k).read_text().replace(str(run.path), "") for k in range(NUM_STEPS)]
 
     calm, hunted = both(story, played)
     assert calm == hunted
@@ -202,9 +202,9 @@ def test_ctrl_c_says_how_to_go_on_and_shows_no_traceback(story: Story) -> None:
 
 
 def test_a_finished_run_is_resumed_at_once(story: Story) -> None:
-    before = (story.calm.adapter(NUM_STEPS) / adapters.WEIGHTS).stat().st_mtime_ns
+    before = (story.calm.adapter_path(NUM_STEPS) / adapters.WEIGHTS).stat().st_mtime_ns
     assert ended(started(story.config, story.calm, True), story.calm).code == 0
-    assert (story.calm.adapter(NUM_STEPS) / adapters.WEIGHTS).stat().st_mtime_ns == before
+    assert (story.calm.adapter_path(NUM_STEPS) / adapters.WEIGHTS).stat().st_mtime_ns == before
 
 
 def test_a_run_is_not_begun_over_another(story: Story) -> None:

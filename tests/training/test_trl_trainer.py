@@ -22,7 +22,7 @@ from mirrormatch.config_file import parse_settings
 from mirrormatch.prompts import Message
 from mirrormatch.training import trl_trainer
 from mirrormatch.training.config import RunConfig
-from mirrormatch.training.rows import Batch, Row, build_batch, num_own_tokens
+from mirrormatch.training.rows import Batch, Row, build_batch, count_own_tokens
 from mirrormatch.training.trajectories import Move, Trajectory
 from mirrormatch.training.trl_trainer import LEARNER, MAGNET, TrlLearner, collate
 
@@ -151,7 +151,7 @@ def plain_loss(model: Any, batch: Batch, config: RunConfig, reference: Callable[
                 gap = towards[t] - logps[t]
                 total = total - surrogate + config.learn.kl * ratio * (torch.exp(gap) - gap - 1)
     if config.learn.loss == "dapo":
-        return total / num_own_tokens(batch.rows)
+        return total / count_own_tokens(batch.rows)
     return total / (batch.num_trajectories * config.play.max_tokens)
 
 

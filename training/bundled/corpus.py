@@ -1,4 +1,4 @@
-"""The text that the nano model learns from: games played by mixed-strength players, and short problems.
+"""The training text of the nano model: games between players of mixed strength, and short problems.
 
 Everything passes through the same loop, prompt and chat template as any other model's games.
 """
@@ -18,7 +18,7 @@ from mirrormatch.prompts.prompt import Exchange, Message, Prompt, PromptSettings
 from mirrormatch.seeds import derive
 from mirrormatch.training.bundled.players import PLAYERS, ThinkingAgent
 
-# Shares of the conversations, by what they are about. A game's conversations hold several turns at once.
+# Shares of the conversations, by subject. A game's conversations hold several turns at once.
 SHARES = {"kuhn_poker": 0.11, "tictactoe": 0.20, "simple_negotiation": 0.28, "exercises": 0.41}
 # Towards the end more of the negotiation, whose notation is the hardest: its offers must be affordable.
 FINISHING_SHARES = {"kuhn_poker": 0.12, "tictactoe": 0.20, "simple_negotiation": 0.53, "exercises": 0.15}
@@ -26,21 +26,21 @@ FULL_HISTORY = 0.25  # the share of game roles whose turns are kept as one conve
 LEVEL_SHARES = (0.5, 0.5)
 
 
-class Spoken(NamedTuple):
-    """One message of the model's own within a conversation, to be learned."""
+class OwnText(NamedTuple):
+    """A message of the model itself within a conversation; its tokens are trained on."""
 
     text: str
 
 
-Conversation: TypeAlias = tuple[Message | Spoken, ...]
+Conversation: TypeAlias = tuple[Message | OwnText, ...]
 
 
-class Row(NamedTuple):
+class Example(NamedTuple):
     """One training sequence.
 
     Attributes:
-        ids: all tokens.
-        own: 1 where the token is the model's own and is learned, 0 where it is read.
+        ids: ids of all tokens.
+        own: 1 for the model's own tokens, which the loss covers, 0 for the rest.
     """
 
     ids: list[int]
@@ -48,7 +48,7 @@ class Row(NamedTuple):
 
 
 def conversations(seed: int, shares: Mapping[str, float] = SHARES) -> Iterator[Conversation]:
-    """An endless, reproducible stream of conversations, on each subject as often as `shares` say."""
+    """Generates an endless, reproducible stream of conversations with the given shares of subjects."""
     state, full = (prompts.get("boxed", PromptSettings(history=h)) for h in ("state", "full"))
     rng = random.Random(derive(seed, "corpus"))
     sources = {name: _game_conversations(name, state, full, derive(seed, name)) for name in PLAYERS}
@@ -58,14 +58,14 @@ def conversations(seed: int, shares: Mapping[str, float] = SHARES) -> Iterator[C
         yield next(sources[rng.choices(kinds, weights)[0]])
 
 
-def rows(encoder: ChatEncoder, end_id: int, seed: int, shares: Mapping[str, float] = SHARES) -> Iterator[Row]:
-    """The stream in tokens."""
+def examples(encoder: ChatEncoder, end_id: int, seed: int, shares: Mapping[str, float] = SHARES) -> Iterator[Example]:
+    """Generates the stream as tokens."""
     for conversation in conversations(seed, shares):
-        yield encoded(conversation, encoder, end_id)
+        yield encode_conversation(conversation, encoder, end_id)
 
 
-def encoded(conversation: Conversation, encoder: ChatEncoder, end_id: int) -> Row:
-    """One conversation in tokens: each own message follows the prompt that an engine would have encoded for it."""
+def encode_conversation(conversation: Conversation, encoder: ChatEncoder, end_id: int) -> Example:
+    """Encodes a conversation: each own message follows the prompt that an engine would encode for it."""
     ids: list[int] = []
     own: list[int] = []
     messages: list[Message] = []
@@ -74,20 +74,20 @@ def encoded(conversation: Conversation, encoder: ChatEncoder, end_id: int) -> Ro
             messages.append(part)
             continue
         prompt = encoder.encode(messages)
-        assert list(prompt[: len(ids)]) == ids, "a conversation's prompt extends what came before"
-        said = (*encoder.complete(part.text), end_id)
-        own += [0] * (len(prompt) - len(ids)) + [1] * len(said)
-        ids = [*prompt, *said]
-        messages.append(Message("assistant", part.text, said))
-    return Row(ids, own)
+        assert list(prompt[: len(ids)]) == ids, "a conversation's prompt extends the earlier tokens"
+        reply_ids = (*encoder.complete(part.text), end_id)
+        own += [0] * (len(prompt) - len(ids)) + [1] * len(reply_ids)
+        ids = [*prompt, *reply_ids]
+        messages.append(Message("assistant", part.text, reply_ids))
+    return Example(ids, own)
 
 
 def texts(seed: int, num: int) -> Iterator[str]:
-    """Plain texts of the first conversations, for the tokenizer."""
+    """Yields the plain texts of the first conversations, for the tokenizer."""
     for conversation in itertools.islice(conversations(seed), num):
         for part in conversation:
             if isinstance(part, Message):
-                yield part.role  # the template spells it out in every turn
+                yield part.role  # part of every turn in the template
             yield part.text
 
 
@@ -107,12 +107,12 @@ def _game_conversations(name: str, state: Prompt, full: Prompt, seed: int) -> It
 
 
 def _conversation(episode: Episode, role: int, rules: str, prompt: Prompt) -> Conversation:
-    parts: list[Message | Spoken] = []
+    parts: list[Message | OwnText] = []
     past: list[Exchange] = []
     for turn in episode.turns:
         if turn.role == role:
             parts += prompt.turn(rules, past, turn.observation)[len(parts) :]
-            parts.append(Spoken(turn.reply))
+            parts.append(OwnText(turn.reply))
             past.append(Exchange(turn.observation, turn.reply, None))
     return tuple(parts)
 
@@ -120,7 +120,7 @@ def _conversation(episode: Episode, role: int, rules: str, prompt: Prompt) -> Co
 def _single_turns(episode: Episode, role: int, rules: str, prompt: Prompt) -> Iterator[Conversation]:
     for turn in episode.turns:
         if turn.role == role:
-            yield (*prompt.turn(rules, (), turn.observation), Spoken(turn.reply))
+            yield (*prompt.turn(rules, (), turn.observation), OwnText(turn.reply))
 
 
 def _exercise_conversations(prompt: Prompt, seed: int) -> Iterator[Conversation]:
@@ -128,5 +128,5 @@ def _exercise_conversations(prompt: Prompt, seed: int) -> Iterator[Conversation]
     for index in itertools.count():
         kind, level = rng.choice(exercises.KINDS), rng.choices(exercises.LEVELS, LEVEL_SHARES)[0]
         exercise = exercises.draw(kind, level, seed, index, held_out=False)
-        said = prompt.thought(exercise.thinking) + prompt.answer(exercise.answer)
-        yield (*prompt.question(exercise.question), Spoken(said))
+        reply = prompt.thought(exercise.thinking) + prompt.answer(exercise.answer)
+        yield (*prompt.question(exercise.question), OwnText(reply))

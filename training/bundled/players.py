@@ -1,7 +1,7 @@
-"""Players of mixed strength who think aloud in few words: what the nano model learns the games from.
+"""Players of mixed strength that write a short thought before each move: the nano model's teachers.
 
 They see a view, like every agent. Some of their moves are sound and some are not, on purpose: the model that imitates
-them must be beatable, so that self-play has something to improve.
+them must be beatable, which leaves self-play something to improve.
 """
 
 import random
@@ -17,18 +17,18 @@ from mirrormatch.prompts.prompt import Prompt
 GOODS = simple_negotiation.GOODS
 
 
-class Said(NamedTuple):
-    """A thought and the move it ends in."""
+class Choice(NamedTuple):
+    """A thought and the move that follows from it."""
 
     thinking: str
     move: str
 
 
-Player: TypeAlias = Callable[[Decision, random.Random], Said]
+Player: TypeAlias = Callable[[Decision, random.Random], Choice]
 
 
 class ThinkingAgent:
-    """Sits in a seat and writes the player's thought and move as the prompt asks for them."""
+    """An agent that writes a player's thought and move in the prompt's format."""
 
     max_retries: int | None = 0
 
@@ -38,20 +38,20 @@ class ThinkingAgent:
         self._prompt = prompt
 
     async def act(self, decision: Decision) -> Reply:
-        said = self._player(decision, decision.rng())
-        text = self._prompt.thought(said.thinking) + self._prompt.answer(said.move)
-        return Reply(answer=said.move, text=text, thinking=said.thinking)
+        choice = self._player(decision, decision.rng())
+        text = self._prompt.thought(choice.thinking) + self._prompt.answer(choice.move)
+        return Reply(answer=choice.move, text=text, thinking=choice.thinking)
 
 
-# Kuhn poker: how often such a player bets or calls, by card. Neither an equilibrium nor hopeless: it bets the queen,
-# calls too much with the jack and folds kings now and then.
+# Kuhn poker: probability of a bet or a call, by card. Neither an equilibrium nor hopeless: the player bets the queen,
+# calls too often with the jack and sometimes folds a king.
 _BOLDNESS = {"J": 0.4, "Q": 0.5, "K": 0.65}
-_WINS = {"J": 0, "Q": 1, "K": 2}  # of the two cards that the other may hold
+_WINS = {"J": 0, "Q": 1, "K": 2}  # number of the opponent's two possible cards that lose to this one
 _RATING = {"J": "weak", "Q": "middling", "K": "strong"}
 
 
-def kuhn(decision: Decision, rng: random.Random) -> Said:
-    """Weighs its card, sometimes in numbers, and acts on it more often than not."""
+def kuhn(decision: Decision, rng: random.Random) -> Choice:
+    """Evaluates its card, sometimes in numbers, and acts on it more often than not."""
     view: kuhn_poker.View = decision.view
     wins = _WINS[view.card]
     facing = "bet" in view.moves
@@ -63,32 +63,32 @@ def kuhn(decision: Decision, rng: random.Random) -> Said:
         thoughts.append(f"A call gives {wins}*2-{2 - wins}*2={4 * wins - 4}. A fold gives -2.")
     elif rng.random() < 0.5:
         thoughts.append(f"My card is {_RATING[view.card]}.")
-    return Said(" ".join([*thoughts, f"I {move}."]), move)
+    return Choice(" ".join([*thoughts, f"I {move}."]), move)
 
 
-_SOUND_SQUARE = 0.6  # how often a tic-tac-toe player looks for wins and blocks
+_SOUND_SQUARE = 0.6  # probability that a tic-tac-toe player looks for wins and blocks
 
 
-def squares(decision: Decision, rng: random.Random) -> Said:
-    """Wins or blocks when it looks, otherwise prefers nothing in particular."""
+def squares(decision: Decision, rng: random.Random) -> Choice:
+    """Wins or blocks when it looks for that, otherwise takes a random square."""
     view: tictactoe.View = decision.view
     own, others = tictactoe.MARKS[view.role], tictactoe.MARKS[1 - view.role]
     free = decision.observation.legal or ()
     if rng.random() < _SOUND_SQUARE:
         for mark, word in ((own, "win"), (others, "block")):
-            done = [_completing(view.cells, mark, s) for s in free]
+            done = [_find_completed_line(view.cells, mark, s) for s in free]
             found = [(s, line) for s, line in zip(free, done, strict=True) if line]
             if found:
                 square, line = rng.choice(found)
-                return Said(f"{mark} has {' '.join(line)}. I {word} at {square}.", square)
+                return Choice(f"{mark} has {' '.join(line)}. I {word} at {square}.", square)
         if "5" in free:
-            return Said("The center is free. I take 5.", "5")
+            return Choice("The center is free. I take 5.", "5")
     square = rng.choice(free)
-    return Said(f"Free: {' '.join(free)}. I take {square}.", square)
+    return Choice(f"Free: {' '.join(free)}. I take {square}.", square)
 
 
-def _completing(cells: str, mark: str, square: str) -> tuple[str, ...]:
-    """The two squares that hold the mark in a line which `square` would complete, or nothing."""
+def _find_completed_line(cells: str, mark: str, square: str) -> tuple[str, ...]:
+    """The two squares with the mark in a line that `square` completes, or nothing."""
     k = int(square) - 1
     for line in tictactoe.LINES:
         rest = [c for c in line if c != k]
@@ -97,38 +97,38 @@ def _completing(cells: str, mark: str, square: str) -> tuple[str, ...]:
     return ()
 
 
-_SOUND_TRADE = 0.6  # how often a trader reckons before it moves
-_TALKS = 0.25  # how often words go with a move
+_SOUND_TRADE = 0.6  # probability that a trader computes the worth of a trade before a move
+_TALKS = 0.25  # probability that a move carries a message
 _PHRASES = ("fair deal", "too little", "I need this", "think again", "last offer", "good for both")
 
 
-def trader(decision: Decision, rng: random.Random) -> Said:
-    """Reckons offers when it thinks, and makes one-good offers."""
+def trader(decision: Decision, rng: random.Random) -> Choice:
+    """Computes the worth of offers, with some probability, and offers one good for another."""
     view: simple_negotiation.View = decision.view
-    said = _answered(view, rng) if view.open_offer is not None else None
-    said = said or _offered(view, rng)
+    choice = _answer_offer(view, rng) if view.open_offer is not None else None
+    choice = choice or _make_offer(view, rng)
     if rng.random() < _TALKS:
-        return Said(said.thinking, f"{said.move} | {rng.choice(_PHRASES)}")
-    return said
+        return Choice(choice.thinking, f"{choice.move} | {rng.choice(_PHRASES)}")
+    return choice
 
 
-def _answered(view: simple_negotiation.View, rng: random.Random) -> Said | None:
-    """Accepts or denies the open offer, or nothing where a counter-offer is preferred."""
+def _answer_offer(view: simple_negotiation.View, rng: random.Random) -> Choice | None:
+    """Accepts or denies the open offer; None where the player prefers a counter-offer."""
     offer = view.open_offer
     assert offer is not None
-    reckoned = f"I get {_reckoned(offer.give, view.values)} and give {_reckoned(offer.get, view.values)}."
+    reckoned = f"I get {_spell_out_sum(offer.give, view.values)} and give {_spell_out_sum(offer.get, view.values)}."
     gain = _worth(offer.give, view.values) - _worth(offer.get, view.values)
     good = gain > 0 if rng.random() < _SOUND_TRADE else rng.random() < 0.5
     if good:
-        return Said(f"{reckoned} I accept.", "accept")
-    return Said(f"{reckoned} I deny.", "deny") if rng.random() < 0.4 else None
+        return Choice(f"{reckoned} I accept.", "accept")
+    return Choice(f"{reckoned} I deny.", "deny") if rng.random() < 0.4 else None
 
 
-def _offered(view: simple_negotiation.View, rng: random.Random) -> Said:
+def _make_offer(view: simple_negotiation.View, rng: random.Random) -> Choice:
     mine, others, values = view.stocks[view.role], view.stocks[1 - view.role], view.values
     swaps = [(g, h) for g in range(3) for h in range(3) if g != h and mine[g] and others[h]]
     if not swaps:
-        return Said("Nothing to trade. I wait.", "say")
+        return Choice("Nothing to trade. I wait.", "say")
     if rng.random() < _SOUND_TRADE:
         most = max(values[h] - values[g] for g, h in swaps)
         swaps = [(g, h) for g, h in swaps if values[h] - values[g] == most]
@@ -136,14 +136,14 @@ def _offered(view: simple_negotiation.View, rng: random.Random) -> Said:
     give = rng.randint(1, min(2, mine[g]))
     get = rng.randint(1, min(2, others[h]))
     thinking = f"I have {mine[g]} {GOODS[g]}. {GOODS[g]} is worth {values[g]} and {GOODS[h]} {values[h]}. I offer."
-    return Said(thinking, f"offer {give} {GOODS[g]} -> {get} {GOODS[h]}")
+    return Choice(thinking, f"offer {give} {GOODS[g]} -> {get} {GOODS[h]}")
 
 
 def _worth(amounts: tuple[int, ...], values: tuple[int, ...]) -> int:
     return sum(a * v for a, v in zip(amounts, values, strict=True))
 
 
-def _reckoned(amounts: tuple[int, ...], values: tuple[int, ...]) -> str:
+def _spell_out_sum(amounts: tuple[int, ...], values: tuple[int, ...]) -> str:
     terms = [f"{a}*{v}" for a, v in zip(amounts, values, strict=True) if a]
     return f"{'+'.join(terms)}={_worth(amounts, values)}"
 

@@ -1,8 +1,8 @@
 """Makes the bundled nano model from nothing: `python -m mirrormatch.training.bundled.pretrain OUT` (or `make nano`).
 
 A Qwen3-architecture causal language model of about one million parameters in ordinary Hugging Face format. Hidden
-matrices are trained with Muon, the rest with AdamW (Jordan 2024, Muon), under a warm-up-stable-decay schedule; only the
-model's own tokens are learned.
+matrices are trained with Muon, the rest with AdamW (Jordan 2024, Muon), under a warm-up-stable-decay schedule; the loss
+covers the model's own tokens only.
 """
 
 import argparse
@@ -27,18 +27,18 @@ CHUNK_BATCHES = 16  # rows are sorted by length within so many batches, which ha
 MUON_RATE, ADAM_RATE = 4e-3, 4e-3
 FINISHING_RATE = 0.3  # of the full learning rates
 WARMUP, DECAY = 0.02, 0.35  # shares of the steps
-SMOOTHING = 0.02  # of the loss that is shown
+SMOOTHING = 0.02  # weight of the newest loss in the displayed average
 
 
 class Batch(NamedTuple):
     """Rows padded to one length. B rows, T tokens."""
 
     ids_BT: Tensor
-    own_BT: Tensor  # bool: the model's own tokens, which are learned
+    own_BT: Tensor  # bool: the model's own tokens, which the loss covers
 
 
-def new_model(pad_id: int, end_id: int) -> Qwen3ForCausalLM:
-    """The untrained model. Head dimension 32 is one that vLLM's CPU kernels take."""
+def build_model(pad_id: int, end_id: int) -> Qwen3ForCausalLM:
+    """Builds the untrained model. vLLM's CPU kernels support its head dimension, 32."""
     config = Qwen3Config(
         vocab_size=VOCAB_SIZE,
         hidden_size=128,
@@ -58,7 +58,7 @@ def new_model(pad_id: int, end_id: int) -> Qwen3ForCausalLM:
 
 
 def rate_at(step: int, num_steps: int) -> float:
-    """Warm-up, plateau, then a linear fall to 0; a factor on the learning rates."""
+    """The factor on the learning rates at a step: warm-up, plateau, then a linear decay to 0."""
     warm = max(1, round(WARMUP * num_steps))
     fall = max(1, round(DECAY * num_steps))
     return min(1.0, (step + 1) / warm, (num_steps - step) / fall)
@@ -67,24 +67,24 @@ def rate_at(step: int, num_steps: int) -> float:
 def batches(
     encoder: ChatEncoder, pad_id: int, end_id: int, seed: int, shares: Mapping[str, float] = corpus.SHARES
 ) -> Iterator[Batch]:
-    """An endless stream of batches of similar lengths."""
-    rows = corpus.rows(encoder, end_id, seed, shares)
+    """Generates an endless stream of batches of rows with similar lengths."""
+    rows = corpus.examples(encoder, end_id, seed, shares)
     order = torch.Generator().manual_seed(seed)
     while True:
         chunk = sorted(itertools.islice(rows, BATCH_ROWS * CHUNK_BATCHES), key=lambda row: len(row.ids))
         for k in torch.randperm(CHUNK_BATCHES, generator=order).tolist():
-            yield _padded(chunk[k * BATCH_ROWS : (k + 1) * BATCH_ROWS], pad_id)
+            yield _pad(chunk[k * BATCH_ROWS : (k + 1) * BATCH_ROWS], pad_id)
 
 
-def _padded(rows: list[corpus.Row], pad_id: int) -> Batch:
-    """Rows padded on the right: under causal attention no real token sees the padding, so no mask is needed."""
+def _pad(rows: list[corpus.Example], pad_id: int) -> Batch:
+    """Pads rows on the right: under causal attention no real token sees the padding, so no mask is needed."""
     length = max(len(row.ids) for row in rows)
     ids = [row.ids + [pad_id] * (length - len(row.ids)) for row in rows]
     own = [row.own + [0] * (length - len(row.own)) for row in rows]
     return Batch(torch.tensor(ids), torch.tensor(own, dtype=torch.bool))
 
 
-def loss_of(model: Qwen3ForCausalLM, batch: Batch) -> Tensor:
+def compute_loss(model: Qwen3ForCausalLM, batch: Batch) -> Tensor:
     """Mean cross entropy, in nats, over the model's own tokens; logits are made for those alone."""
     hidden_BTD = model.model(batch.ids_BT).last_hidden_state
     own_BT = batch.own_BT[:, 1:]
@@ -107,14 +107,14 @@ def pretrain(out: Path, num_steps: int, num_finishing: int, seed: int) -> None:
     tokenizer = train_tokenizer(corpus.texts(seed, TOKENIZER_TEXTS), VOCAB_SIZE)
     save_tokenizer(tokenizer, out)
     vocabulary = tokenizer.get_vocab()
-    model = new_model(vocabulary[PAD], vocabulary[END])
+    model = build_model(vocabulary[PAD], vocabulary[END])
     learn(model, tokenizer, corpus.SHARES, num_steps, 1.0, seed)
     save_model(model, tokenizer, out)
     finish(out, out, num_finishing, seed + 1)
 
 
 def finish(start: Path, out: Path, num_steps: int, seed: int) -> None:
-    """Goes on with the model in `start` under the finishing shares of the corpus, and writes it to `out`."""
+    """Continues training the model in `start` with the finishing shares of the corpus, and writes it to `out`."""
     tokenizer = PreTrainedTokenizerFast.from_pretrained(start)
     model = Qwen3ForCausalLM.from_pretrained(start, dtype=torch.float32)
     learn(model, tokenizer, corpus.FINISHING_SHARES, num_steps, FINISHING_RATE, seed)
@@ -130,7 +130,7 @@ def learn(
     peak: float,
     seed: int,
 ) -> None:
-    """Trains the model in place, under one schedule whose plateau is `peak` times the full learning rates."""
+    """Trains the model in place; the plateau of the schedule is `peak` times the full learning rates."""
     vocabulary = tokenizer.get_vocab()
     stream = batches(ChatEncoder(tokenizer), vocabulary[PAD], vocabulary[END], seed, shares)
     both = optimizers(model)
@@ -139,7 +139,7 @@ def learn(
     with Progress(*Progress.get_default_columns(), TextColumn("{task.fields[note]}")) as progress:
         task = progress.add_task("learning", total=num_steps, note="")
         for step, batch in zip(range(num_steps), stream, strict=False):
-            loss = loss_of(model, batch)
+            loss = compute_loss(model, batch)
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             for optimizer, schedule in zip(both, scheduled, strict=True):

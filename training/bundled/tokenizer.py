@@ -1,8 +1,7 @@
 """The nano model's tokenizer: byte-level BPE whose tokens may span words, and a ChatML template.
 
-Pieces are split at digits, line breaks and punctuation but not at spaces, so that the rules of a game, which every
-prompt repeats, cost a few tokens (superword BPE: Liu et al. 2025, SuperBPE). Digits stay single: arithmetic is done on
-them.
+Pieces are split at digits, line breaks and punctuation but not at spaces, which keeps the rules of a game, repeated in
+every prompt, to a few tokens (superword BPE: Liu et al. 2025, SuperBPE). Digits stay single, for arithmetic.
 """
 
 from collections.abc import Iterable
@@ -22,7 +21,7 @@ CHAT_TEMPLATE = (
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> PreTrainedTokenizerFast:
-    """A tokenizer learned from the texts. Deterministic."""
+    """Trains a tokenizer on the texts. Deterministic."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [

@@ -1,4 +1,4 @@
-"""One moving average for everything: the ablation that role-conditioned advantages are compared with."""
+"""One moving average for all games and roles: the ablation of role-conditioned advantages."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ class GlobalBaseline:
     """A = R - b, with one b over all games and roles. In zero-sum self-play b stays near 0.
 
     Args:
-        decay: of the moving average, per trajectory.
+        decay: decay of the moving average, per trajectory.
     """
 
     def __init__(self, decay: float) -> None:

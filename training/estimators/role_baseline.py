@@ -9,12 +9,11 @@ from mirrormatch.training.trajectories import Trajectory
 class RoleBaseline:
     """A = R - b(game, role), with b a moving average of that role's returns.
 
-    The seats of a game are unequal: without a baseline of its own, a role that loses on average is taught that whatever
-    it did was wrong. We differ from SPIRAL in the order: b is read before R enters it, so that A is not shrunk
-    by its own return.
+    The seats of a game are unequal: without a baseline of its own, a role that loses on average gets negative
+    advantages for all its moves. b is read before R enters it; otherwise A would shrink by its own return.
 
     Args:
-        decay: of the moving average, per trajectory; 0.95 in SPIRAL.
+        decay: decay of the moving average, per trajectory; 0.95 in SPIRAL.
     """
 
     def __init__(self, decay: float) -> None:

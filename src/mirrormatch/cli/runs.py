@@ -89,7 +89,7 @@ def read_config(folder: RunFolder) -> RunConfig:
 
 def _measurement(folder: RunFolder, name: str) -> Measurement | None:
 
-    path = folder.measure(name)
+    path = folder.measurement_path(name)
     if not path.is_file():
         return None
     try:
@@ -100,7 +100,7 @@ def _measurement(folder: RunFolder, name: str) -> Measurement | None:
 
 def _samples(folder: RunFolder, seed: int) -> tuple[list[Episode], str]:
     """Some episodes of the newest step that played, no two with the same deal and moves, and how they were chosen."""
-    played = sorted(folder.episodes(0).parent.glob("step-*.jsonl"))
+    played = sorted(folder.episodes_path(0).parent.glob("step-*.jsonl"))
     if not played:
         return [], ""
     different = {(e.game, e.deal, tuple(t.reply for t in e.turns)): e for e in read_episodes(played[-1])}

@@ -93,7 +93,7 @@ def _measured(config: RunConfig, folder: RunFolder, name: str, agent: LLMAgent) 
     wanted = config.measure
     if not (wanted.games or wanted.exploitability or wanted.transfer):
         return None
-    path = folder.measure(name)
+    path = folder.measurement_path(name)
     if path.is_file():
         return Measurement.model_validate_json(path.read_text(encoding="utf-8"))
     _set_threads(config)
@@ -137,7 +137,7 @@ def _conclude(
     found = shutil.which("mirrormatch")
     is_found = found is not None and Path(found).resolve() == Path(sys.argv[0]).resolve()
     program = "mirrormatch" if is_found else os.path.relpath(sys.argv[0])
-    episodes = folder.episodes(ended.step - 1)
+    episodes = folder.episodes_path(ended.step - 1)
     game = config.play.games[0]
     lines = (
         f"Report:  {folder.report_path}",
