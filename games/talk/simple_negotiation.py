@@ -7,14 +7,15 @@ import re
 from typing import NamedTuple, TypeAlias
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.player_text import clean_message, normalise, quote_message
+from mirrormatch.games.player_text import normalise, quote_message
+from mirrormatch.games.talk._binding import amount_pattern, join_move, read_amounts, split_move
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
 
 GOODS = ("wood", "stone", "gold")
 MAX_STOCK = 4  # of one good, at the start; at least 1
 MAX_VALUE = 5  # of one unit; at least 1
 MAX_TURNS = 8
-FORFEIT = -10.0  # about what the worse side of a lopsided trade loses
+FORFEIT = -10.0  # about the loss of the worse side of a lopsided trade
 
 Amounts: TypeAlias = tuple[int, ...]  # one per good, in the order of GOODS
 
@@ -23,24 +24,23 @@ _NUM_DEALT = 2 * _NUM_STOCKS  # stocks of both, then values of both
 _STOCKS = tuple((str(number), 1 / MAX_STOCK) for number in range(1, MAX_STOCK + 1))
 _VALUES = tuple((str(number), 1 / MAX_VALUE) for number in range(1, MAX_VALUE + 1))
 _IN_STOCK, _VALUED = ({number: int(number) for number, _ in dealt} for dealt in (_STOCKS, _VALUES))
-_NOTHING = ((), ())  # what both have before it is dealt
-_ONE_OR_TWO = (1, 2)  # how much of a good a random player gives or gets
+_NOTHING = ((), ())  # the stocks or values of both before the deal
+_ONE_OR_TWO = (1, 2)  # the amounts that a random player offers or wants
 _NUM_CACHED = 1_024  # results of each function that rendering and reading call again and again
-_AMOUNT = re.compile(r"(\d{1,3}) (wood|stone|gold)s?")
-_SEPARATORS = re.compile(r"(?:\s*(?:,|\+|&|\band\b)\s*|\s+)")
+_AMOUNT = amount_pattern(GOODS)
 _ARROW = re.compile(r"->|→|=>|\bfor\b")
-_WORDS = {"accept": "accept", "deny": "deny", "refuse": "deny", "reject": "deny", "decline": "deny", "say": "say"}
+_COMMANDS = {"accept": "accept", "deny": "deny", "refuse": "deny", "reject": "deny", "decline": "deny", "say": "say"}
 
 
 class Offer(NamedTuple):
-    """What its maker gives and gets."""
+    """The amounts that its maker gives and gets."""
 
     give: Amounts
     get: Amounts
 
 
 class Move(NamedTuple):
-    """One turn: its binding part in canonical spelling, the offer if it is one, and the words that went with it."""
+    """One turn: its binding part in canonical spelling, the offer if it is one, and the words beside it."""
 
     binding: Action
     offer: Offer | None
@@ -51,13 +51,13 @@ class Table(NamedTuple):
     """The state.
 
     Attributes:
-        to_act: a role, chance or nobody.
+        to_act: the player to move, chance, or `OVER`.
         dealt: the numbers that chance has dealt: stocks of both, then values of both.
-        stocks: what each has now.
-        values: a unit of each good's worth to each.
-        gains: by how much what each has is worth more to it than at the start.
-        num_moves: how many moves were made.
-        told: them as each is told, a line each.
+        stocks: the present stock of each player.
+        values: the worth of a unit of each good to each player.
+        gains: the increase of each stock's worth to its owner since the start.
+        num_moves: the number of moves made.
+        history: the moves as each player sees them, a line each.
         open_offer: the offer that waits for an answer.
     """
 
@@ -67,18 +67,18 @@ class Table(NamedTuple):
     values: tuple[Amounts, Amounts] = _NOTHING
     gains: tuple[int, int] = (0, 0)
     num_moves: int = 0
-    told: tuple[str, str] = ("", "")
+    history: tuple[str, str] = ("", "")
     open_offer: Offer | None = None
 
 
 class View(NamedTuple):
-    """What a role knows: all but the other's values."""
+    """The part of the state that a player knows: everything but the other's values."""
 
     role: int
     values: Amounts
     gain: int
     num_moves: int
-    told: str
+    history: str
     stocks: tuple[Amounts, Amounts]
     open_offer: Offer | None
 
@@ -119,22 +119,29 @@ class SimpleNegotiation(Game[Table, View]):
             return _deal(state.dealt, action)
         if role == OVER:
             raise ValueError("the game is over")
-        move = _read(action, state.stocks[role], state.stocks[1 - role], open_offer)
+        move = _read_move(action, state.stocks[role], state.stocks[1 - role], open_offer)
         if isinstance(move, Problem):
             raise ValueError(f"{action!r}: {move.detail}")
-        return _moved(state, move)
+        return _make_move(state, move)
 
     def returns(self, state: Table) -> tuple[float, ...]:
         lead = float(state.gains[0] - state.gains[1])
         return (lead, 0.0 - lead)
 
     def forfeit(self, state: Table, role: int) -> float:
-        """`FORFEIT`, or how far the role lies behind if that is more: giving up must not save anything."""
+        """`FORFEIT`, or the role's deficit if that is more: giving up must not pay."""
         return min(FORFEIT, float(state.gains[role] - state.gains[1 - role]))
 
     def view(self, state: Table, role: int) -> View:
-        _, _, stocks, values, gains, num_moves, told, open_offer = state
-        return View(role, values[role], gains[role], num_moves, told[role], stocks, open_offer)
+        return View(
+            role=role,
+            values=state.values[role],
+            gain=state.gains[role],
+            num_moves=state.num_moves,
+            history=state.history[role],
+            stocks=state.stocks,
+            open_offer=state.open_offer,
+        )
 
     def rules(self) -> str:
         return (
@@ -146,29 +153,29 @@ class SimpleNegotiation(Game[Table, View]):
         )
 
     def render(self, view: View) -> str:
-        role, values, gain, num_moves, told, stocks, offer = view
-        if not values:
+        role, stocks, offer = view.role, view.stocks, view.open_offer
+        if not view.values:
             return "The goods are not dealt yet."
         text = (
-            f"You are the {self.info.roles[role]} player. Turn {min(num_moves + 1, MAX_TURNS)} of {MAX_TURNS}.\n"
-            f"Your values: {_spelled(values)}. Your gain: {gain}.\n"
-            f"You have: {_spelled(stocks[role])}. Other has: {_spelled(stocks[1 - role])}.{told}"
+            f"You are the {self.info.roles[role]} player. Turn {min(view.num_moves + 1, MAX_TURNS)} of {MAX_TURNS}.\n"
+            f"Your values: {_spell_amounts(view.values)}. Your gain: {view.gain}.\n"
+            f"You have: {_spell_amounts(stocks[role])}. Other has: {_spell_amounts(stocks[1 - role])}.{view.history}"
         )
-        if offer is None or num_moves % 2 != role:
+        if offer is None or view.num_moves % 2 != role:
             return text
-        return f"{text}\nYou may accept: you give {_listed(offer.get)} and get {_listed(offer.give)}."
+        return f"{text}\nYou may accept: you give {_list_amounts(offer.get)} and get {_list_amounts(offer.give)}."
 
     def parse(self, state: Table, text: str) -> Action | Problem:
         role = state.to_act
-        move = _read(text, state.stocks[role], state.stocks[1 - role], state.open_offer)
-        return move if isinstance(move, Problem) else _written(move)
+        move = _read_move(text, state.stocks[role], state.stocks[1 - role], state.open_offer)
+        return move if isinstance(move, Problem) else _spell_move(move)
 
     def sample(self, view: View, legal: tuple[Action, ...] | None, rng: random.Random) -> Action:
         """Answers a waiting offer at random, or offers one to two units of one good for one to two of another."""
         if view.open_offer is not None and rng.random() < 0.5:
             return rng.choice(("accept", "deny"))
         mine, others = view.stocks[view.role], view.stocks[1 - view.role]
-        swaps = _swaps(mine, others)
+        swaps = _list_swaps(mine, others)
         if not swaps:
             return "say"
         g, h = rng.choice(swaps)
@@ -177,9 +184,9 @@ class SimpleNegotiation(Game[Table, View]):
         return f"offer {give} {GOODS[g]} -> {get} {GOODS[h]}"
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
-        """Rule-based: accepts what gains, else offers its cheapest good one for one against its dearest."""
+        """Rule-based: accepts an offer that gains, else offers a unit of its cheapest good for one of its dearest."""
         offer = view.open_offer
-        if offer is not None and _worth(offer.give, view.values) > _worth(offer.get, view.values):
+        if offer is not None and _value_of(offer.give, view.values) > _value_of(offer.get, view.values):
             return (("accept", 1.0),)
         mine, others = view.stocks[view.role], view.stocks[1 - view.role]
         swaps = [
@@ -205,82 +212,76 @@ def _deal(dealt: Amounts, action: Action) -> Table:
     return Table(0, dealt, (first, second), (of_first, of_second))
 
 
-def _moved(state: Table, move: Move) -> Table:
-    role, dealt, stocks, values, gains, num_moves, told, offer = state
+def _make_move(state: Table, move: Move) -> Table:
+    role, stocks, gains, history, offer = state.to_act, state.stocks, state.gains, state.history, state.open_offer
     if move.binding == "accept":
         assert offer is not None
-        mine = _shifted(stocks[role], offer.give, offer.get)
-        others = _shifted(stocks[1 - role], offer.get, offer.give)
+        mine = _trade_stock(stocks[role], offer.give, offer.get)
+        others = _trade_stock(stocks[1 - role], offer.get, offer.give)
         stocks = (mine, others) if role == 0 else (others, mine)
-        got = tuple(_worth(offer.give, v) - _worth(offer.get, v) for v in values)
+        got = tuple(_value_of(offer.give, v) - _value_of(offer.get, v) for v in state.values)
         gains = (gains[0] + got[0], gains[1] - got[1]) if role == 0 else (gains[0] - got[0], gains[1] + got[1])
-    own, theirs = _shown(move)
-    told = (told[0] + own, told[1] + theirs) if role == 0 else (told[0] + theirs, told[1] + own)
-    num_moves += 1
-    to_act = 1 - role if num_moves < MAX_TURNS else OVER
-    return Table(to_act, dealt, stocks, values, gains, num_moves, told, move.offer)
+    own, theirs = _show_move(move)
+    history = (history[0] + own, history[1] + theirs) if role == 0 else (history[0] + theirs, history[1] + own)
+    num_moves = state.num_moves + 1
+    return state._replace(
+        to_act=1 - role if num_moves < MAX_TURNS else OVER,
+        stocks=stocks,
+        gains=gains,
+        num_moves=num_moves,
+        history=history,
+        open_offer=move.offer,
+    )
 
 
-def _shifted(stock: Amounts, more: Amounts, less: Amounts) -> Amounts:
+def _trade_stock(stock: Amounts, more: Amounts, less: Amounts) -> Amounts:
     return tuple(s + m - x for s, m, x in zip(stock, more, less, strict=True))
 
 
-def _worth(amounts: Amounts, values: Amounts) -> int:
+def _value_of(amounts: Amounts, values: Amounts) -> int:
     return sum(map(operator.mul, amounts, values))
 
 
-def _read(text: str, mine: Amounts, others: Amounts, open_offer: Offer | None) -> Move | Problem:
-    """The move that the text names, if it is possible now."""
-    move = _understood(text)
+def _read_move(text: str, mine: Amounts, others: Amounts, open_offer: Offer | None) -> Move | Problem:
+    """Reads the move that the text names and checks that it is possible now."""
+    move = _parse_move(text)
     if isinstance(move, Problem):
         return move
     if move.offer is not None:
-        return _affordable(move.offer, mine, others) or move
+        return _check_stock(move.offer, mine, others) or move
     if open_offer is None and move.binding != "say":
         return Problem(ProblemKind.ILLEGAL, f"there is no offer to {move.binding}")
     return move
 
 
-@functools.lru_cache(_NUM_CACHED)  # apply reads what parse has written
-def _understood(text: str) -> Move | Problem:
-    """The move in `binding | words`. The binding part is a whole command, never a word inside a sentence."""
-    binding, _, words = text.partition("|")
-    said = normalise(binding.replace("->", "→"))
-    words = clean_message(words) if words else ""
-    if said in _WORDS:
-        return Move(_WORDS[said], None, words)
-    if said.startswith("offer"):
-        offer = _read_offer(said.removeprefix("offer").strip(": "))
+@functools.lru_cache(_NUM_CACHED)  # apply reads the text that parse returned
+def _parse_move(text: str) -> Move | Problem:
+    """Reads the move in `binding | words`. The binding part is a whole command, never a word inside a sentence."""
+    binding, words = split_move(text)
+    command = normalise(binding.replace("->", "→"))
+    if command in _COMMANDS:
+        return Move(_COMMANDS[command], None, words)
+    if command.startswith("offer"):
+        offer = _read_offer(command.removeprefix("offer").strip(": "))
         if isinstance(offer, Problem):
             return offer
-        return Move(f"offer {_listed(offer.give)} -> {_listed(offer.get)}", offer, words)
+        return Move(f"offer {_list_amounts(offer.give)} -> {_list_amounts(offer.get)}", offer, words)
     return Problem(ProblemKind.NONE, "no offer, accept, deny or say at its start")
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _read_offer(said: str) -> Offer | Problem:
-    sides = _ARROW.split(said)
+def _read_offer(text: str) -> Offer | Problem:
+    sides = _ARROW.split(text)
     if len(sides) > 2:
         return Problem(ProblemKind.AMBIGUOUS, "more than one arrow in the offer")
-    amounts = [_read_amounts(side) for side in sides]
+    amounts = [read_amounts(side, GOODS, _AMOUNT) for side in sides]
     if len(amounts) < 2 or amounts[0] is None or amounts[1] is None:
         return Problem(ProblemKind.NONE, "an offer reads: offer 2 wood -> 1 gold")
     return Offer(amounts[0], amounts[1])
 
 
-def _read_amounts(said: str) -> Amounts | None:
-    """Units per good, or None where anything but amounts is said or a good is named twice."""
-    found = _AMOUNT.findall(said)
-    rest = _SEPARATORS.sub("", _AMOUNT.sub(" ", said))
-    names = [good for _, good in found]
-    if rest or not found or len(set(names)) < len(names):
-        return None
-    units = {good: int(n) for n, good in found}
-    return tuple(units.get(good, 0) for good in GOODS)
-
-
 @functools.lru_cache(_NUM_CACHED)
-def _affordable(offer: Offer, mine: Amounts, others: Amounts) -> Problem | None:
+def _check_stock(offer: Offer, mine: Amounts, others: Amounts) -> Problem | None:
     if not any(offer.give) or not any(offer.get):
         return Problem(ProblemKind.ILLEGAL, "an offer gives something and gets something")
     for k, good in enumerate(GOODS):
@@ -291,32 +292,31 @@ def _affordable(offer: Offer, mine: Amounts, others: Amounts) -> Problem | None:
     return None
 
 
-def _written(move: Move) -> Action:
-    """The canonical spelling of a move; `_read` reads it back."""
-    return f"{move.binding} | {move.words}" if move.words else move.binding
+def _spell_move(move: Move) -> Action:
+    """The canonical spelling of a move; `_read_move` reads it back."""
+    return join_move(move.binding, move.words)
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _shown(move: Move) -> tuple[str, str]:
-    """A move as who makes it is told, and as the other is."""
-    binding, _, words = move
-    said = f"{binding} {quote_message(words)}" if words else binding
-    return f"\nYou: {said}", f"\nOther: {said}"
+def _show_move(move: Move) -> tuple[str, str]:
+    """A line on a move for its maker, and one for the other player."""
+    text = f"{move.binding} {quote_message(move.words)}" if move.words else move.binding
+    return f"\nYou: {text}", f"\nOther: {text}"
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _swaps(mine: Amounts, others: Amounts) -> tuple[tuple[int, int], ...]:
-    """Which good can be given for which other one."""
+def _list_swaps(mine: Amounts, others: Amounts) -> tuple[tuple[int, int], ...]:
+    """The pairs of goods that can be exchanged."""
     return tuple((g, h) for g in range(3) for h in range(3) if g != h and mine[g] and others[h])
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _listed(amounts: Amounts) -> str:
+def _list_amounts(amounts: Amounts) -> str:
     return " ".join(f"{n} {good}" for n, good in zip(amounts, GOODS, strict=True) if n)
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _spelled(amounts: Amounts) -> str:
+def _spell_amounts(amounts: Amounts) -> str:
     return ", ".join(f"{good} {n}" for good, n in zip(GOODS, amounts, strict=True))
 
 

@@ -4,10 +4,10 @@ import functools
 import itertools
 import re
 
-from mirrormatch.games.player_text import CHAT_CHARS, clean_message, normalise
+from mirrormatch.games.player_text import clean_message, normalise
+from mirrormatch.games.talk._binding import unwrap_statement
 from mirrormatch.games.talk.avalon.state import PASS, Team
 from mirrormatch.games.types import Action, Problem, ProblemKind
-from mirrormatch.text import one_line
 
 VOTE_SPELLINGS = {
     **dict.fromkeys(("yes", "y", "approve", "vote yes", "for"), "yes"),
@@ -19,8 +19,6 @@ CARD_SPELLINGS = {
 }
 
 _NUM_CACHED = 4_096  # results of each function that is called again and again
-_READ_CHARS = 4 * CHAT_CHARS  # of a statement, before its quotation marks are taken off and it is cut
-_AROUND = " \t\r\n,;\"'`*_[]{}<>$\\"  # what a statement may be wrapped in
 _NAME_FORMS = ("{}", "player {}", "name {}", "name player {}", "kill {}", "kill player {}", "merlin is player {}")
 _TEAM = re.compile(r"(?:i )?(?:propose )?(?:the |a )?(?:team )?(?:of )?((?:(?:players?|,|&|\+|and|\d{1,3})\s*)+)")
 _NUMBER = re.compile(r"\d+")
@@ -62,7 +60,7 @@ def read_team(text: str, num_players: int, size: int) -> Action | Problem:
 @functools.lru_cache(_NUM_CACHED)
 def read_statement(text: str) -> Action | Problem:
     """Reads a statement as the others will see it: without quotation marks around it, on one line, cut."""
-    statement = clean_message(one_line(text, _READ_CHARS).strip(_AROUND))
+    statement = clean_message(unwrap_statement(text))
     if not any(c.isalnum() for c in statement):
         return Problem(ProblemKind.NONE, f"nothing was said; to say nothing, {PASS!r}")
     return PASS if normalise(statement) == PASS else statement

@@ -204,7 +204,8 @@ class Avalon(Game[Table, View]):
             f"proposes a team, with or without itself: '{first_team}'. {statements} all vote secretly, 'yes' or 'no', "
             "and the votes are shown. Without a majority of yes the next player leads; after 5 rejected teams in one "
             "quest evil wins. On a quest each member plays 'success' or, only if evil, 'fail'; just the number of "
-            f"fails is told. One fail{hard} makes the quest fail. Three failed quests: evil wins. After three successes the Assassin names a player by number: if it is Merlin evil wins, else good."
+            f"fails is told. One fail{hard} makes the quest fail. Three failed quests: evil wins. After three "
+            "successes the Assassin names a player by number: if it is Merlin evil wins, else good."
         )
 
     def render(self, view: View) -> str:
