@@ -17,6 +17,7 @@ from mirrormatch.agents.scheduler import NUM_IN_FLIGHT, run_all
 from mirrormatch.agents.types import Agent, Episode, Turn
 from mirrormatch.errors import UserError
 from mirrormatch.evals.statistics import Better, Score, mean, share
+from mirrormatch.evals.types import Progress
 from mirrormatch.games.game import Game
 from mirrormatch.games.types import Action, Info, Outcome, ProblemKind
 from mirrormatch.seeds import derive
@@ -25,7 +26,6 @@ NUM_EPISODES = 200  # default per pair of agents: about +-7 points on a win rate
 BASELINES = ("random", "optimal")  # default opponents
 
 Seating: TypeAlias = tuple[int, ...]  # the agent, by its position in the match, in each role
-Progress: TypeAlias = Callable[[int, int], None]  # episodes done, episodes in all
 
 
 class AgentScores(BaseModel):

@@ -5,19 +5,18 @@ It doesn't know what the probabilities are for. All states are asked at once, so
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
 from mirrormatch.agents.engines._types import Completion
 from mirrormatch.agents.llm import LLMAgent
+from mirrormatch.evals.types import Progress
 from mirrormatch.games.game import Game
 from mirrormatch.games.theory.information_states import InfoSet
 from mirrormatch.games.types import Action
 from mirrormatch.prompts.prompt import Exchange
 from mirrormatch.seeds import derive
-
-Progress: TypeAlias = Callable[[int, int], None]  # thoughts scored, thoughts in all
 
 _Past: TypeAlias = tuple[Exchange, ...]
 

@@ -13,10 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from mirrormatch import agents, games
 from mirrormatch.agents.types import Agent, Decision, Reply
 from mirrormatch.evals import benchmarks
-from mirrormatch.evals.arena import BASELINES, MatchResult, Played, Progress, opponent_specs, run_match
+from mirrormatch.evals.arena import BASELINES, MatchResult, Played, opponent_specs, run_match
 from mirrormatch.evals.exploitability import PolicyReport, is_readable, measure_exploitability
 from mirrormatch.evals.statistics import Better, Score, share
 from mirrormatch.evals.transfer import Answerer, Transfer, run_transfer
+from mirrormatch.evals.types import Progress
 from mirrormatch.games.game import Game
 from mirrormatch.seeds import derive
 

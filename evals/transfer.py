@@ -5,8 +5,8 @@ are compared question by question. A reply without an answer is wrong, counted, 
 """
 
 import functools
-from collections.abc import Callable, Sequence
-from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict
 
@@ -15,12 +15,11 @@ from mirrormatch.agents.types import Reply
 from mirrormatch.errors import UserError
 from mirrormatch.evals.benchmark import Answered, Benchmark, Item, Verdict, majority
 from mirrormatch.evals.statistics import Better, Difference, Score, difference, exact, share
+from mirrormatch.evals.types import Progress
 from mirrormatch.games.types import Problem, ProblemKind
 from mirrormatch.seeds import derive
 
 UNIT: Final = "share of questions"
-
-Progress: TypeAlias = Callable[[int, int], None]  # questions answered, questions in all
 
 
 class Answerer(Protocol):

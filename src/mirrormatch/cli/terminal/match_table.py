@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from rich.progress import Progress as Bar
 
 from mirrormatch.cli.terminal.output import console, note, table
-from mirrormatch.evals.arena import AgentScores, MatchResult, Progress
+from mirrormatch.evals.arena import AgentScores, MatchResult
+from mirrormatch.evals.types import Progress
 from mirrormatch.evals.wording import format_estimate
 from mirrormatch.games.types import ProblemKind
 from mirrormatch.text import one_line
