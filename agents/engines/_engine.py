@@ -1,6 +1,7 @@
 """What generates: the interface that every engine offers, with any number of adapters on one base model."""
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
 
@@ -95,6 +96,19 @@ class StreamingEngine(Protocol):
     """
 
     on_text: Callable[[str], None] | None
+
+
+@contextlib.contextmanager
+def stream_replies(engine: object, callback: Callable[[str], None]) -> Iterator[None]:
+    """Streams partial replies to a callback during the block; has no effect on an engine that doesn't stream."""
+    if not isinstance(engine, StreamingEngine):
+        yield
+        return
+    engine.on_text = callback
+    try:
+        yield
+    finally:
+        engine.on_text = None
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""Text that nobody vouches for, made safe to show.
+"""Makes text of unknown origin safe to show.
 
 A model's reply, a file's content and a person's typing may hold terminal escapes, direction marks or half a character.
 """
@@ -16,16 +16,16 @@ _SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters, which neith
 
 
 def printable(text: str) -> str:
-    """The text without terminal escapes, control characters and invisible marks; newlines and tabs stay."""
+    """Removes terminal escapes, control characters and invisible marks; newlines and tabs stay."""
     return _CONTROLS.sub("", _ESCAPES.sub("", text))
 
 
 def one_line(text: str, limit: int) -> str:
-    """The printable text on one line, cut to `limit` characters with an ellipsis."""
+    """Puts the printable text on one line, cut to `limit` characters with an ellipsis."""
     line = " ".join(printable(text).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
 def replace_surrogates(text: str) -> str:
-    """The text with U+FFFD for each lone surrogate."""
+    """Replaces each lone surrogate by U+FFFD."""
     return _SURROGATES.sub("\ufffd", text)

@@ -19,8 +19,8 @@ from mirrormatch.agents.players.human import describe_legal_moves
 from mirrormatch.agents.types import Decision, Episode, Reply
 from mirrormatch.cli import COMMANDS, main, overview
 from mirrormatch.cli.arguments import CLASSICS, LISTED
-from mirrormatch.cli.terminal.game_list import rows
-from mirrormatch.cli.terminal.screen import result
+from mirrormatch.cli.terminal.game_list import fit_rows
+from mirrormatch.cli.terminal.screen import describe_result
 from mirrormatch.games import Observation
 
 HEAVY = ("numpy", "pydantic", "rich", "torch", "transformers")
@@ -164,7 +164,7 @@ def test_a_match_between_players_without_a_model_loads_no_library_of_models() ->
         ),
         ("play kuhn_poker --seed x", "argument --seed: invalid int value: 'x'"),
         ("play kuhn_poker tictactoe", "unexpected 'tictactoe'"),
-        ("play sokoban --opponent random", "sokoban is for one player, so nobody plays against you"),
+        ("play sokoban --opponent random", "sokoban is a single-player game without opponents"),
         ("play openspiel", "'openspiel' is a library of games: openspiel/NAME"),
         ("play openspiel/", "(mirrormatch list games --library openspiel)"),
         ("match ./mine.py random optimal", "'./mine.py' is a file: mirrormatch check game ./mine.py"),
@@ -284,8 +284,8 @@ def test_settings_stand_in_the_title(cli: Cli) -> None:
 
 def test_who_is_not_alone_at_the_top_shares_the_best_result() -> None:
     shared = episode_of(returns=(1 / 3, -1.0, 1 / 3, 1 / 3), outcome=("draw", "loss", "draw", "draw"))
-    assert result(shared, 0, "abcd") == "You share the best result: +0.333 (b: -1, c: +0.333, d: +0.333)."
-    assert result(episode_of(returns=(0.0, 0.0), outcome=("draw", "draw")), 1, "ab") == "A draw: 0 (a: 0)."
+    assert describe_result(shared, 0, "abcd") == "You share the best result: +0.333 (b: -1, c: +0.333, d: +0.333)."
+    assert describe_result(episode_of(returns=(0.0, 0.0), outcome=("draw", "draw")), 1, "ab") == "A draw: 0 (a: 0)."
 
 
 def episode_of(returns: tuple[float, ...], outcome: tuple[Any, ...]) -> Episode:
@@ -474,7 +474,7 @@ def test_that_no_game_fits_is_told(cli: Cli) -> None:
 )
 def test_a_narrow_terminal_gets_fewer_columns_and_whole_names(cli: Cli, width: int, columns: str) -> None:
     items = cli.json("list", "games")["items"]
-    shown = rows(items, width)
+    shown = fit_rows(items, width)
     assert " ".join(shown[0]) == columns
     assert [row["name"] for row in shown] == [item["name"] for item in items]
     assert "2-4" in {row["players"] for row in shown}
@@ -488,7 +488,7 @@ def test_an_opponent_that_does_not_play_the_game_is_refused_before_anything_is_s
 
 
 def test_only_games_are_narrowed(cli: Cli) -> None:
-    assert "only games can be narrowed down, not agents" in cli.refusal("list", "agents", "--players", "2")
+    assert "only games have filters, not agents" in cli.refusal("list", "agents", "--players", "2")
 
 
 def test_a_filter_that_is_misspelt_names_the_nearest(cli: Cli) -> None:

@@ -70,7 +70,7 @@ def models(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         return Silent()
 
     monkeypatch.setattr("mirrormatch.cli.commands.eval_transfer.model_agent", model_agent)
-    monkeypatch.setattr("mirrormatch.cli.policy.model_agent", model_agent)
+    monkeypatch.setattr("mirrormatch.cli.runs.model_agent", model_agent)
     return asked
 
 
@@ -96,7 +96,7 @@ def test_the_policy_is_shown_state_by_state(cli: Cli) -> None:
 
 
 def test_a_terminal_is_not_flooded_with_states(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mirrormatch.cli.terminal.score_table._SHOWN_STATES", 5)
+    monkeypatch.setattr("mirrormatch.cli.terminal.tables._SHOWN_STATES", 5)
     monkeypatch.setattr("rich.console.Console.is_terminal", True)
     printed = cli("eval", "exploitability", "optimal")
     assert printed.out.count("You are the ") == 5

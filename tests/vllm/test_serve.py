@@ -15,7 +15,7 @@ import pytest
 from tests.paths import ROOT
 
 from mirrormatch.agents.models import NANO_PATH
-from mirrormatch.cli.commands.serve import _model
+from mirrormatch.cli.commands.serve import server_flags
 
 PROGRAM = (sys.executable, "-m", "mirrormatch.cli")
 LONG_S = 240
@@ -88,7 +88,7 @@ def test_a_run_trains_over_vllm_in_process_on_the_tokens_that_it_drew(tmp_path: 
 
 def test_a_served_folder_is_told_so_that_clients_elsewhere_find_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(NANO_PATH.parent)
-    name, flags = _model(NANO_PATH.name + "/../nano")
+    name, flags = server_flags(NANO_PATH.name + "/../nano")
     assert name == "nano/../nano"
     assert f"--model={Path.cwd()}/nano/../nano" in flags
 

@@ -1,4 +1,4 @@
-"""From a run folder to its report."""
+"""A run's folder as settings, agent and report."""
 
 import importlib.metadata
 import json
@@ -11,10 +11,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from mirrormatch import agents
+from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.episodes import read_episodes
-from mirrormatch.agents.types import Episode
+from mirrormatch.agents.llm import LLMAgent
+from mirrormatch.agents.spec import add_adapter, model_agent, parse_spec
+from mirrormatch.agents.types import Agent, Episode
 from mirrormatch.config_file import describe_validation_error, parse_settings
-from mirrormatch.errors import UserError
+from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.evals.measurement import Measurement
 from mirrormatch.evals.report import Fact, ReportInput, render_report
 from mirrormatch.files import write_text
@@ -24,51 +28,13 @@ from mirrormatch.training.config import RunConfig, convert_old_keys
 from mirrormatch.training.metrics import Metrics
 from mirrormatch.training.run_folder import RunFolder
 
-NUM_EPISODES = 3
+NUM_EPISODES = 3  # samples in a report
 _LIBRARIES = ("mirrormatch", "torch", "transformers", "peft", "trl")
 _MINUTE_S = 60
 
 
-def write_report(folder: RunFolder, out: Path | None = None) -> Path:
-    """Writes a run's report and returns where.
-
-    Args:
-        folder: the run's.
-        out: the file; the folder's own `report.html` by default.
-
-    Raises:
-        UserError: no run there, a broken file, or nowhere to write.
-    """
-    path = out or folder.report_path
-    page = render_report(report_input(folder))
-    try:
-        write_text(path, page)
-    except OSError as problem:
-        raise UserError(f"can't write the report to {str(path)!r}: {problem.strerror}") from None
-    return path
-
-
-def report_input(folder: RunFolder) -> ReportInput:
-    """What a run folder has to tell."""
-    config = read_config(folder)
-    steps = metrics.read(folder.metrics_path)
-    before, after = _measurement(folder, "before"), _measurement(folder, "after")
-    episodes, note = _samples(folder, config.seed)
-    return ReportInput(
-        title=f"Self-play in {', '.join(config.play.games)}: {folder.path.resolve().name}",
-        facts=_facts(folder, config, steps, before, after),
-        command="mirrormatch train SETTINGS.toml  # with the settings below",
-        config=_toml(config.model_dump(mode="json", exclude_none=True)),
-        before=before,
-        after=after,
-        metrics=steps,
-        episodes=episodes,
-        episodes_note=note,
-    )
-
-
 def read_config(folder: RunFolder) -> RunConfig:
-    """The settings that a run was started with.
+    """Reads the settings that a run was started with.
 
     Raises:
         UserError: the folder holds no run.
@@ -87,8 +53,75 @@ def read_config(folder: RunFolder) -> RunConfig:
     return parse_settings(convert_old_keys(values) if isinstance(values, dict) else values, RunConfig, str(path))
 
 
-def _measurement(folder: RunFolder, name: str) -> Measurement | None:
+def load_policy(config: RunConfig, adapter: Path | None = None) -> LLMAgent:
+    """Loads the agent that a run trains, with the run's own prompt, temperature and budget.
 
+    Args:
+        config: the run's settings.
+        adapter: the folder of an adapter or of a run; None for the base model.
+    """
+    spec = config.model if adapter is None else add_adapter(config.model, adapter)
+    sampling = Sampling(max_tokens=config.measured_tokens, temperature=config.play.temperature)
+    return model_agent(spec, config.prompt.settings, sampling, config.prompt.format)
+
+
+def load_agent(text: str) -> Agent:
+    """Loads the agent of a spec, or of a run's folder: its newest adapter, prompted and sampled as in that run.
+
+    Raises:
+        UserError: neither a spec nor a run's folder, or a person.
+    """
+    try:
+        parse_spec(text)
+    except UnknownName as problem:
+        if Path(text).is_dir():
+            return load_policy(read_config(RunFolder(Path(text))), Path(text))
+        raise UserError(f"{text!r} is no run's folder, and as an agent: {problem}") from None
+    agent = agents.get(text)
+    if agent.max_retries is None:
+        raise UserError(f"{text!r} is a person, whose games can't be repeated: compare runs or agents")
+    return agent
+
+
+def write_report(folder: RunFolder, out: Path | None = None) -> Path:
+    """Writes a run's report and returns its path.
+
+    Args:
+        folder: the run's folder.
+        out: the file to write; the folder's own `report.html` by default.
+
+    Raises:
+        UserError: the folder holds no run or a broken file, or the report can't be written.
+    """
+    path = out or folder.report_path
+    page = render_report(report_input(folder))
+    try:
+        write_text(path, page)
+    except OSError as problem:
+        raise UserError(f"can't write the report to {str(path)!r}: {problem.strerror}") from None
+    return path
+
+
+def report_input(folder: RunFolder) -> ReportInput:
+    """Everything that a run's folder contributes to its report."""
+    config = read_config(folder)
+    steps = metrics.read(folder.metrics_path)
+    before, after = _read_measurement(folder, "before"), _read_measurement(folder, "after")
+    episodes, note = _sample_episodes(folder, config.seed)
+    return ReportInput(
+        title=f"Self-play in {', '.join(config.play.games)}: {folder.path.resolve().name}",
+        facts=_facts(folder, config, steps, before, after),
+        command="mirrormatch train SETTINGS.toml  # with the settings below",
+        config=_to_toml(config.model_dump(mode="json", exclude_none=True)),
+        before=before,
+        after=after,
+        metrics=steps,
+        episodes=episodes,
+        episodes_note=note,
+    )
+
+
+def _read_measurement(folder: RunFolder, name: str) -> Measurement | None:
     path = folder.measurement_path(name)
     if not path.is_file():
         return None
@@ -98,15 +131,15 @@ def _measurement(folder: RunFolder, name: str) -> Measurement | None:
         raise UserError(f"{str(path)!r} is no measurement: {describe_validation_error(problem)}") from None
 
 
-def _samples(folder: RunFolder, seed: int) -> tuple[list[Episode], str]:
-    """Some episodes of the newest step that played, no two with the same deal and moves, and how they were chosen."""
-    played = sorted(folder.episodes_path(0).parent.glob("step-*.jsonl"))
-    if not played:
+def _sample_episodes(folder: RunFolder, seed: int) -> tuple[list[Episode], str]:
+    """Draws episodes of the newest step, all different in deal or moves; returns them with a note on the choice."""
+    files = sorted(folder.episodes_path(0).parent.glob("step-*.jsonl"))
+    if not files:
         return [], ""
-    different = {(e.game, e.deal, tuple(t.reply for t in e.turns)): e for e in read_episodes(played[-1])}
+    different = {(e.game, e.deal, tuple(t.reply for t in e.turns)): e for e in read_episodes(files[-1])}
     rng = random.Random(derive(seed, "report"))
     chosen = rng.sample(list(different.values()), min(NUM_EPISODES, len(different)))
-    step = int(played[-1].stem.rpartition("-")[2]) + 1
+    step = int(files[-1].stem.rpartition("-")[2]) + 1
     return (
         chosen,
         f"Drawn at random from {len(different)} different ones that the policy played against itself in step {step}.",
@@ -130,13 +163,13 @@ def _facts(
         Fact("Experience", f"{config.play.episodes} episodes a step, temperature {config.play.temperature:g}"),
         Fact("Learning", f"{config.estimator.name}, {learn.loss}, rate {learn.learning_rate:g}, {reference}"),
         Fact("Seed", str(config.seed)),
-        *(Fact("Measured", _measured(m)) for m in [before or after] if m is not None),
+        *(Fact("Measured", _describe_plan(m)) for m in [before or after] if m is not None),
         Fact("Written with", ", ".join(_versions())),
         Fact("Written on", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"),
     ]
 
 
-def _measured(measurement: Measurement) -> str:
+def _describe_plan(measurement: Measurement) -> str:
     plan = measurement.plan
     parts = [
         f"{plan.episodes} episodes against each opponent" if plan.games else "",
@@ -148,7 +181,7 @@ def _measured(measurement: Measurement) -> str:
 
 
 def _versions() -> Iterator[str]:
-    """Of what the report was written with."""
+    """Versions of Python and of the libraries installed here."""
     yield f"Python {platform.python_version()}"
     for name in _LIBRARIES:
         try:
@@ -157,8 +190,8 @@ def _versions() -> Iterator[str]:
             continue
 
 
-def _toml(values: dict[str, Any]) -> str:
-    """Settings as TOML, so that they can be run again: values first, then one section after the other."""
+def _to_toml(values: dict[str, Any]) -> str:
+    """Formats settings as TOML that `train` accepts: values first, then the sections."""
     plain = {k: v for k, v in values.items() if not isinstance(v, dict)}
     sections = {k: v for k, v in values.items() if isinstance(v, dict)}
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items()]

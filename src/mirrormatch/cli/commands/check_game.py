@@ -1,4 +1,4 @@
-"""`mirrormatch check game`: whether a game keeps what every game must keep."""
+"""`mirrormatch check game`: tests a game against the contract of all games."""
 
 import traceback
 from argparse import Namespace
@@ -11,11 +11,11 @@ from mirrormatch.games.contract.check import check
 from mirrormatch.games.game import Game
 from mirrormatch.text import one_line, printable
 
-_CHARS = 300  # of what Python says of a file
+_CHARS = 300  # of an error in a file
 
 
 def run(options: Namespace) -> int:
-    """Checks, prints what was found, and returns 1 when that is something."""
+    """Prints every broken rule; returns 1 if there is one."""
     game = _load(options.game)
     findings = check(game, options.games, options.seed)
     for finding in findings:
@@ -30,10 +30,10 @@ def run(options: Namespace) -> int:
 
 
 def _load(name: str) -> Game[Any, Any]:
-    """The game of that name or in that file.
+    """Loads an installed game or one from a Python file.
 
     Raises:
-        UserError: there is none.
+        UserError: no such game or file, or the file defines no game.
     """
     file, colon, given = name.rpartition(":") if ".py:" in name else (name, "", "")
     if not (file.endswith(".py") or file.startswith((".", "/", "~"))):
@@ -42,15 +42,15 @@ def _load(name: str) -> Game[Any, Any]:
         game = games.registry.load_file(Path(file).expanduser())
     except UserError:
         raise
-    except Exception as problem:  # the file may do anything, and its author wants to know where
-        raise UserError(f"{file!r} can't be run: {_told(problem)}") from problem
+    except Exception as problem:  # the file may raise anything; its author needs the line
+        raise UserError(f"{file!r} can't be run: {_describe_exception(problem)}") from problem
     if not isinstance(game, Game):
         raise UserError(f"{file!r} defines GAME = {one_line(repr(game), _CHARS)}: it must be a game, GAME = MyGame()")
     return game.with_settings(given) if colon else game
 
 
-def _told(problem: Exception) -> str:
-    """An exception and the line that came to it."""
+def _describe_exception(problem: Exception) -> str:
+    """Formats an exception with the file and line that raised it."""
     where = traceback.extract_tb(problem.__traceback__)[-1]
     return (
         f"{type(problem).__name__}: {one_line(str(problem), _CHARS)} ({Path(where.filename).name}, line {where.lineno})"

@@ -5,34 +5,29 @@ from collections.abc import Sequence
 
 from mirrormatch import games
 from mirrormatch.cli.arguments import ALL
-from mirrormatch.cli.commands.match import played
-from mirrormatch.cli.terminal.match_table import show, warn
-from mirrormatch.cli.terminal.output import print_json
+from mirrormatch.cli.commands.match import run_match_with_progress
+from mirrormatch.cli.terminal.tables import show_match, warn_about_match
 from mirrormatch.evals.arena import GamesScores, MatchResult, opponent_specs
 
 
 def run(options: Namespace) -> int:
-    """Plays and prints, each match as soon as it is over."""
-    chosen = [games.get(name) for name in chosen_games(options.games)]
+    """Plays every match and prints each as soon as it is over."""
+    chosen = [games.get(name) for name in resolve_games(options.games)]
     results = list[MatchResult]()
     for game in chosen:
         for opponent in opponent_specs(game.info):
             specs = [options.spec, opponent] if opponent else [options.spec]
-            result = played(game, specs, options.episodes, options.seed)
+            result = run_match_with_progress(game, specs, options.episodes, options.seed)
             results.append(result)
-            warn(result)
+            warn_about_match(result)
             if not options.json:
-                show(result)
+                show_match(result)
     if options.json:
-        print_json(_json(options.spec, results))
+        scores = GamesScores(spec=options.spec, matches=tuple(r.scores for r in results))
+        print(scores.model_dump_json(by_alias=True, indent=2))
     return 0
 
 
-def chosen_games(names: Sequence[str]) -> list[str]:
-    """The names of the games that `--games` means."""
+def resolve_games(names: Sequence[str]) -> list[str]:
+    """Replaces `all` by the name of every game."""
     return games.names() if list(names) == [ALL] else list(names)
-
-
-def _json(spec: str, results: list[MatchResult]) -> str:
-    scores = GamesScores(spec=spec, matches=tuple(r.scores for r in results))
-    return scores.model_dump_json(by_alias=True, indent=2)

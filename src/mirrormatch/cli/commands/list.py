@@ -1,4 +1,4 @@
-"""`mirrormatch list`: what there is to choose from, built in or installed."""
+"""`mirrormatch list`: every game, agent and other plug-in, built in or installed."""
 
 import importlib
 import json
@@ -10,20 +10,20 @@ from mirrormatch import agents, games
 from mirrormatch.agents import engines
 from mirrormatch.cli.arguments import GAMES
 from mirrormatch.cli.terminal import game_list
-from mirrormatch.cli.terminal.output import console, note, print_json, table
+from mirrormatch.cli.terminal.output import console, empty_table, note
 from mirrormatch.errors import UserError
 from mirrormatch.registry import Registry
 
-Item: TypeAlias = dict[str, Any]  # as printed: the keys are the columns
+Item: TypeAlias = dict[str, Any]  # the keys are the columns of the table
 
 
 def run(options: Namespace) -> int:
     """Prints the table."""
     if options.kind != GAMES and game_list.is_filtered(options):
-        raise UserError(f"only games can be narrowed down, not {options.kind} (mirrormatch list --help)")
-    items = game_list.items(options) if options.kind == GAMES else _OTHER_KINDS[options.kind]()
+        raise UserError(f"only games have filters, not {options.kind} (mirrormatch list --help)")
+    items = game_list.list_games(options) if options.kind == GAMES else _LISTERS[options.kind]()
     if options.json:
-        print_json(json.dumps({"schema": 1, "items": items}, indent=2))
+        print(json.dumps({"schema": 1, "items": items}, indent=2))
     elif options.kind == GAMES:
         _show_games(items)
         if options.library is None:
@@ -38,15 +38,15 @@ def _show_games(items: Sequence[Item]) -> None:
     if not items:
         note("no game matches these filters")
         return
-    rows = game_list.rows(items, console().width)
+    rows = game_list.fit_rows(items, console().width)
     _show(rows)
     if missing := [c for c in game_list.COLUMNS if c not in rows[0]]:
         note(f"too narrow here for {', '.join(missing)}; --json shows everything")
 
 
-def _agents() -> list[Item]:
-    named = [{"name": name, "about": _about(agents.players.registry, name)} for name in agents.names()]
-    return named + [_engine_agent(name) for name in engines.names()]
+def _list_agents() -> list[Item]:
+    players = [{"name": name, "about": _about(agents.players.registry, name)} for name in agents.names()]
+    return players + [_engine_agent(name) for name in engines.names()]
 
 
 def _engine_agent(engine: str) -> Item:
@@ -54,24 +54,24 @@ def _engine_agent(engine: str) -> Item:
     return {"name": f"{engine}:{form}", "about": _about(engines.registry, engine)}
 
 
-def _plugins(package: str) -> Callable[[], list[Item]]:
-    """The plug-ins of a package: their names and the first lines of their files."""
+def _plugin_lister(package: str) -> Callable[[], list[Item]]:
+    """Makes a function that lists a package's plug-ins: their names and the first lines of their files."""
 
-    def items() -> list[Item]:
+    def list_plugins() -> list[Item]:
         registry: Registry[object] = importlib.import_module(package).registry
         return [{"name": name, "about": _about(registry, name)} for name in registry.names()]
 
-    return items
+    return list_plugins
 
 
-_OTHER_KINDS: dict[str, Callable[[], list[Item]]] = {
-    "agents": _agents,
-    "libraries": _plugins("mirrormatch.games.bridges"),
-    "prompts": _plugins("mirrormatch.prompts.formats"),
-    "engines": _plugins("mirrormatch.agents.engines"),
-    "environments": _plugins("mirrormatch.agents.environments"),
-    "estimators": _plugins("mirrormatch.training.estimators"),
-    "benchmarks": _plugins("mirrormatch.evals.benchmarks"),
+_LISTERS: dict[str, Callable[[], list[Item]]] = {
+    "agents": _list_agents,
+    "libraries": _plugin_lister("mirrormatch.games.bridges"),
+    "prompts": _plugin_lister("mirrormatch.prompts.formats"),
+    "engines": _plugin_lister("mirrormatch.agents.engines"),
+    "environments": _plugin_lister("mirrormatch.agents.environments"),
+    "estimators": _plugin_lister("mirrormatch.training.estimators"),
+    "benchmarks": _plugin_lister("mirrormatch.evals.benchmarks"),
 }
 
 
@@ -80,12 +80,12 @@ def _about(registry: Registry[Any], name: str) -> str:
 
 
 _FORMS = {"openai": "MODEL@URL[+ADAPTER]", "scripted": "TEXT"}
-_ABOUT = {"nano": "The bundled model of about a million parameters; nano+ADAPTER is one that was trained further."}
+_ABOUT = {"nano": "The bundled model of about a million parameters; nano+ADAPTER is one with a LoRA adapter."}
 
 
 def _show(items: Sequence[Item]) -> None:
     columns = tuple(items[0]) if items else ("name",)
-    shown = table(columns)
+    shown = empty_table(columns)
     for item in items:
         shown.add_row(*(str(item[c]) for c in columns))
     console().print(shown)

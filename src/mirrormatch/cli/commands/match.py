@@ -11,8 +11,9 @@ from mirrormatch import agents, games
 from mirrormatch.agents.episodes import append_episode
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.types import Agent, Episode
-from mirrormatch.cli.terminal.match_table import following, show, warn
-from mirrormatch.cli.terminal.output import note, print_json
+from mirrormatch.cli.terminal.output import note
+from mirrormatch.cli.terminal.progress import show_progress
+from mirrormatch.cli.terminal.tables import show_match, warn_about_match
 from mirrormatch.errors import UserError
 from mirrormatch.evals.arena import MatchResult, run_match
 from mirrormatch.games.game import Game
@@ -20,42 +21,43 @@ from mirrormatch.text import one_line
 
 _SPEC_CHARS = 60
 
-Finished: TypeAlias = Callable[[int, Episode], None]
+EpisodeCallback: TypeAlias = Callable[[int, Episode], None]  # called with an episode's position in the match
 
 
 def run(options: Namespace) -> int:
-    """Plays and prints."""
-    with _saving(options.save) as finished:
-        result = played(games.get(options.game), options.specs, options.episodes, options.seed, finished)
-    warn(result)
+    """Plays a match and prints its scores."""
+    game = games.get(options.game)
+    with _save_episodes(options.save) as callback:
+        result = run_match_with_progress(game, options.specs, options.episodes, options.seed, callback)
+    warn_about_match(result)
     if options.json:
-        print_json(result.scores.model_dump_json(by_alias=True, indent=2))
+        print(result.scores.model_dump_json(by_alias=True, indent=2))
     else:
-        show(result)
+        show_match(result)
     return 0
 
 
-def played(
-    game: Game[Any, Any], specs: list[str], episodes: int, seed: int, finished: Finished | None = None
+def run_match_with_progress(
+    game: Game[Any, Any], specs: list[str], episodes: int, seed: int, callback: EpisodeCallback | None = None
 ) -> MatchResult:
-    """The finished match, with a progress bar on the way.
+    """Plays a match with a progress bar on stderr.
 
     Raises:
-        UserError: an agent can't be used or won't go on.
+        UserError: an agent can't be used, or the person at the keyboard left.
     """
     players = {spec: agents.get(spec) for spec in dict.fromkeys(specs)}
-    somebody_types = any(p.max_retries is None for p in players.values())  # beside whom nothing may move
+    has_person = any(p.max_retries is None for p in players.values())  # a moving bar would disturb the typing
     title = f"{game.info.name}: {', '.join(specs)}"
     try:
-        with _told_usage(players.values()), nullcontext(None) if somebody_types else following(title) as progress:
-            return asyncio.run(run_match(game, [players[s] for s in specs], episodes, seed, progress, finished))
+        with _report_usage(players.values()), nullcontext(None) if has_person else show_progress(title) as progress:
+            return asyncio.run(run_match(game, [players[s] for s in specs], episodes, seed, progress, callback))
     except EOFError:
         raise UserError("the person at the keyboard left, so there is no result") from None
 
 
 @contextmanager
-def _told_usage(players: Iterable[Agent]) -> Iterator[None]:
-    """Says on stderr what each model's engine did meanwhile: requests, tokens, and what they cost."""
+def _report_usage(players: Iterable[Agent]) -> Iterator[None]:
+    """Prints on stderr the requests, tokens and cost of each model's engine during the block."""
     models = [p for p in players if isinstance(p, LLMAgent)]
     engines = {id(p.engine): p.engine for p in models}
     before = {key: engine.usage for key, engine in engines.items()}
@@ -66,23 +68,23 @@ def _told_usage(players: Iterable[Agent]) -> Iterator[None]:
 
 
 @contextmanager
-def _saving(path: Path | None) -> Iterator[Finished | None]:
-    """Writes episodes to a file in the order of the match, and at an interrupt whatever else was finished."""
+def _save_episodes(path: Path | None) -> Iterator[EpisodeCallback | None]:
+    """Yields a callback that appends episodes to a file in the order of the match; after an interrupt, the rest too."""
     if path is None:
         yield None
         return
     waiting: dict[int, Episode] = {}
-    num_written = 0
+    num_saved = 0
 
-    def finished(position: int, episode: Episode) -> None:
-        nonlocal num_written
+    def save(position: int, episode: Episode) -> None:
+        nonlocal num_saved
         waiting[position] = episode
-        while num_written in waiting:
-            append_episode(path, waiting.pop(num_written))
-            num_written += 1
+        while num_saved in waiting:
+            append_episode(path, waiting.pop(num_saved))
+            num_saved += 1
 
     try:
-        yield finished
+        yield save
     finally:
         for position in sorted(waiting):
             append_episode(path, waiting[position])

@@ -1,4 +1,4 @@
-"""`mirrormatch report`: what a run did and learned, as one HTML file that needs nothing else."""
+"""`mirrormatch report`: a run's settings, curves and samples as one self-contained HTML file."""
 
 from argparse import Namespace
 
@@ -7,6 +7,6 @@ from mirrormatch.training.run_folder import RunFolder
 
 
 def run(options: Namespace) -> int:
-    """Writes the report and prints where."""
+    """Writes the report and prints its path."""
     print(write_report(RunFolder(options.run), options.out))
     return 0

@@ -1,4 +1,4 @@
-"""`mirrormatch serve`: a model behind vLLM's OpenAI-compatible server, whose adapters can change while it runs."""
+"""`mirrormatch serve`: a model behind vLLM's OpenAI-compatible server, which loads adapters while it runs."""
 
 import contextlib
 import os
@@ -22,33 +22,33 @@ from mirrormatch.cli.terminal.output import note
 from mirrormatch.errors import UserError
 from mirrormatch.text import one_line
 
-START_S = 600.0  # large models are read from disk for minutes
+START_S = 600.0  # reading a large model from disk takes minutes
 _POLL_S = 0.25
-_END_S = 10.0  # for the server to end by itself
+_END_S = 10.0  # time for the server to end by itself before it is killed
 _REASON_CHARS = 400
-_ENGINE_ONLY = ("use_tqdm_on_load",)  # what vLLM's server has no flag for
+_ENGINE_ONLY = ("use_tqdm_on_load",)  # settings without a flag of vLLM's server
 
 
 def run(options: Namespace) -> int:
     """Serves until it is interrupted."""
-    port = _free_port(options.host, options.port)
-    name, flags = _model(options.model)
+    port = _choose_port(options.host, options.port)
+    name, flags = server_flags(options.model)
     name = options.name or name
     log = options.log or Path(tempfile.mkstemp(prefix="mirrormatch-serve-", suffix=".log")[1])
-    for number in (signal.SIGTERM, signal.SIGHUP):  # of whoever stops a service, and of a terminal that is closed
-        signal.signal(number, _leave)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a service is stopped, a terminal is closed
+        signal.signal(number, _exit_on_signal)
     words = [*flags, "--served-model-name", name, "--host", options.host, "--port", str(port)]
     with _server(words, log) as server:
         url = f"http://{options.host}:{port}"
-        _wait(server, url, log)
+        _wait_until_healthy(server, url, log)
         print(f"{url}/v1", flush=True)
         note(f"serving {name}; play it: mirrormatch play kuhn_poker --opponent openai:{name}@{url}/v1")
         code = server.wait()
     raise UserError(f"the server ended by itself, exit code {code}: {_reason(log)}")
 
 
-def _model(text: str) -> tuple[str, list[str]]:
-    """The name that clients use, and the server's flags."""
+def server_flags(text: str) -> tuple[str, list[str]]:
+    """Converts a model with settings to its name for clients and the server's flags."""
     # torch takes seconds to import: a port in use is reported before.
     from mirrormatch.agents.engines.vllm import VllmSettings
     from mirrormatch.agents.engines.vllm.process import is_on_cpu, load_vllm
@@ -56,19 +56,19 @@ def _model(text: str) -> tuple[str, list[str]]:
     spec = parse_spec(text if text.startswith("vllm:") else f"vllm:{text}")
     if spec.adapter:
         raise UserError(f"{text!r}: serve the base model; clients load adapters, as in openai:MODEL@URL+ADAPTER")
-    if turned := [key for key, _ in spec.settings if key in ModelSettings.model_fields]:
-        raise UserError(f"{text!r}: {turned[0]!r} is for clients to say, after openai:MODEL@URL")
+    if clients_own := [key for key, _ in spec.settings if key in ModelSettings.model_fields]:
+        raise UserError(f"{text!r}: {clients_own[0]!r} is a setting of clients: openai:MODEL@URL,{clients_own[0]}=...")
     load_vllm()
     path = engine_target(spec)
     check_folder(path)
     if Path(path).is_dir():
-        path = str(Path(path).absolute())  # clients are told it, and may be somewhere else
+        path = str(Path(path).absolute())  # sent to clients, whose working directory may differ
     arguments = read_settings("vllm", VllmSettings, spec.settings).arguments(path, is_on_cpu())
     return spec.target, list(_flags(arguments))
 
 
 def _flags(arguments: dict[str, Any]) -> Iterator[str]:
-    """Arguments of vLLM's engine as its server takes them."""
+    """Converts arguments of vLLM's engine to flags of its server."""
     for key, value in arguments.items():
         flag = key.replace("_", "-")
         if value is None or key in _ENGINE_ONLY:
@@ -81,7 +81,7 @@ def _flags(arguments: dict[str, Any]) -> Iterator[str]:
 
 @contextlib.contextmanager
 def _server(words: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """The server's process, which ends with the block; in a session of its own, so that Ctrl-C reaches us first."""
+    """Runs the server's process during the block, in its own session: Ctrl-C reaches this process first."""
     environment = {**os.environ, "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "True", "PYTHONWARNINGS": "ignore"}
     command = [sys.executable, "-m", "vllm.entrypoints.openai.api_server", *words]
     with log.open("wb") as out:
@@ -89,28 +89,28 @@ def _server(words: list[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield server
     finally:
-        _end(server)
+        _stop(server)
 
 
-def _leave(number: int, _: Any) -> None:
-    """Ends as at an interrupt: a server left behind would go on holding the GPU."""
+def _exit_on_signal(number: int, _: Any) -> None:
+    """Exits through the context managers, which end the server: left behind, it would keep the GPU's memory."""
     sys.exit(128 + number)
 
 
-def _end(server: subprocess.Popen[bytes]) -> None:
+def _stop(server: subprocess.Popen[bytes]) -> None:
     if server.poll() is None:
         server.send_signal(signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             server.wait(_END_S)
-    with contextlib.suppress(ProcessLookupError):  # its workers, whatever became of it
+    with contextlib.suppress(ProcessLookupError):  # its workers, which may outlive it
         os.killpg(server.pid, signal.SIGKILL)
 
 
-def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    """Until the server answers its health check.
+def _wait_until_healthy(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    """Waits until the server answers its health check.
 
     Raises:
-        UserError: it ended, or took too long.
+        UserError: the server ended or did not start in time.
     """
     note(f"starting vLLM (log: {log})")
     deadline = time.monotonic() + START_S
@@ -126,17 +126,17 @@ def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
 
 
 def _reason(log: Path) -> str:
-    """The last line of the log that tells of an error."""
+    """The last line of the log that mentions an error."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    told = [line for line in lines if "Error" in line or "error:" in line]
-    return one_line((told or lines or ["it said nothing"])[-1], _REASON_CHARS) + f" (see {str(log)!r})"
+    errors = [line for line in lines if "Error" in line or "error:" in line]
+    return one_line((errors or lines or ["its log is empty"])[-1], _REASON_CHARS) + f" (see {str(log)!r})"
 
 
-def _free_port(host: str, port: int) -> int:
-    """The port, or any where it is 0.
+def _choose_port(host: str, port: int) -> int:
+    """Checks that the port is free; chooses one for 0.
 
     Raises:
-        UserError: somebody listens there, or there is no such host.
+        UserError: the port is in use, or the host doesn't exist.
     """
     with socket.socket() as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

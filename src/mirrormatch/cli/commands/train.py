@@ -1,6 +1,6 @@
-"""`mirrormatch train`: measures, fine-tunes a LoRA adapter by self-play, measures again, and reports.
+"""`mirrormatch train`: measures a model, fine-tunes a LoRA adapter by self-play, measures again and reports.
 
-Training and evals don't know each other; they meet here.
+Training and evals don't import each other: this command passes an evaluation callback to the training.
 """
 
 import asyncio
@@ -13,11 +13,9 @@ from pathlib import Path
 from mirrormatch import games, prompts
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.spec import add_adapter, parse_spec
-from mirrormatch.cli.policy import policy
-from mirrormatch.cli.runs import write_report
-from mirrormatch.cli.terminal.match_table import following
+from mirrormatch.cli.runs import load_policy, write_report
 from mirrormatch.cli.terminal.output import console, note
-from mirrormatch.cli.terminal.progress import TrainingProgress
+from mirrormatch.cli.terminal.progress import TrainingProgress, show_progress
 from mirrormatch.cli.terminal.tables import comparison_table
 from mirrormatch.config_file import load_settings
 from mirrormatch.errors import UserError
@@ -32,11 +30,11 @@ from mirrormatch.training.run_folder import RunFolder
 from mirrormatch.training.types import Ended, Probe
 
 REAL_CONFIG = "configs/spiral_qwen3_4b.toml"
-PROBE_THOUGHTS = 32  # per information state, on the way; fewer than before and after, where the figure is reported
+PROBE_THOUGHTS = 32  # per information state during training; more before and after, where the figure is reported
 
 
 def run(options: Namespace) -> int:
-    """Trains."""
+    """Runs a whole training run from its config."""
     config = load_settings(options.config, RunConfig, options.overrides)
     _check_names(config)
     folder = RunFolder(options.out or Path("runs") / options.config.stem)
@@ -50,20 +48,27 @@ def _run(config: RunConfig, folder: RunFolder, resume: bool) -> int:
     # torch, transformers and TRL take seconds to import: mistakes in the config are reported before.
     from mirrormatch.training.run import load_trainable, train
 
-    load_trainable(config)  # a model that can't be loaded or trained is said before anything is written
+    load_trainable(config)  # raises for a model that can't be loaded or trained, before anything is written
     start = folder.open(config, resume)
-    before = _measured(config, folder, "before", policy(config))
+    before = _measure_once(config, folder, "before", load_policy(config))
     with TrainingProgress(config.learn.steps, start.step if start else 0) as watcher:
-        ended = train(config, folder, start, watcher, _probe(config))
+        ended = train(config, folder, start, watcher, _make_probe(config))
     if ended.stopped_by:
         note(f"stopped after step {ended.step}: the alarm {ended.stopped_by!r} lasted (docs/metrics.md)")
-    after = _measured(config, folder, "after", policy(config, ended.adapter))
-    _conclude(config, folder, ended, before, after)
+    after = _measure_once(config, folder, "after", load_policy(config, ended.adapter))
+    if before is not None and after is not None:
+        console().print(comparison_table(before, after))
+    write_report(folder)
+    _print_next_steps(config, folder, ended)
     return 0
 
 
 def _check_names(config: RunConfig) -> None:
-    """Looks every name up, so that a wrong one is said at once."""
+    """Looks up every name in the config.
+
+    Raises:
+        UserError: a name is unknown, or a game doesn't suit its measurement.
+    """
     for name in (*config.play.games, *config.measure.games, *config.measure.exploitability):
         games.get(name)
     for name in config.measure.transfer:
@@ -76,29 +81,29 @@ def _check_names(config: RunConfig) -> None:
     parse_spec(config.model)
 
 
-def _plan(config: RunConfig) -> Plan:
-    wanted = config.measure
+def _make_plan(config: RunConfig) -> Plan:
+    measure = config.measure
     return Plan(
-        games=wanted.games,
-        episodes=wanted.episodes,
-        exploitability=wanted.exploitability,
-        thoughts=wanted.thoughts,
-        transfer=wanted.transfer,
-        items=wanted.items,
+        games=measure.games,
+        episodes=measure.episodes,
+        exploitability=measure.exploitability,
+        thoughts=measure.thoughts,
+        transfer=measure.transfer,
+        items=measure.items,
     )
 
 
-def _measured(config: RunConfig, folder: RunFolder, name: str, agent: LLMAgent) -> Measurement | None:
-    """The measurement of that name, made now unless the folder holds it; None where the config asks for none."""
-    wanted = config.measure
-    if not (wanted.games or wanted.exploitability or wanted.transfer):
+def _measure_once(config: RunConfig, folder: RunFolder, name: str, agent: LLMAgent) -> Measurement | None:
+    """Measures the agent unless the folder holds the measurement; None if the config contains none."""
+    measure = config.measure
+    if not (measure.games or measure.exploitability or measure.transfer):
         return None
     path = folder.measurement_path(name)
     if path.is_file():
         return Measurement.model_validate_json(path.read_text(encoding="utf-8"))
     _set_threads(config)
-    with following(f"measuring {name} training") as progress:
-        found = asyncio.run(measure_agent(agent, _plan(config), derive(config.seed, "measure"), progress))
+    with show_progress(f"measuring {name} training") as progress:
+        found = asyncio.run(measure_agent(agent, _make_plan(config), derive(config.seed, "measure"), progress))
     write_text(path, found.model_dump_json())
     return found
 
@@ -110,41 +115,40 @@ def _set_threads(config: RunConfig) -> None:
         torch.set_num_threads(config.threads)
 
 
-def _probe(config: RunConfig) -> Probe | None:
-    """Exploitability on the way, where the config asks for it."""
-    wanted = config.measure
-    if not (wanted.every and wanted.exploitability):
+def _make_probe(config: RunConfig) -> Probe | None:
+    """The callback that measures exploitability during training; None if the config has none."""
+    measure = config.measure
+    if not (measure.every and measure.exploitability):
         return None
 
-    def measured(agent: LLMAgent) -> dict[str, float]:
+    def measure_policy(agent: LLMAgent) -> dict[str, float]:
         found: dict[str, float] = {}
-        for name in wanted.exploitability:
+        for name in measure.exploitability:
             seed = derive(config.seed, "probe")
             report = asyncio.run(measure_exploitability(agent, games.get(name), PROBE_THOUGHTS, seed))
             found |= {score.name: score.value for score in report.scores()}
         return found
 
-    return Probe(wanted.every, measured)
+    return Probe(measure.every, measure_policy)
 
 
-def _conclude(
-    config: RunConfig, folder: RunFolder, ended: Ended, before: Measurement | None, after: Measurement | None
-) -> None:
-    """The table, the report and what to do next."""
-    if before is not None and after is not None:
-        console().print(comparison_table(before, after))
-    write_report(folder)
-    found = shutil.which("mirrormatch")
-    is_found = found is not None and Path(found).resolve() == Path(sys.argv[0]).resolve()
-    program = "mirrormatch" if is_found else os.path.relpath(sys.argv[0])
-    episodes = folder.episodes_path(ended.step - 1)
+def _print_next_steps(config: RunConfig, folder: RunFolder, ended: Ended) -> None:
+    """Prints the paths of the results and command lines that use them."""
+    program = _program()
     game = config.play.games[0]
     lines = (
         f"Report:  {folder.report_path}",
         f"Adapter: {ended.adapter}",
         "Next:",
         f"  {program} play {game} --opponent {add_adapter(config.model, folder.path)}",
-        f"  {program} watch {episodes} --episode 1",
+        f"  {program} watch {folder.episodes_path(ended.step - 1)} --episode 1",
         f"  {program} train {REAL_CONFIG}",
     )
     print("\n".join(lines))
+
+
+def _program() -> str:
+    """The word that starts this program in the user's shell: its name if it is on the PATH, else its path."""
+    on_path = shutil.which("mirrormatch")
+    is_this = on_path is not None and Path(on_path).resolve() == Path(sys.argv[0]).resolve()
+    return "mirrormatch" if is_this else os.path.relpath(sys.argv[0])

@@ -1,4 +1,4 @@
-"""`mirrormatch watch`: recorded episodes, turn by turn, with everything that was hidden."""
+"""`mirrormatch watch`: recorded episodes, turn by turn, with all hidden information."""
 
 import itertools
 import sys
@@ -11,16 +11,16 @@ from mirrormatch.agents.episodes import read_episodes, replay
 from mirrormatch.agents.players.human import read_line
 from mirrormatch.agents.types import Episode, Turn
 from mirrormatch.cli.terminal.output import console
-from mirrormatch.cli.terminal.screen import Screen, called, seating
+from mirrormatch.cli.terminal.screen import Screen, short_spec, show_seating
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.games.types import OVER, Observation
 
 
 def run(options: Namespace) -> int:
-    """Shows one episode after the other."""
+    """Shows the episodes in order."""
     screen = Screen(console(options.plain), options.plain)
-    if _stepping(options.turn_delay):
-        screen.say("Enter shows the next turn, Ctrl-C leaves.\n", "dim")
+    if _is_stepping(options.turn_delay):
+        screen.write("Enter shows the next turn, Ctrl-C leaves.\n", "dim")
     first = options.episode or 1
     last = options.episode
     shown = 0
@@ -37,44 +37,44 @@ def run(options: Namespace) -> int:
 def _show(screen: Screen, episode: Episode, number: int, delay_s: float | None) -> None:
     roles = _roles(episode)
     screen.heading(f"Episode {number}: {episode.game}")
-    seating(screen, roles, episode.seats, episode.seed)
+    show_seating(screen, roles, episode.seats, episode.seed)
     for k, turn in enumerate(episode.turns, start=1):
         screen.gap()
-        _show_turn(screen, f"{k}. {roles[turn.role]} ({called(episode.seats[turn.role])})", turn)
+        _show_turn(screen, f"{k}. {roles[turn.role]} ({short_spec(episode.seats[turn.role])})", turn)
         _wait(delay_s)
     screen.gap()
-    if ended := _last_view(episode):
-        screen.block(f"The end, as {roles[ended.role]} sees it", ended.text)
-    screen.say(f"The end: {result_sentence(episode, roles)}", "bold")
+    if view := _last_view(episode):
+        screen.block(f"The end, as {roles[view.role]} sees it", view.text)
+    screen.write(f"The end: {result_sentence(episode, roles)}", "bold")
     screen.gap()
 
 
 def _show_turn(screen: Screen, title: str, turn: Turn) -> None:
     screen.block(title, turn.observation.text)
     if turn.thinking:
-        screen.say(f"Thinks: {shorten_text(turn.thinking)}", "dim")
-    screen.say(f"{'Plays' if turn.problem is None else 'Replies'}: {describe_move(turn)}", "bold")
+        screen.write(f"Thinks: {shorten_text(turn.thinking)}", "dim")
+    screen.write(f"{'Plays' if turn.problem is None else 'Replies'}: {describe_move(turn)}", "bold")
 
 
-def _stepping(delay_s: float | None) -> bool:
-    """Whether somebody sits at a terminal and sets the pace."""
+def _is_stepping(delay_s: float | None) -> bool:
+    """Whether a person at a terminal sets the pace."""
     return delay_s is None and sys.stdin.isatty() and sys.stdout.isatty()
 
 
 def _wait(delay_s: float | None) -> None:
-    """For some seconds, or for Enter.
+    """Waits for some seconds, or for Enter.
 
     Raises:
         EOFError: the person has left.
     """
-    if _stepping(delay_s):
+    if _is_stepping(delay_s):
         read_line()
     else:
         time.sleep(max(0.0, delay_s or 0.0))
 
 
 def _roles(episode: Episode) -> tuple[str, ...]:
-    """What the seats are called, or their numbers where the game isn't installed here."""
+    """Names of the roles, or their numbers if the game isn't installed."""
     try:
         roles = games.get(episode.game).info.roles
     except UnknownName:
@@ -84,7 +84,7 @@ def _roles(episode: Episode) -> tuple[str, ...]:
 
 
 def _last_view(episode: Episode) -> Observation | None:
-    """What the last to move sees when the game is over; nothing where it can't be replayed here."""
+    """The final view of the last player to move; None if the episode can't be replayed."""
     try:
         game = games.get(episode.game)
         *_, last = replay(game, episode)

@@ -1,4 +1,4 @@
-"""The table of games behind `mirrormatch list games`, and what narrows it."""
+"""The table of games of `mirrormatch list games`, and its filters."""
 
 import re
 from argparse import Namespace
@@ -14,7 +14,7 @@ from mirrormatch.text import one_line
 
 Item: TypeAlias = dict[str, Any]
 
-_SHORTEST = 12  # characters of a source that is cut
+_MIN_SOURCE_CHARS = 12  # of a source that is cut
 _GAP = 2  # between columns
 SOURCE = "source"
 COLUMNS = ("name", "players", "kind", "hidden", "chance", "text", "solver", SOURCE)
@@ -30,52 +30,52 @@ _DISPENSABLE = (
 
 
 def is_filtered(options: Namespace) -> bool:
-    """Whether any of the options is given."""
+    """Whether any filter is given."""
     return any(getattr(options, name) is not None for name in ("library", *_CHECKS))
 
 
-def items(options: Namespace) -> list[Item]:
-    """The games that fit, as they are printed."""
+def list_games(options: Namespace) -> list[Item]:
+    """Lists the games that match the filters."""
     return [_item(game) for game in _games(options.library) if all(_fits(game, options))]
 
 
-def rows(items: Sequence[Item], width: int) -> list[Item]:
-    """The items as a table shows them, each on one line, without the columns for which there is no room.
+def fit_rows(items: Sequence[Item], width: int) -> list[Item]:
+    """Formats the items as one-line rows and drops the columns that don't fit.
 
     Args:
-        items: what to show.
-        width: of the terminal. The names are shown whole, however narrow it is.
+        items: the games, as from `list_games`.
+        width: the terminal's number of columns. Names are never cut.
     """
-    shown = [_row(item) for item in items]
+    shown = [_format_row(item) for item in items]
     widths = {c: max(len(c), *(len(r[c]) for r in shown)) + _GAP for c in COLUMNS} if shown else {}
     columns: tuple[str, ...] = COLUMNS if shown else ()
     for column in _DISPENSABLE:
-        if _needed(columns, widths) > width + _GAP:
+        if _width(columns, widths) > width + _GAP:
             columns = tuple(c for c in columns if c != column)
     left = width - sum(widths[c] for c in columns if c != SOURCE)
     return [{c: one_line(r[c], left) if c == SOURCE else r[c] for c in columns} for r in shown]
 
 
-def _needed(columns: Sequence[str], widths: Mapping[str, int]) -> int:
-    return sum(min(widths[c], _SHORTEST + _GAP) if c == SOURCE else widths[c] for c in columns)
+def _width(columns: Sequence[str], widths: Mapping[str, int]) -> int:
+    return sum(min(widths[c], _MIN_SOURCE_CHARS + _GAP) if c == SOURCE else widths[c] for c in columns)
 
 
-def _row(item: Item) -> Item:
-    """The cells, players as a range where a setting changes them."""
+def _format_row(item: Item) -> Item:
+    """Formats the cells, players as a range where a setting changes their number."""
     row = item | {"text": item["open_text"]}
     if players := item["settings"].get("players"):
-        row["players"] = _range(players["allowed"])
-    return {c: _cell(row[c]) for c in COLUMNS}
+        row["players"] = _shorten_range(players["allowed"])
+    return {c: _format_cell(row[c]) for c in COLUMNS}
 
 
-def _cell(value: object) -> str:
+def _format_cell(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "-"
     return "-" if value is None else str(value)
 
 
-def _range(allowed: str) -> str:
-    """`"2-4"` for `"2 to 4"`, `"4 | 6"` or whatever else numbers are told by."""
+def _shorten_range(allowed: str) -> str:
+    """Shortens allowed numbers to a range: `"2-4"` for `"2 to 4"`, `"4-6"` for `"4 | 6"`."""
     numbers = re.findall("[0-9]+", allowed)
     return "-".join(dict.fromkeys((numbers[0], numbers[-1])))
 
@@ -108,7 +108,7 @@ def _item(game: Game[Any, Any]) -> Item:
 
 
 def _players(game: Game[Any, Any]) -> set[int]:
-    """For how many players the game can be played."""
+    """Every number of players that the game allows."""
     varied = [f.metadata["allowed"] for f in fields(game.settings) if f.name == "players"]
     return {len(game.info.roles), *(n for values in varied for n in values)}
 

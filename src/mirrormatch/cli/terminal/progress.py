@@ -1,28 +1,46 @@
-"""A training run, as it goes by: a bar on a terminal, a line a step elsewhere."""
+"""Progress on stderr: a bar on a terminal, a line per training step elsewhere."""
 
+import contextlib
 import sys
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
 
 from mirrormatch.cli.terminal.output import console, note
+from mirrormatch.evals.types import Progress
+from mirrormatch.text import one_line
 
-_NOTE_ALARM_EVERY = 20  # steps; an alarm that goes on ringing is not said at every step
+_TITLE_CHARS = 24
+_NOTE_ALARM_EVERY = 20  # steps between two notes about an alarm that keeps ringing
+
+
+@contextlib.contextmanager
+def show_progress(title: str) -> Iterator[Progress | None]:
+    """Shows a bar on stderr while the block runs; yields its callback, or None off a terminal."""
+    talk = console(stderr=True)
+    if not talk.is_terminal:
+        yield None
+        return
+    with Bar(console=talk, transient=True) as bar:
+        task = bar.add_task(one_line(title, _TITLE_CHARS), total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 class TrainingProgress:
-    """Watches a run and shows it on stderr.
+    """Shows a training run on stderr, step by step.
 
     Args:
-        steps: of the whole run.
-        done: of an earlier start.
+        steps: number of steps of the whole run.
+        done: number of steps finished before this start.
     """
 
     def __init__(self, steps: int, done: int) -> None:
         self._steps = steps
-        self._said: dict[str, int] = {}
-        self._bar = Progress(
+        self._last_noted: dict[str, int] = {}
+        self._bar = Bar(
             TextColumn("training"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
@@ -43,18 +61,18 @@ class TrainingProgress:
         self._bar.stop()
 
     def step(self, step: int, measured: dict[str, float], alarms: list[str]) -> None:
-        """Shows one finished step."""
-        figures = _figures(measured)
+        """Shows a finished step's metrics and alarms."""
+        figures = _format_metrics(measured)
         self._bar.update(self._task, completed=step, figures=figures)
         if not sys.stderr.isatty():
             note(f"step {step} of {self._steps}: {figures}")
         for name in alarms:
-            if step - self._said.get(name, -_NOTE_ALARM_EVERY) >= _NOTE_ALARM_EVERY:
-                self._said[name] = step
-                note(f"step {step}: alarm {name!r} (docs/metrics.md says what it means)")
+            if step - self._last_noted.get(name, -_NOTE_ALARM_EVERY) >= _NOTE_ALARM_EVERY:
+                self._last_noted[name] = step
+                note(f"step {step}: alarm {name!r} (explained in docs/metrics.md)")
 
 
-def _figures(measured: dict[str, float]) -> str:
+def _format_metrics(measured: dict[str, float]) -> str:
     shown = {
         "reply": f"{measured['reply_tokens']:.0f} tokens",
         "illegal": f"{measured['illegal'] + measured['truncated']:.0%}",

@@ -1,6 +1,6 @@
-"""What a person sees: rules, views, problems and endings, in a terminal of 40 columns or more.
+"""The play and watch screen, in a terminal of 40 columns or more.
 
-Whatever came from a model or a file passes `printable` here, and reaches rich as `Text`, which is never read as markup.
+Text from a model or a file passes `printable` here and reaches rich as `Text`, which is never parsed as markup.
 """
 
 import contextlib
@@ -13,13 +13,7 @@ from rich.console import Console, RenderableType
 from rich.rule import Rule
 from rich.text import Text
 
-from mirrormatch.agents.episode_text import (
-    MAX_LINE_CHARS,
-    describe_move,
-    forfeit_sentence,
-    format_return,
-    shorten_text,
-)
+from mirrormatch.agents.episode_text import MAX_LINE_CHARS, describe_move, forfeit_sentence, format_return, shorten_text
 from mirrormatch.agents.players.human import HELP, describe_legal_moves, read_line
 from mirrormatch.agents.types import Decision, Episode, Turn
 from mirrormatch.games.game import Game
@@ -31,14 +25,14 @@ _SPEC_CHARS = 32
 _ACCENT, _QUIET, _WARNING = "bold cyan", "dim", "yellow"
 _RESULT_STYLE = {"win": "bold green", "draw": "bold", "loss": "bold red"}
 _RESULT_WORDS = {"win": "You win", "draw": "A draw", "loss": "You lose"}
-_SHARED = "You share the best result"  # a draw with some, while others have lost
+_SHARED_RESULT = "You share the best result"  # a draw with some players while others lose
 
 
 class Screen:
-    """A terminal, rich or plain. It is a `Terminal` for people at the keyboard.
+    """A terminal, rich or plain, that implements the `Terminal` of a person at the keyboard.
 
     Args:
-        console: where to print.
+        console: the console to print to.
         plain: no colours, no boxes, nothing that moves.
     """
 
@@ -48,25 +42,25 @@ class Screen:
         self._columns = min(console.width, MAX_COLUMNS)
 
     def explain(self, game: Game[Any, Any]) -> None:
-        self.say(game.rules(), _QUIET)
+        self.write(game.rules(), _QUIET)
         self.gap()
 
     def show(self, decision: Decision, whole: bool = False) -> None:
         self.gap()
         self.block("Your turn", decision.observation.text)
-        self.say(describe_legal_moves(decision, whole), _ACCENT)
+        self.write(describe_legal_moves(decision, whole), _ACCENT)
 
     def refuse(self, problem: Problem) -> None:
-        self.say(f"{_capital(one_line(problem.detail, MAX_LINE_CHARS))}. Try again.", _WARNING)
+        self.write(f"{_capitalize(one_line(problem.detail, MAX_LINE_CHARS))}. Try again.", _WARNING)
 
     def ask(self, decision: Decision) -> str:
         return self.prompt(f"{decision.game.info.roles[decision.observation.role]} > ")
 
     def prompt(self, question: str) -> str:
-        """A typed line; where nobody sees the typing, it is echoed.
+        """Reads a typed line and echoes it where it comes from a pipe.
 
         Raises:
-            EOFError: there is none.
+            EOFError: the input has ended.
         """
         self._print(_text(question, _ACCENT), end="")
         self._console.file.flush()
@@ -76,51 +70,51 @@ class Screen:
             self.gap()
             raise
         if not sys.stdin.isatty():
-            self.say(line)
+            self.write(line)
         return line
 
     def confirm(self, question: str) -> bool:
-        """Whether the answer is yes; no answer is a no."""
+        """Asks a yes-or-no question; the end of the input is a no."""
         try:
             return self.prompt(f"{question} [y/N] ").strip().casefold() in ("y", "yes")
         except EOFError:
             return False
 
     @contextlib.contextmanager
-    def busy(self, what: str) -> Iterator[Callable[[str], None]]:
-        """A spinner while something takes its time; what is called with more to say shows that beside it."""
+    def busy(self, title: str) -> Iterator[Callable[[str], None]]:
+        """Shows a spinner while the block runs; call the yielded function to append status text."""
         if self._plain:
-            yield lambda more: None
+            yield lambda status_text: None
             return
-        with self._console.status(_text(what, _QUIET), spinner="dots") as status:
-            yield lambda more: status.update(_text(f"{what}{more}", _QUIET))
+        with self._console.status(_text(title, _QUIET), spinner="dots") as status:
+            yield lambda status_text: status.update(_text(f"{title}{status_text}", _QUIET))
 
     def heading(self, title: str, rest: str = "") -> None:
-        """A title and a few words about it."""
+        """Prints a title and a subtitle beside it."""
         line = _text(title, _ACCENT)
         line.append(f". {printable(rest)}" if rest else "", style=_QUIET)
         self._print(line)
         self.gap()
 
-    def say(self, text: str, style: str = "") -> None:
-        """A paragraph."""
+    def write(self, text: str, style: str = "") -> None:
+        """Prints a paragraph."""
         self._print(_text(text, style))
 
     def gap(self) -> None:
-        """An empty line."""
+        """Prints an empty line."""
         self._console.print()
 
     def block(self, title: str, text: str) -> None:
-        """Some lines that belong together, under a rule or indented."""
+        """Prints a titled block of lines, under a rule or, in plain text, indented."""
         if self._plain:
-            self.say(f"{printable(title)}:")
-            self.say("\n".join(f"  {line}" for line in printable(text).split("\n")))
+            self.write(f"{printable(title)}:")
+            self.write("\n".join(f"  {line}" for line in printable(text).split("\n")))
             return
         self._print(Rule(_text(one_line(title, self._columns - 4), _ACCENT), align="left", style=_QUIET))
-        self.say(text)
+        self.write(text)
 
     def _print(self, what: RenderableType, end: str = "\n") -> None:
-        """Wraps between words on a terminal; a file keeps its lines whole."""
+        """Prints with lines wrapped between words on a terminal and whole in a file."""
         if self._console.file.isatty():
             self._console.print(what, end=end, width=self._columns)
         else:
@@ -128,78 +122,78 @@ class Screen:
 
 
 def introduce(screen: Screen, game: Game[Any, Any], seats: Sequence[str], seed: int) -> None:
-    """The title, the rules, and who sits where."""
-    screen.heading(titled(game.info.name), (inspect.getdoc(type(game)) or "").partition("\n")[0])
+    """Prints the title, the rules and the seating."""
+    screen.heading(game_title(game.info.name), (inspect.getdoc(type(game)) or "").partition("\n")[0])
     screen.explain(game)
-    seating(screen, game.info.roles, seats, seed)
-    screen.say(f"Type a move, or {HELP} for the rules. Ctrl-D leaves.", _QUIET)
+    show_seating(screen, game.info.roles, seats, seed)
+    screen.write(f"Type a move, or {HELP} for the rules. Ctrl-D leaves.", _QUIET)
 
 
-def titled(name: str) -> str:
-    """A game's name as a title: `"Liars dice (players=4)"`. A game of another library keeps the name it is got by."""
+def game_title(name: str) -> str:
+    """A game's name as a title: `"Liars dice (players=4)"`. A game of another library keeps its full name."""
     if "/" in name:
         return name
     own_name, _, given = name.partition(":")
     return own_name.replace("_", " ").capitalize() + (f" ({given.replace(',', ', ')})" if given else "")
 
 
-def seating(screen: Screen, roles: Sequence[str], seats: Sequence[str], seed: int) -> None:
-    """Who sits where, and the seed that makes the deal repeatable."""
-    places = ", ".join(f"{role}: {called(who)}" for role, who in zip(roles, seats, strict=True))
-    screen.say(f"{_capital(places)}. Seed {seed}.")
+def show_seating(screen: Screen, roles: Sequence[str], seats: Sequence[str], seed: int) -> None:
+    """Prints each role's player and the seed that repeats the deal."""
+    places = ", ".join(f"{role}: {short_spec(spec)}" for role, spec in zip(roles, seats, strict=True))
+    screen.write(f"{_capitalize(places)}. Seed {seed}.")
 
 
-def ending(screen: Screen, game: Game[Any, Any], episode: Episode, seat: int, views: Sequence[str]) -> None:
-    """The result in words, and then all that was hidden: the others' views and reasoning.
+def show_ending(screen: Screen, game: Game[Any, Any], episode: Episode, seat: int, views: Sequence[str]) -> None:
+    """Prints the result in words and then the other players' hidden views and reasoning.
 
     Args:
-        screen: where to show it.
+        screen: the screen to print to.
         game: the rules.
-        episode: what happened.
+        episode: the finished episode.
         seat: the person's role.
-        views: per role, the last view in words.
+        views: each role's last view in words.
     """
     roles = game.info.roles
     screen.gap()
     screen.block("The end", views[seat])
-    screen.say(result(episode, seat, roles), _RESULT_STYLE[episode.outcome[seat]])
+    screen.write(describe_result(episode, seat, roles), _RESULT_STYLE[episode.outcome[seat]])
     screen.gap()
-    for role, who in enumerate(episode.seats):
+    for role, spec in enumerate(episode.seats):
         if role == seat:
             continue
         if game.info.hidden:
-            screen.block(f"What {called(who)} saw ({roles[role]})", views[role])
+            screen.block(f"What {short_spec(spec)} saw ({roles[role]})", views[role])
             screen.gap()
-        if replies := reasoning(t for t in episode.turns if t.role == role):
-            screen.block(f"What {called(who)} thought ({roles[role]})", replies)
+        if replies := format_reasoning(t for t in episode.turns if t.role == role):
+            screen.block(f"What {short_spec(spec)} thought ({roles[role]})", replies)
             screen.gap()
 
 
-def called(spec: str) -> str:
+def short_spec(spec: str) -> str:
     """An agent's spec, short enough for a sentence."""
     return one_line(spec, _SPEC_CHARS)
 
 
-def result(episode: Episode, seat: int, roles: Sequence[str]) -> str:
-    """Who won, from one seat: `"You win: +2 (second: -2)."`."""
+def describe_result(episode: Episode, seat: int, roles: Sequence[str]) -> str:
+    """The result from one seat's view: `"You win: +2 (second: -2)."`."""
     others = ", ".join(f"{roles[r]}: {format_return(x)}" for r, x in enumerate(episode.returns) if r != seat)
-    shared = episode.outcome[seat] == "draw" and "loss" in episode.outcome
-    words = _SHARED if shared else _RESULT_WORDS[episode.outcome[seat]]
+    is_shared = episode.outcome[seat] == "draw" and "loss" in episode.outcome
+    words = _SHARED_RESULT if is_shared else _RESULT_WORDS[episode.outcome[seat]]
     line = f"{words}: {format_return(episode.returns[seat])}{others and f' ({others})'}."
     return " ".join(filter(None, [forfeit_sentence(episode, roles), line]))
 
 
-def reasoning(turns: Iterator[Turn]) -> str:
-    """One paragraph per reply: what was thought, and what it came to. Empty when nobody thought or went wrong."""
-    told = list(turns)
-    if not any(t.thinking or t.problem for t in told):
+def format_reasoning(turns: Iterator[Turn]) -> str:
+    """One paragraph per reply, reasoning and move; empty for replies that are all moves without reasoning."""
+    replies = list(turns)
+    if not any(t.thinking or t.problem for t in replies):
         return ""
     return "\n".join(
-        f"{k}. {shorten_text(t.thinking) or '(nothing)'}\n-> {describe_move(t)}" for k, t in enumerate(told, start=1)
+        f"{k}. {shorten_text(t.thinking) or '(nothing)'}\n-> {describe_move(t)}" for k, t in enumerate(replies, start=1)
     )
 
 
-def _capital(sentence: str) -> str:
+def _capitalize(sentence: str) -> str:
     return sentence[:1].upper() + sentence[1:]
 
 

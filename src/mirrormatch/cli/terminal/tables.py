@@ -1,15 +1,108 @@
-"""Scores as rich tables."""
+"""Matches, scores, policies and comparisons as rich tables."""
 
+import json
+from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 from rich import box
 from rich.table import Table
 
+from mirrormatch.cli.terminal.output import console, empty_table, note
+from mirrormatch.evals.arena import AgentScores, MatchResult
 from mirrormatch.evals.comparison import CAPTION, ComparisonRow, comparison_rows
+from mirrormatch.evals.exploitability import PolicyReport
 from mirrormatch.evals.measurement import Measurement
-from mirrormatch.evals.wording import format_change, format_value, judge_change
+from mirrormatch.evals.statistics import Score
+from mirrormatch.evals.transfer import Transfer
+from mirrormatch.evals.wording import (
+    format_change,
+    format_estimate,
+    format_interval,
+    format_percent,
+    format_value,
+    judge_change,
+    score_label,
+)
+from mirrormatch.games.types import ProblemKind
+from mirrormatch.text import one_line
 
+_CHARS: Final = 200  # of a title, a label or a state
+_SHOWN_STATES: Final = 60  # of a policy, on a terminal; Kuhn poker has 12, Leduc poker 288
+_SPEC_CHARS: Final = 24
+_MATCH_LABELS: Final = ("return", "win", "draw", "loss", "illegal", "cut off", "no moves")
+_MATCH_LABEL_CHARS: Final = 8
+_FIGURE_COLUMNS: Final = 22  # width of a figure with its interval beside it
 _CHANGE_STYLES: Final = {"": "", "better": "green", "worse": "red", "differs": "yellow"}
+
+
+def show_match(result: MatchResult) -> None:
+    """Prints a match's scores, one column per agent."""
+    out, scores = console(), result.scores
+    heads = tuple(one_line(a.spec, _SPEC_CHARS) for a in scores.agents)
+    title = f"{scores.game}, {scores.episodes} episodes, seed {scores.seed}"
+    shown = empty_table(("", *heads), numbers=True)
+    gap = " " if len(heads) * _FIGURE_COLUMNS + _MATCH_LABEL_CHARS <= out.width else "\n"
+    columns = [_match_column(a, problems, gap) for a, problems in zip(scores.agents, result.problems, strict=True)]
+    for label, row in zip(_MATCH_LABELS, zip(*columns, strict=True), strict=True):
+        shown.add_row(label, *row)
+    _print_titled(f"{title} (mirror match)" if result.mirror else title, shown)
+
+
+def warn_about_match(result: MatchResult) -> None:
+    """Prints on stderr the limits of a match's evidence: rounding, a mirror match, repeated games."""
+    scores = result.scores
+    if scores.episodes != result.asked:
+        note(f"{scores.episodes} episodes instead of {result.asked}: every deal meets every seating")
+    if result.mirror:
+        note(f"a mirror match: {scores.agents[0].spec!r} plays every seat, so this is no evidence of its strength")
+    if result.repeats:
+        note(
+            f"only {result.num_distinct} of {scores.episodes} games differ: these agents are deterministic, "
+            "and more episodes would add no information"
+        )
+
+
+def show_scores(title: str, scores: Sequence[Score], plain: bool = False) -> None:
+    """Prints a row per score: value, interval and number of observations."""
+    shown = empty_table(("", "value", "95 % interval", "n"), numbers=True)
+    for score in scores:
+        n = "exact" if score.n is None else f"{score.n:,}"
+        interval = "" if score.n is None else format_interval(score)
+        shown.add_row(one_line(score_label(score.name).text, _CHARS), format_value(score), interval, n)
+    _print_titled(title, shown, plain)
+
+
+def show_transfer(title: str, transfer: Transfer, plain: bool = False) -> None:
+    """Prints a row per score; beside a task's accuracy that of its most frequent answer."""
+    scores = {score.name: score for score in transfer.scores()}
+    shown = empty_table(("", "value", "95 % interval", "majority", "n"), numbers=True)
+    for name, score in scores.items():
+        if not name.startswith("majority/"):
+            constant = scores.get(name.replace("accuracy/", "majority/"))
+            majority = format_value(constant) if constant is not None and constant is not score else ""
+            shown.add_row(score_label(name).text, format_value(score), format_interval(score), majority, f"{score.n:,}")
+    _print_titled(title, shown, plain)
+
+
+def scores_json(spec: str, scores: Sequence[Score]) -> str:
+    """The JSON object of `eval exploitability --json` and `eval transfer --json`."""
+    return json.dumps({"schema": 1, "spec": spec, "scores": [score.model_dump() for score in scores]}, indent=2)
+
+
+def show_policy(report: PolicyReport, plain: bool = False) -> None:
+    """Prints a policy, one row per information state: all of them off a terminal, the first ones on a terminal."""
+    out = console(plain)
+    shown = empty_table(("legal mass", "moves", "state"))
+    states = report.states[:_SHOWN_STATES] if out.is_terminal else report.states
+    for state in states:
+        moves = ", ".join(f"{move} {format_percent(p)}" for move, p in state.moves.items())
+        shown.add_row(format_percent(state.legal_mass), moves, one_line(state.state, _CHARS))
+    out.print(shown)
+    if len(states) < len(report.states):
+        more = len(report.states) - len(states)
+        out.print(f"... and {more:,} more states: into a file or a pipe, all of them are written")
+    out.print()
 
 
 def comparison_table(before: Measurement, after: Measurement, plain: bool = False) -> Table:
@@ -35,6 +128,20 @@ def comparison_table(before: Measurement, after: Measurement, plain: bool = Fals
     shown.caption = CAPTION
     shown.caption_justify = "left"
     return shown
+
+
+def _print_titled(title: str, shown: Table, plain: bool = False) -> None:
+    out = console(plain)
+    out.print(one_line(title, _CHARS), style="bold")
+    out.print(shown)
+    out.print()
+
+
+def _match_column(agent: AgentScores, problems: Counter[ProblemKind], gap: str) -> list[str]:
+    shares = (agent.win, agent.draw, agent.loss, agent.illegal, agent.truncated)
+    by_kind = "\n".join(f"{kind} {times}" for kind, times in sorted(problems.items()))
+    percents = (format_estimate(s, digits=0, gap=gap) for s in shares)
+    return [format_estimate(agent.mean_return, plus=True, gap=gap), *percents, by_kind or "-"]
 
 
 def _comparison_cells(row: ComparisonRow) -> list[str]:

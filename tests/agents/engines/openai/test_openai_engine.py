@@ -43,7 +43,7 @@ from mirrormatch.agents.engines.openai.vllm_server import NUM_SCORED, TokenServe
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.spec import model_agent
 from mirrormatch.agents.types import Decision
-from mirrormatch.cli.commands.play import _followed
+from mirrormatch.cli.commands.play import show_reply_length
 from mirrormatch.errors import UserError
 from mirrormatch.evals.arena import run_match
 from mirrormatch.games.types import Problem, ProblemKind
@@ -947,7 +947,7 @@ def test_a_person_is_told_how_long_the_reply_is_while_it_is_written(server: Faul
     game = games.get("kuhn_poker")
     state = game.apply(game.apply(game.start(), "J"), "K")
     decision = Decision(game=game, view=game.view(state, 0), observation=game.observe(state, 0))
-    with _followed(agent, told.append):
+    with show_reply_length(agent, told.append):
         reply = asyncio.run(agent.act(decision))
     assert reply.answer == "bet"
     assert told[-1] == " (24 characters so far)" and not any("think" in t for t in told)
@@ -968,7 +968,7 @@ def test_a_person_plays_an_adapter_on_a_server_that_tells_its_tokens(
     vllm: FaultyServer, adapter_paths: list[Path]
 ) -> None:
     agent = agents.get(f"openai:{faulty_server.MODEL}@{vllm.url}+{adapter_paths[0]}")
-    with _followed(agent, print):
+    with show_reply_length(agent, print):
         assert isinstance(agent, LLMAgent) and isinstance(agent.engine, TokenServer)
 
 
