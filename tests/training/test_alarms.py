@@ -1,4 +1,4 @@
-"""A run that collapses is noticed by name."""
+"""A collapsing run is detected, and the alarm names the collapse."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ RINGING = [  # limits: 0.3 of the first length, half of the replies, half of the
 
 
 def after(steps: Sequence[dict[str, float]], stop: bool = False) -> tuple[list[str], str | None]:
-    """What rings after the last step, and what has lasted."""
+    """The alarms that ring after the last step, and the lasting one."""
     alarms = Alarms(AlarmSettings(stop=stop))
     ringing: list[str] = []
     for step in steps:
@@ -80,7 +80,7 @@ def test_without_being_asked_for_no_alarm_ends_a_run() -> None:
 
 
 def test_a_run_that_was_read_again_goes_on_as_it_was() -> None:
-    """As a resumed run does: the steps before are checked again."""
+    """Checks the earlier steps again, as a resumed run does."""
     steps = [{"reply_tokens": float(n)} for n in (10, 20, 30, 40, 50, 8, 8, 8)]
     assert after([*steps, {"reply_tokens": 8.0}, {"reply_tokens": 8.0}], stop=True)[1] == "shrinking"
     assert after([{"reply_tokens": 8.0}] * 2, stop=True)[1] is None

@@ -1,4 +1,4 @@
-"""From rewards to advantages, by numbers worked out by hand."""
+"""From rewards to advantages, against numbers computed by hand."""
 
 import asyncio
 import itertools
@@ -151,7 +151,7 @@ def test_the_global_baseline_blames_a_role_that_always_loses_for_ever() -> None:
 
 
 def caller() -> LLMAgent:
-    """Plays Kuhn poker legally, by its seed."""
+    """Plays legal moves in Kuhn poker, drawn from the seed."""
 
     def reply(prompt: str, seed: int) -> str:
         legal = prompt.rpartition("Legal moves: ")[2].partition(".")[0].split(", ")

@@ -1,4 +1,4 @@
-"""The recipe of the bundled model: what it reads, and that it can be made from nothing."""
+"""The recipe of the bundled model: its training text, and a short run from nothing."""
 
 import asyncio
 import itertools
@@ -77,8 +77,8 @@ def test_some_games_are_kept_as_one_conversation(conversations: list[Conversatio
 
 
 def test_everything_that_is_learned_is_an_answer(conversations: list[Conversation]) -> None:
-    said = [text for conversation in conversations for text in spoken(conversation)]
-    assert all(isinstance(BOXED.read(text, truncated=False).answer, str) for text in said)
+    replies = [text for conversation in conversations for text in spoken(conversation)]
+    assert all(isinstance(BOXED.read(text, truncated=False).answer, str) for text in replies)
 
 
 def questions(found: Sequence[Conversation]) -> list[str]:
@@ -86,14 +86,14 @@ def questions(found: Sequence[Conversation]) -> list[str]:
 
 
 def test_no_question_that_is_held_out_is_learned() -> None:
-    asked = questions(first(3_000))
-    assert len(asked) > 1_000
-    assert not [question for question in asked if exercises.is_held_out(question)]
+    found = questions(first(3_000))
+    assert len(found) > 1_000
+    assert not [question for question in found if exercises.is_held_out(question)]
 
 
 def test_questions_are_hardly_ever_repeated(conversations: list[Conversation]) -> None:
-    asked = questions(conversations)
-    assert len(set(asked)) > 0.95 * len(asked)
+    found = questions(conversations)
+    assert len(set(found)) > 0.95 * len(found)
 
 
 # the teachers
@@ -158,8 +158,8 @@ def test_what_is_read_before_a_word_is_what_an_engine_would_encode(
     encoder = ChatEncoder(tokenizer)
     for conversation in conversations[:100]:
         row = corpus.encode_conversation(conversation, encoder, tokenizer.convert_tokens_to_ids(END))
-        asked = as_messages(conversation)[: conversation.index(OwnText(spoken(conversation)[0]))]
-        assert tuple(row.ids[: row.own.index(1)]) == encoder.encode(asked)
+        prompt = as_messages(conversation)[: conversation.index(OwnText(spoken(conversation)[0]))]
+        assert tuple(row.ids[: row.own.index(1)]) == encoder.encode(prompt)
 
 
 # the model
@@ -184,7 +184,7 @@ def test_the_loss_is_that_of_the_learned_tokens_alone() -> None:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three steps of the recipe on little text."""
+    """A model after three steps of the recipe on little text."""
     with pytest.MonkeyPatch.context() as smaller:
         smaller.setattr(pretrain, "TOKENIZER_TEXTS", 100)
         smaller.setattr(pretrain, "BATCH_ROWS", 4)
@@ -195,8 +195,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_recipe_makes_a_model_that_an_engine_loads(made: Path) -> None:
     engine = TransformersEngine(str(made))
-    said = asyncio.run(engine.generate(engine.encode([Message("user", "You are X.")]), Sampling(max_tokens=3)))
-    assert len(said.token_ids) == 3
+    reply = asyncio.run(engine.generate(engine.encode([Message("user", "You are X.")]), Sampling(max_tokens=3)))
+    assert len(reply.token_ids) == 3
 
 
 def test_the_recipe_makes_an_ordinary_folder_without_pickles(made: Path) -> None:

@@ -1,4 +1,4 @@
-"""From an episode to training rows: whose tokens are learned, and with what advantage."""
+"""From an episode to training rows: which tokens are trained, and with which advantage."""
 
 import asyncio
 from typing import Any
@@ -38,7 +38,7 @@ def test_a_turn_is_its_prompt_and_its_tokens_as_sampled() -> None:
     ]
 
 
-def test_a_turn_in_which_nothing_was_said_teaches_nothing() -> None:
+def test_a_turn_without_tokens_has_no_row() -> None:
     assert rows_of(move((1, 2), ())) == []
 
 
@@ -76,7 +76,7 @@ def test_a_prompt_shorter_than_what_came_before_begins_a_row() -> None:
     assert len(rows_of(move((1, 2), (3, 4)), move((1, 2), (3,)))) == 2
 
 
-def test_a_turn_in_which_nothing_was_said_is_skipped_between_others() -> None:
+def test_a_turn_without_tokens_is_skipped_between_others() -> None:
     made = rows_of(move((1,), (2,)), move((1, 2, 3), ()), move((1, 2, 3, 4), (5,)))
     assert [row.own for row in made] == [(1, 0, 0, 1)]
 
@@ -96,11 +96,11 @@ def test_own_tokens_are_counted_over_all_rows() -> None:
 
 
 def seat(*squares: str, history: str = "full") -> LLMAgent:
-    """Takes these squares in turn, by what it has said before."""
+    """Takes the given squares in turn; the number of its earlier replies selects the next one."""
 
     def reply(prompt: str, seed: int) -> str:
-        said = prompt.count("[assistant]") - 1
-        return f"<think>turn {said}</think>\\boxed{{{squares[min(said, len(squares) - 1)]}}}"
+        num_replies = prompt.count("[assistant]") - 1
+        return f"<think>turn {num_replies}</think>\\boxed{{{squares[min(num_replies, len(squares) - 1)]}}}"
 
     prompt = prompts.get("boxed", PromptSettings.model_validate({"history": history}))
     return LLMAgent("scripted", ScriptedEngine(reply), prompt, Sampling(), max_retries=0)
@@ -124,11 +124,11 @@ def test_without_history_every_turn_is_a_row() -> None:
     assert [len(build_rows(t, 1.0, 1.0)) for t in extract_trajectories(played, "return")] == [2, 1]
 
 
-def test_only_what_the_role_said_itself_is_learned() -> None:
+def test_only_tokens_of_the_role_itself_are_trained() -> None:
     first, _ = extract_trajectories(episode(seat("1", "2", "3"), seat("5", "9")), "return")
     (row,) = build_rows(first, 1.0, 1.0)
-    said = [f"<think>turn {k}</think>\\boxed{{{square}}}." for k, square in enumerate("123")]
-    assert text(row.completion_ids, row.own) == "".join(said)
+    replies = [f"<think>turn {k}</think>\\boxed{{{square}}}." for k, square in enumerate("123")]
+    assert text(row.completion_ids, row.own) == "".join(replies)
 
 
 def test_nothing_that_was_read_has_an_advantage_or_a_log_prob() -> None:

@@ -1,4 +1,4 @@
-"""A run's folder: what a kill may leave in it, and where the run goes on."""
+"""A run's folder: the files that a kill may leave, and the checkpoint from which the run resumes."""
 
 import json
 from pathlib import Path
@@ -65,8 +65,8 @@ def test_a_run_that_never_began_is_begun_by_a_resume(tmp_path: Path) -> None:
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "notes").write_text("")
-    said = refusal(RunFolder(tmp_path / "notes"), config(), resume=False)
-    assert said == f"'{tmp_path}/notes' is a file: a run needs a folder, --out DIR names one"
+    message = refusal(RunFolder(tmp_path / "notes"), config(), resume=False)
+    assert message == f"'{tmp_path}/notes' is a file: a run needs a folder, --out DIR names one"
 
 
 # where it goes on
@@ -105,7 +105,7 @@ def test_a_run_with_torn_checkpoints_alone_begins_anew(folder: RunFolder) -> Non
 
 
 def test_a_checkpoint_half_written_into_its_mark_is_torn(folder: RunFolder) -> None:
-    """The mark is written beside its place first: a kill leaves the part, never half a mark."""
+    """The mark is written to a temporary file first: a kill leaves that file, never half a mark."""
     (checkpoint(folder, 1, complete=False) / f".{COMPLETE}.77.part").write_text('{"step": 1, "esti')
     assert folder.open(config(), resume=True) is None
 
@@ -159,16 +159,16 @@ def test_a_run_without_metrics_has_none(folder: RunFolder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         (config(seed=7), "seed = 0, not 7"),
         (config(learn={"steps": 9, "kl": 0.2}), "learn.kl = 0.05, not 0.2"),
         (config(play={"games": ["tictactoe"], "episodes": 4}), "play.games = ['kuhn_poker'], not ['tictactoe']"),
     ],
 )
-def test_a_run_is_not_resumed_with_other_settings(folder: RunFolder, changed: RunConfig, said: str) -> None:
+def test_a_run_is_not_resumed_with_other_settings(folder: RunFolder, changed: RunConfig, message: str) -> None:
     assert refusal(folder, changed) == (
-        f"the run in '{folder.path}' was started with {said}: --out DIR starts another run"
+        f"the run in '{folder.path}' was started with {message}: --out DIR starts another run"
     )
 
 

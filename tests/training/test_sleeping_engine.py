@@ -1,4 +1,4 @@
-"""An engine that shares the GPU with the training sleeps while the policy learns, and is awake whenever it is asked."""
+"""An engine that shares the GPU with the learner sleeps during updates and is awake for every request."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,25 +16,25 @@ from mirrormatch.training.types import Probe
 
 
 class Sleepy(TransformersEngine):
-    """The transformers engine, which can't answer while it sleeps."""
+    """The transformers engine, with an assertion that it is awake at every request."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path)
         self.awake = True
-        self.told: list[str] = []
+        self.calls: list[str] = []
 
     def sleep(self) -> None:
         self.awake = False
-        self.told.append("sleep")
+        self.calls.append("sleep")
 
     def wake(self) -> None:
         self.awake = True
-        self.told.append("wake")
+        self.calls.append("wake")
 
     async def generate(
         self, prompt_ids: Sequence[int], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
     ) -> Completion:
-        assert self.awake, "asked in its sleep"
+        assert self.awake, "a request while asleep"
         return await super().generate(prompt_ids, sampling, adapter=adapter, seed=seed)
 
 
@@ -60,4 +60,4 @@ def test_the_engine_sleeps_between_play_and_play(tiny: Path, tmp_path: Path, mon
     config, folder = RunConfig.model_validate(settings), RunFolder(tmp_path / "run")
     run.train(config, folder, folder.open(config, False), Silent(), Probe(1, probed))
     assert learning == [True, True]
-    assert engine.told == ["wake", "sleep"] * 4 + ["wake"] and engine.awake
+    assert engine.calls == ["wake", "sleep"] * 4 + ["wake"] and engine.awake

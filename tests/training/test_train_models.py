@@ -1,4 +1,4 @@
-"""A model that can't be trained is told in one line, before anything is played or written."""
+"""A model that can't be trained is refused in one line, before anything is played or written."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ episodes = 2
 
 
 def refusal(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
-    """The one line that is said."""
+    """The error line of the command."""
     config, out = tmp_path / "run.toml", tmp_path / "out"
     config.write_text(f'model = "{model}"\n{CONFIG}')
     assert main(["train", str(config), "--out", str(out)]) != 0
@@ -32,7 +32,7 @@ def refusal(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> s
     return told.err
 
 
-def test_a_server_that_keeps_its_tokens_is_not_trained_and_not_asked(
+def test_a_server_that_keeps_its_tokens_is_not_trained_and_gets_no_request(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with FaultyServer() as server:
@@ -45,7 +45,7 @@ def test_training_starts_without_an_adapter(tiny: Path, tmp_path: Path, capsys: 
 
 
 @pytest.mark.parametrize("setting", ["temperature=0", "max_tokens=9", "constrain=yes", "thinking_tokens=9", "top_k=1"])
-def test_how_a_model_plays_in_training_is_said_by_the_config_alone(
+def test_how_a_model_plays_in_training_is_set_by_the_config_alone(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], setting: str
 ) -> None:
     name = setting.partition("=")[0]

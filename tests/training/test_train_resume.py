@@ -1,4 +1,4 @@
-"""A run that is killed, again and again, ends as one that never was."""
+"""A run that is killed repeatedly ends with the same bits as an undisturbed run."""
 
 import multiprocessing
 import os
@@ -48,7 +48,7 @@ magnet_decay = 0.5
 
 
 def command(argv: list[str], log_path: Path) -> None:
-    """`mirrormatch` with these words, in a process of its own that has imported everything already."""
+    """Runs `mirrormatch` with these arguments in a forked process that has imported everything already."""
     log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     os.dup2(log, 1)
     os.dup2(log, 2)
@@ -59,22 +59,22 @@ def command(argv: list[str], log_path: Path) -> None:
 
 
 class Ended(NamedTuple):
-    """How one process ended."""
+    """The exit code and the log of one process."""
 
     code: int | None
     log: str
 
 
 class Story(NamedTuple):
-    """A run that was never disturbed, and the same run in five lives."""
+    """An undisturbed run, and the same run in five processes, four of them killed."""
 
-    calm: RunFolder
-    hunted: RunFolder
+    undisturbed: RunFolder
+    killed: RunFolder
     config: Path
     lives: list[Ended]
 
 
-def started(config: Path, folder: RunFolder, resume: bool) -> ForkServerProcess:
+def start_process(config: Path, folder: RunFolder, resume: bool) -> ForkServerProcess:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["mirrormatch.cli.commands.train", "mirrormatch.training.run"])
     words = ["train", str(config), "--out", str(folder.path), *["--resume"] * resume]
@@ -87,25 +87,27 @@ def log_of(folder: RunFolder) -> Path:
     return folder.path.with_suffix(".log")
 
 
-def ended(process: ForkServerProcess, folder: RunFolder) -> Ended:
+def wait_for(process: ForkServerProcess, folder: RunFolder) -> Ended:
     process.join(PATIENCE_S)
     return Ended(process.exitcode, log_of(folder).read_text())
 
 
-def struck(config: Path, folder: RunFolder, resume: bool, number: signal.Signals, when: Callable[[], bool]) -> Ended:
-    """A life that gets the signal as soon as `when` holds."""
-    process = started(config, folder, resume)
+def run_until_signal(
+    config: Path, folder: RunFolder, resume: bool, number: signal.Signals, when: Callable[[], bool]
+) -> Ended:
+    """Runs a process that gets the signal as soon as `when` holds."""
+    process = start_process(config, folder, resume)
     deadline = time.monotonic() + PATIENCE_S
     while not when():
         assert process.is_alive() and time.monotonic() < deadline, log_of(folder).read_text()
         time.sleep(0.001)
     assert process.pid is not None
     os.kill(process.pid, number)
-    return ended(process, folder)
+    return wait_for(process, folder)
 
 
-def undisturbed(config: Path, folder: RunFolder) -> "subprocess.Popen[str]":
-    """The command as a shell would start it."""
+def start_undisturbed(config: Path, folder: RunFolder) -> "subprocess.Popen[str]":
+    """Starts the command as a shell would."""
     words = [sys.executable, "-m", "mirrormatch.cli", "train", str(config), "--out", str(folder.path)]
     return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
@@ -118,11 +120,13 @@ def five_lives(config: Path, folder: RunFolder) -> Iterator[Ended]:
     def whole(step: int) -> bool:
         return any(int(p.parent.name.rpartition("-")[2]) >= step for p in folder.checkpoints.glob(f"*/{COMPLETE}"))
 
-    yield struck(config, folder, False, signal.SIGINT, lambda: whole(1))
-    yield struck(config, folder, True, signal.SIGKILL, lambda: whole(2))  # the next games are played
-    yield struck(config, folder, True, signal.SIGKILL, folder.episodes_path(3).exists)  # what was played is learned
-    yield struck(config, folder, True, signal.SIGKILL, lambda: begun(5))  # what was learned is saved
-    yield ended(started(config, folder, True), folder)
+    yield run_until_signal(config, folder, False, signal.SIGINT, lambda: whole(1))
+    yield run_until_signal(config, folder, True, signal.SIGKILL, lambda: whole(2))  # the next games are played
+    yield run_until_signal(
+        config, folder, True, signal.SIGKILL, folder.episodes_path(3).exists
+    )  # what was played is learned
+    yield run_until_signal(config, folder, True, signal.SIGKILL, lambda: begun(5))  # what was learned is saved
+    yield wait_for(start_process(config, folder, True), folder)
 
 
 @pytest.fixture(scope="module")
@@ -130,17 +134,17 @@ def story(tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stor
     home = tmp_path_factory.mktemp("runs")
     config = home / "small.toml"
     config.write_text(CONFIG.format(model=tiny, num_steps=NUM_STEPS))
-    calm, hunted = RunFolder(home / "calm"), RunFolder(home / "hunted")
-    with pytest.MonkeyPatch.context() as patched, undisturbed(config, calm) as other:
+    undisturbed, killed = RunFolder(home / "undisturbed"), RunFolder(home / "killed")
+    with pytest.MonkeyPatch.context() as patched, start_undisturbed(config, undisturbed) as other:
         patched.syspath_prepend(ROOT)  # a new process finds `command` there
-        lives = list(five_lives(config, hunted))
-        said, _ = other.communicate(timeout=PATIENCE_S)
-        assert other.returncode == 0, said
-        yield Story(calm, hunted, config, lives)
+        lives = list(five_lives(config, killed))
+        log, _ = other.communicate(timeout=PATIENCE_S)
+        assert other.returncode == 0, log
+        yield Story(undisturbed, killed, config, lives)
 
 
 def both(story: Story, of: Callable[[RunFolder], Any]) -> tuple[Any, Any]:
-    return of(story.calm), of(story.hunted)
+    return of(story.undisturbed), of(story.killed)
 
 
 def test_the_lives_ended_as_they_were_meant_to(story: Story) -> None:
@@ -148,21 +152,21 @@ def test_the_lives_ended_as_they_were_meant_to(story: Story) -> None:
 
 
 def test_the_last_adapter_is_that_of_the_undisturbed_run(story: Story) -> None:
-    calm, hunted = both(story, lambda run: (run.adapter_path(NUM_STEPS) / adapters.WEIGHTS).read_bytes())
-    assert calm == hunted
+    undisturbed, killed = both(story, lambda run: (run.adapter_path(NUM_STEPS) / adapters.WEIGHTS).read_bytes())
+    assert undisturbed == killed
 
 
 def test_every_adapter_that_is_kept_is_that_of_the_undisturbed_run(story: Story) -> None:
     def kept(run: RunFolder) -> dict[str, str]:
         return {p.name: adapters.content_hash(p) for p in (run.path / "adapters").glob("step-*")}
 
-    calm, hunted = both(story, kept)
-    assert sorted(calm) == [f"step-{step:06d}" for step in (0, 2, 4, 6, 8, 10, 12, 14)]
-    assert calm.items() <= hunted.items()
+    undisturbed, killed = both(story, kept)
+    assert sorted(undisturbed) == [f"step-{step:06d}" for step in (0, 2, 4, 6, 8, 10, 12, 14)]
+    assert undisturbed.items() <= killed.items()
 
 
 def test_the_adapters_of_a_run_differ(story: Story) -> None:
-    hashes = {adapters.content_hash(p) for p in (story.calm.path / "adapters").glob("step-*")}
+    hashes = {adapters.content_hash(p) for p in (story.undisturbed.path / "adapters").glob("step-*")}
     assert len(hashes) == 8, "the policy moves, so that equal ends mean something"
 
 
@@ -170,8 +174,8 @@ def test_the_games_are_those_of_the_undisturbed_run(story: Story) -> None:
     def played(run: RunFolder) -> list[str]:
         return [run.episodes_path(k).read_text().replace(str(run.path), "") for k in range(NUM_STEPS)]
 
-    calm, hunted = both(story, played)
-    assert calm == hunted
+    undisturbed, killed = both(story, played)
+    assert undisturbed == killed
 
 
 def test_the_metrics_are_those_of_the_undisturbed_run(story: Story) -> None:
@@ -179,9 +183,9 @@ def test_the_metrics_are_those_of_the_undisturbed_run(story: Story) -> None:
         lines = metrics.read(run.metrics_path)
         return [{k: v for k, v in line.items() if not k.startswith(("time/", "tokens_per_s"))} for line in lines]
 
-    calm, hunted = both(story, measured)
-    assert [line["step"] for line in calm] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]
-    assert calm == hunted
+    undisturbed, killed = both(story, measured)
+    assert [line["step"] for line in undisturbed] == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]
+    assert undisturbed == killed
 
 
 def test_the_baselines_and_the_magnet_are_those_of_the_undisturbed_run(story: Story) -> None:
@@ -189,42 +193,42 @@ def test_the_baselines_and_the_magnet_are_those_of_the_undisturbed_run(story: St
         path = run.checkpoints / f"checkpoint-{NUM_STEPS}"
         return (path / COMPLETE).read_text(), (path / "magnet.safetensors").read_bytes()
 
-    calm, hunted = both(story, last)
-    assert calm == hunted
+    undisturbed, killed = both(story, last)
+    assert undisturbed == killed
 
 
 def test_ctrl_c_says_how_to_go_on_and_shows_no_traceback(story: Story) -> None:
     lines = story.lives[0].log.splitlines()
     assert not [line for line in lines if "Traceback" in line or "Error" in line]
     assert lines[-1:] == [
-        f"mirrormatch: interrupted; --resume goes on with '{story.hunted.path}'",
+        f"mirrormatch: interrupted; --resume goes on with '{story.killed.path}'",
     ]
 
 
 def test_a_finished_run_is_resumed_at_once(story: Story) -> None:
-    before = (story.calm.adapter_path(NUM_STEPS) / adapters.WEIGHTS).stat().st_mtime_ns
-    assert ended(started(story.config, story.calm, True), story.calm).code == 0
-    assert (story.calm.adapter_path(NUM_STEPS) / adapters.WEIGHTS).stat().st_mtime_ns == before
+    before = (story.undisturbed.adapter_path(NUM_STEPS) / adapters.WEIGHTS).stat().st_mtime_ns
+    assert wait_for(start_process(story.config, story.undisturbed, True), story.undisturbed).code == 0
+    assert (story.undisturbed.adapter_path(NUM_STEPS) / adapters.WEIGHTS).stat().st_mtime_ns == before
 
 
 def test_a_run_is_not_begun_over_another(story: Story) -> None:
-    life = ended(started(story.config, story.calm, False), story.calm)
+    life = wait_for(start_process(story.config, story.undisturbed, False), story.undisturbed)
     assert (life.code, life.log) == (
         2,
-        f"mirrormatch: error: '{story.calm.path}' already holds a run: "
+        f"mirrormatch: error: '{story.undisturbed.path}' already holds a run: "
         "--resume goes on with it, --out DIR starts another\n",
     )
 
 
 @pytest.fixture(scope="module")
 def alarmed(story: Story) -> list[Ended]:
-    """Three lives of a run whose model never makes a move, and that ends by an alarm which has lasted five steps."""
+    """Three processes of a run whose model never makes a move; a lasting alarm ends it after five steps."""
     config = story.config.with_name("alarmed.toml")
     config.write_text(story.config.read_text() + "[alarms]\nstop = true\n")
     folder = RunFolder(story.config.with_name("alarmed"))
     third = folder.checkpoints / "checkpoint-3" / COMPLETE
-    first = struck(config, folder, False, signal.SIGKILL, third.exists)
-    return [first, *(ended(started(config, folder, True), folder) for _ in range(2))]
+    first = run_until_signal(config, folder, False, signal.SIGKILL, third.exists)
+    return [first, *(wait_for(start_process(config, folder, True), folder) for _ in range(2))]
 
 
 def test_a_kill_does_not_make_an_alarm_forget(alarmed: list[Ended]) -> None:

@@ -34,7 +34,7 @@ Gradient = dict[str, Tensor]
 
 @pytest.fixture(scope="module", autouse=True)
 def quick_collection() -> Iterator[None]:
-    """Every trainer collects garbage, which takes longer than its step when it looks through all that is imported."""
+    """Excludes imported objects from garbage collection, which otherwise takes longer than a step."""
     gc.freeze()
     yield
     gc.unfreeze()
@@ -44,33 +44,33 @@ def quick_collection() -> Iterator[None]:
 
 
 async def conversation(engine: TransformersEngine, seed: int, num_turns: int, temperature: float) -> Trajectory:
-    """Turns that the model itself samples, each after a question that extends what came before."""
+    """Samples turns from the model, each after a question that extends the earlier conversation."""
     messages, moves = [Message("system", "You are X.")], list[Move]()
     for k in range(num_turns):
         messages.append(Message("user", f"Turn {k}. " + "Your move. " * seed))
         prompt_ids = engine.encode(messages)
         sampling = Sampling(max_tokens=MAX_TOKENS - seed % 2, temperature=temperature)
-        said = await engine.generate(prompt_ids, sampling, seed=10 * seed + k)
-        moves.append(Move(prompt_ids, said))
-        messages.append(Message("assistant", said.text, said.token_ids))
+        reply = await engine.generate(prompt_ids, sampling, seed=10 * seed + k)
+        moves.append(Move(prompt_ids, reply))
+        messages.append(Message("assistant", reply.text, reply.token_ids))
     return Trajectory("kuhn_poker", seed % 2, 0.0, tuple(moves))
 
 
-def played_at(tiny: Path, temperature: float) -> list[Trajectory]:
+def sample_trajectories(tiny: Path, temperature: float) -> list[Trajectory]:
     engine = TransformersEngine(str(tiny))
 
-    async def everybody() -> list[Trajectory]:
+    async def all_of_them() -> list[Trajectory]:
         return await asyncio.gather(*(conversation(engine, k, n, temperature) for k, n in enumerate(NUM_TURNS)))
 
-    return asyncio.run(everybody())
+    return asyncio.run(all_of_them())
 
 
 @pytest.fixture(scope="module")
 def played(tiny: Path) -> list[Trajectory]:
-    return played_at(tiny, temperature=1.0)
+    return sample_trajectories(tiny, temperature=1.0)
 
 
-def merged(trajectories: Sequence[Trajectory]) -> Batch:
+def one_row_each(trajectories: Sequence[Trajectory]) -> Batch:
     """One row per trajectory."""
     batch = build_batch(trajectories, ADVANTAGES, 1.0)
     assert len(batch.rows) == len(trajectories)
@@ -88,7 +88,7 @@ def turn_by_turn(trajectories: Sequence[Trajectory]) -> Batch:
 
 
 def record_gradients(learner: TrlLearner) -> list[Gradient]:
-    """A list that receives the gradients with which the optimizer is about to step."""
+    """Returns a list that receives the gradients with which the optimizer is about to step."""
     steps = list[Gradient]()
 
     def record(*_: Any) -> None:
@@ -112,7 +112,7 @@ def settings(tiny: Path, temperature: float = 1.0, steps: int = 1, **learn: Any)
 
 @torch.no_grad()
 def disturb(learner: TrlLearner) -> None:
-    """Moves the new adapter away from the base, so that ratios and the KL term count."""
+    """Moves the new adapter away from the base, to make ratios and the KL term count."""
     generator = torch.Generator().manual_seed(1)
     for name, weight in learner._peft.named_parameters():
         if f".{LEARNER}." in name:
@@ -129,7 +129,7 @@ def new_learner(config: RunConfig, tiny: Path, folder: Path) -> TrlLearner:
 
 
 def plain_logps(model: Any, row: Row, temperature: float) -> Tensor:
-    """Of every token of the completion, by one row alone: no padding, no company."""
+    """The log-probs of a row's completion tokens, computed for this row alone, without padding."""
     logits = model(torch.tensor([row.ids])).logits[0, len(row.prompt_ids) - 1 : -1]
     return torch.log_softmax(logits / temperature, -1).gather(-1, torch.tensor(row.completion_ids)[:, None])[:, 0]
 
@@ -179,7 +179,7 @@ def assert_same(found: Gradient, expected: Gradient, atol: float = 1e-6) -> None
 
 @pytest.fixture
 def trained(tiny: Path, tmp_path: Path) -> Callable[..., tuple[Gradient, Gradient, dict[str, float]]]:
-    """Makes one real update and returns TRL's gradient, the plain one and what TRL logged."""
+    """Makes one real update and returns TRL's gradient, the plain one and TRL's log."""
 
     def step(batch: Batch, config: RunConfig) -> tuple[Gradient, Gradient, dict[str, float]]:
         learner = new_learner(config, tiny, tmp_path)
@@ -201,12 +201,12 @@ def trained(tiny: Path, tmp_path: Path) -> Callable[..., tuple[Gradient, Gradien
 def test_the_gradient_is_that_of_the_plain_loss(
     trained: Any, played: list[Trajectory], tiny: Path, micro_batches: int, loss: str, kl: float
 ) -> None:
-    found, expected, _ = trained(merged(played), settings(tiny, micro_batches=micro_batches, loss=loss, kl=kl))
+    found, expected, _ = trained(one_row_each(played), settings(tiny, micro_batches=micro_batches, loss=loss, kl=kl))
     assert_same(found, expected)
 
 
 def test_the_gradient_is_that_at_the_temperature_of_play(trained: Any, tiny: Path) -> None:
-    found, expected, _ = trained(merged(played_at(tiny, 0.7)), settings(tiny, temperature=0.7, kl=0.3))
+    found, expected, _ = trained(one_row_each(sample_trajectories(tiny, 0.7)), settings(tiny, temperature=0.7, kl=0.3))
     assert_same(found, expected)
 
 
@@ -215,19 +215,19 @@ def test_one_row_per_turn_gives_the_same_gradient(
     trained: Any, played: list[Trajectory], tiny: Path, micro_batches: int
 ) -> None:
     config = settings(tiny, micro_batches=micro_batches, kl=0.3)
-    found, _, _ = trained(merged(played), config)
+    found, _, _ = trained(one_row_each(played), config)
     expected, _, _ = trained(turn_by_turn(played), config)
     assert_same(found, expected)
 
 
 def test_the_batch_of_these_tests_is_clipped_on_both_sides(trained: Any, played: list[Trajectory], tiny: Path) -> None:
-    logged = trained(merged(played), settings(tiny))[2]
+    logged = trained(one_row_each(played), settings(tiny))[2]
     assert logged["clip_ratio/low_mean"] > 0.05
     assert logged["clip_ratio/high_mean"] > 0.05
 
 
 def test_more_parts_than_rows_change_nothing(trained: Any, played: list[Trajectory], tiny: Path) -> None:
-    batch = Batch(merged(played).rows[:2], 2)
+    batch = Batch(one_row_each(played).rows[:2], 2)
     found, expected, _ = trained(batch, settings(tiny, micro_batches=3, kl=0.3))
     assert_same(found, expected)
 
@@ -237,14 +237,14 @@ def test_every_update_is_one_optimizer_step(tiny: Path, tmp_path: Path, played: 
     gradients = record_gradients(learner)
     for k in range(3):
         assert (learner.step, len(gradients)) == (k, k)
-        learner.update(merged(played))
+        learner.update(one_row_each(played))
     assert (learner.step, len(gradients)) == (3, 3)
 
 
 def test_gradient_checkpointing_changes_no_gradient(
     trained: Any, played: list[Trajectory], tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A GPU's setting, switched on here: the learner enables what TRL's own loop would."""
+    """A GPU's setting, switched on here: the learner enables checkpointing as TRL's own loop would."""
     arguments = trl_trainer._arguments
 
     def with_checkpointing(config: RunConfig, folder: Path) -> Any:
@@ -255,18 +255,18 @@ def test_gradient_checkpointing_changes_no_gradient(
     monkeypatch.setattr(trl_trainer, "_arguments", with_checkpointing)
     learner = new_learner(config := settings(tiny, kl=0.3), tiny, tmp_path)
     gradients = record_gradients(learner)
-    expected = plain_gradient(learner, merged(played), config)
-    learner.update(merged(played))
+    expected = plain_gradient(learner, one_row_each(played), config)
+    learner.update(one_row_each(played))
     assert learner._peft.is_activation_checkpointing
     assert_same(gradients[0], expected)
 
 
 def test_a_token_that_was_read_has_no_part_in_the_loss(trained: Any, played: list[Trajectory], tiny: Path) -> None:
-    batch = merged(played)
+    batch = one_row_each(played)
     config = settings(tiny, kl=0.3)
 
     def shouting(row: Row) -> Row:
-        """Advantages and log-probs where nothing may look."""
+        """Sets advantages and log-probs of tokens that the loss must not read."""
         read = [not own for own in row.own]
         return row._replace(
             advantages=tuple(99.0 if r else a for r, a in zip(read, row.advantages, strict=True)),
@@ -280,7 +280,7 @@ def test_a_token_that_was_read_has_no_part_in_the_loss(trained: Any, played: lis
 
 
 def test_own_tokens_with_no_advantage_give_no_gradient(trained: Any, played: list[Trajectory], tiny: Path) -> None:
-    silent = [row._replace(advantages=(0.0,) * len(row.own)) for row in merged(played).rows]
+    silent = [row._replace(advantages=(0.0,) * len(row.own)) for row in one_row_each(played).rows]
     found, _, _ = trained(Batch(silent, len(silent)), settings(tiny))
     assert max(float(gradient.abs().max()) for gradient in found.values()) == 0.0
 
@@ -335,14 +335,14 @@ def test_padding_has_no_advantage() -> None:
 
 def test_the_policy_that_played_has_ratio_1(tiny: Path, tmp_path: Path, played: list[Trajectory]) -> None:
     """A new adapter is the base, which sampled: trainer and engine agree on every token."""
-    logged = TrlLearner(settings(tiny, kl=0.3), str(tiny), tmp_path).update(merged(played))
+    logged = TrlLearner(settings(tiny, kl=0.3), str(tiny), tmp_path).update(one_row_each(played))
     assert logged["logp_gap"] < 1e-4
     assert logged["ratio"] == pytest.approx(1.0, abs=1e-5)
     assert logged["kl"] == pytest.approx(0.0, abs=1e-8)
 
 
 def test_ratio_and_gap_are_those_of_own_tokens(tiny: Path, tmp_path: Path, played: list[Trajectory]) -> None:
-    batch, config = merged(played), settings(tiny)
+    batch, config = one_row_each(played), settings(tiny)
     learner = new_learner(config, tiny, tmp_path)
     with torch.no_grad():
         logps = [plain_logps(learner._peft, row, 1.0) for row in batch.rows]
@@ -385,7 +385,7 @@ def test_the_magnet_moves_by_its_decay(tiny: Path, tmp_path: Path) -> None:
 
 
 def test_the_magnet_is_the_reference(tiny: Path, tmp_path: Path, played: list[Trajectory]) -> None:
-    config, batch = magnetic(tiny), merged(played)
+    config, batch = magnetic(tiny), one_row_each(played)
     learner = new_learner(config, tiny, tmp_path)
     gradients = record_gradients(learner)
     with torch.no_grad():
@@ -410,7 +410,7 @@ def test_the_magnet_is_the_reference(tiny: Path, tmp_path: Path, played: list[Tr
 def test_an_update_moves_the_magnet_by_its_decay_only(tiny: Path, tmp_path: Path, played: list[Trajectory]) -> None:
     learner = new_learner(magnetic(tiny, magnet_decay=0.75), tiny, tmp_path)
     before, policy = weights_of(learner, MAGNET), weights_of(learner, LEARNER)
-    learner.update(merged(played))
+    learner.update(one_row_each(played))
     after = weights_of(learner, LEARNER)
     for name, weight in weights_of(learner, MAGNET).items():
         torch.testing.assert_close(weight, 0.75 * before[name] + 0.25 * after[name])
@@ -433,7 +433,7 @@ def test_without_a_magnet_there_is_nothing_to_save(tiny: Path, tmp_path: Path) -
 def test_a_learner_continues_from_its_checkpoint_bit_for_bit(
     tiny: Path, tmp_path: Path, played: list[Trajectory], kl_to: str
 ) -> None:
-    config, batch = settings(tiny, steps=4, kl=0.3, kl_to=kl_to), merged(played)
+    config, batch = settings(tiny, steps=4, kl=0.3, kl_to=kl_to), one_row_each(played)
     first = new_learner(config, tiny, tmp_path)
     for _ in range(2):
         first.update(batch)
@@ -450,7 +450,7 @@ def test_a_learner_continues_from_its_checkpoint_bit_for_bit(
 def test_only_the_two_newest_checkpoints_are_kept(tiny: Path, tmp_path: Path, played: list[Trajectory]) -> None:
     learner = new_learner(settings(tiny, steps=3), tiny, tmp_path)
     for _ in range(3):
-        learner.update(merged(played))
+        learner.update(one_row_each(played))
         learner.save_checkpoint()
     assert sorted(path.name for path in tmp_path.glob("checkpoint-*")) == ["checkpoint-2", "checkpoint-3"]
 
@@ -462,7 +462,7 @@ def test_the_saved_adapter_is_the_policy_without_the_magnet(
     learner.save_adapter(tmp_path / "adapter")
     engine = TransformersEngine(str(tiny))
     name = engine.load(tmp_path / "adapter")
-    row = merged(played).rows[0]
+    row = one_row_each(played).rows[0]
     with torch.no_grad():
         expected = plain_logps(learner._peft, row, 1.0).tolist()
     found = asyncio.run(engine.logprobs(row.prompt_ids, row.completion_ids, adapter=name))
