@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from mirrormatch.evals.benchmark import Answered, Item, Verdict
-from mirrormatch.games.exercises import LEVELS, draw, grade
+from mirrormatch.games.exercises import LEVELS, draw_exercise, grade_answer
 
 MOST_DRAWS_PER_ITEM = 20  # then the kind has hardly any new question left
 
@@ -32,13 +32,13 @@ class ExerciseBenchmark:
         return [item for level in LEVELS for item in self._level(level, seed, n)]
 
     def grade(self, answered: Sequence[Answered]) -> list[Verdict]:
-        return ["right" if grade(item.answer, given) else "wrong" for item, given in answered]
+        return ["right" if grade_answer(item.answer, given) else "wrong" for item, given in answered]
 
     def _level(self, level: int, seed: int, n: int) -> list[Item]:
         """The first `n` different questions that the seed draws."""
         task, found, index = f"{self.name}_{level}", dict[str, Item](), 0
         while len(found) < n and index < MOST_DRAWS_PER_ITEM * n:
-            exercise = draw(self.name, level, seed, index, held_out=True)
+            exercise = draw_exercise(self.name, level, seed, index, held_out=True)
             item = Item(id=f"{task}/{seed}/{index}", task=task, question=exercise.question, answer=exercise.answer)
             found.setdefault(exercise.question, item)
             index += 1

@@ -1,6 +1,6 @@
-"""The exercises are right, balanced, and never trained on and measured with at once.
+"""The exercises are right and balanced, and no question serves both training and measuring.
 
-Each kind is solved again here from the text of its question alone, by trying every case.
+Slow solvers find each answer again from the text of its question alone, by trying every case.
 """
 
 import itertools
@@ -12,27 +12,28 @@ from functools import reduce
 
 import pytest
 
-from mirrormatch.games.exercises import KINDS, LEVELS, NAMES, Exercise, draw, grade, is_held_out, make
+from mirrormatch.games.exercises import KINDS, LEVELS, Exercise, draw_exercise, grade_answer, is_held_out, make_exercise
+from mirrormatch.games.exercises.words import NAMES
 
 TASKS = [(kind, level) for kind in KINDS for level in LEVELS]
 MAJORITY_AT_MOST = 0.6
 NUM_TRIED = 1_500
 
 
-def sample(kind: str, level: int, number: int, seed: int = 3) -> list[Exercise]:
+def make_sample(kind: str, level: int, number: int, seed: int = 3) -> list[Exercise]:
     rng = random.Random(seed)
-    return [make(kind, level, rng) for _ in range(number)]
+    return [make_exercise(kind, level, rng) for _ in range(number)]
 
 
-# The slow oracles.
+# the slow oracles
 
 
-def numbers(text: str) -> list[int]:
+def find_numbers(text: str) -> list[int]:
     return [int(n) for n in re.findall(r"\d+", text)]
 
 
-def step(total: int, more: tuple[str, str]) -> int:
-    """From left to right; a product only ever stands first."""
+def apply_step(total: int, more: tuple[str, str]) -> int:
+    """Applies one operation, from left to right; a product occurs only at the start."""
     sign, operand = more[0], int(more[1])
     return total * operand if sign == "*" else total + operand if sign == "+" else total - operand
 
@@ -40,7 +41,7 @@ def step(total: int, more: tuple[str, str]) -> int:
 def solve_arithmetic(question: str) -> str:
     if formula := re.fullmatch(r"What is ([\d +*-]+)\?", question):
         first, *rest = formula[1].split(" ")
-        return str(reduce(step, zip(rest[::2], rest[1::2], strict=True), int(first)))
+        return str(reduce(apply_step, zip(rest[::2], rest[1::2], strict=True), int(first)))
     if times := re.fullmatch(r"You win (\d+) chips (\d+) times\. How many chips do you win\?", question):
         return str(sum(int(times[1]) for _ in range(int(times[2]))))
     chips = int(re.match(r"You have (\d+) chip", question)[1])  # type: ignore[index]
@@ -51,11 +52,11 @@ def solve_arithmetic(question: str) -> str:
 
 def solve_expected_value(question: str) -> str:
     if "average" in question:
-        win, wins, cases, loss, losses = numbers(question)
+        win, wins, cases, loss, losses = find_numbers(question)
         outcomes = [win] * wins + [-loss] * losses + [0] * (cases - wins - losses)
         assert len(outcomes) == cases
         return str(Fraction(sum(outcomes), cases))
-    win, wins, cases, loss, rest, again = numbers(question)
+    win, wins, cases, loss, rest, again = find_numbers(question)
     assert again == cases == wins + rest
     return str(sum([win] * wins + [-loss] * rest))
 
@@ -75,8 +76,8 @@ def solve_comparison(question: str) -> str:
 def solve_case_analysis(question: str) -> str:
     if "one each" in question:
         return solve_holders(question)
-    cards = numbers(question.split(".")[0])
-    mine = numbers(question.split(".")[1])[0]
+    cards = find_numbers(question.split(".")[0])
+    mine = find_numbers(question.split(".")[1])[0]
     others = [c for c in cards if c != mine]
     if "holds one of the others" in question:
         return str(sum((mine > c) if "higher?" in question else (mine < c) for c in others))
@@ -92,15 +93,15 @@ def solve_holders(question: str) -> str:
     first, *facts, asked = re.split(r"(?<=[.?]) ", question)
     names = re.findall("|".join(NAMES), first)
     found = set[int]()
-    for deal in itertools.permutations(numbers(first)):
+    for deal in itertools.permutations(find_numbers(first)):
         holds = dict(zip(names, deal, strict=True))
-        if all(fact_holds(fact, holds) for fact in facts):
+        if all(is_true(fact, holds) for fact in facts):
             found.add(holds[re.findall("|".join(NAMES), asked)[0]])
     (answer,) = found
     return str(answer)
 
 
-def fact_holds(fact: str, holds: dict[str, int]) -> bool:
+def is_true(fact: str, holds: dict[str, int]) -> bool:
     if lower := re.fullmatch(r"(\w+)'s card is lower than (\w+)'s\.", fact):
         return holds[lower[1]] < holds[lower[2]]
     if negative := re.fullmatch(r"(\w+) does not hold (\d+)\.", fact):
@@ -146,11 +147,11 @@ def solve_lights(question: str) -> str:
 def solve_coin(question: str) -> str:
     names = re.findall("|".join(NAMES), question.split(".")[0])
     num_lies = 1 if "One of them lies" in question else 2
-    sayings = re.findall(r"(\w+) says: (\w+) ((?:do not|does not)? ?)(?:have|has) it\.", question)
-    assert len(sayings) == 3
+    statements = re.findall(r"(\w+) says: (\w+) ((?:do not|does not)? ?)(?:have|has) it\.", question)
+    assert len(statements) == 3
     fitting = list[str]()
     for holder in names:
-        true = [((speaker if who == "I" else who) == holder) == (not no) for speaker, who, no in sayings]
+        true = [((speaker if who == "I" else who) == holder) == (not no) for speaker, who, no in statements]
         if true.count(False) == num_lies:
             fitting.append(holder)
     (answer,) = fitting
@@ -168,42 +169,42 @@ ORACLES = {
 
 @pytest.mark.parametrize(("kind", "level"), TASKS)
 def test_every_answer_is_the_one_that_trying_all_cases_finds(kind: str, level: int) -> None:
-    for exercise in sample(kind, level, NUM_TRIED):
+    for exercise in make_sample(kind, level, NUM_TRIED):
         assert exercise.answer == ORACLES[kind](exercise.question), exercise
 
 
 @pytest.mark.parametrize(("kind", "level"), TASKS)
 def test_every_equation_in_a_worked_solution_is_true(kind: str, level: int) -> None:
-    for exercise in sample(kind, level, NUM_TRIED):
+    for exercise in make_sample(kind, level, NUM_TRIED):
         for left, sign, right, result in re.findall(r"(-?\d+)([-+*/])(\d+)=(-?\d+(?:/\d+)?)\.", exercise.thinking):
-            value = Fraction(int(left), int(right)) if sign == "/" else step(int(left), (sign, right))
+            value = Fraction(int(left), int(right)) if sign == "/" else apply_step(int(left), (sign, right))
             assert value == Fraction(result), exercise
 
 
 @pytest.mark.parametrize(("kind", "level"), TASKS)
 def test_texts_are_short_and_numbers_are_small(kind: str, level: int) -> None:
-    for exercise in sample(kind, level, NUM_TRIED):
+    for exercise in make_sample(kind, level, NUM_TRIED):
         assert len(exercise.question.split()) <= 40, exercise
         assert len(exercise.thinking.split()) <= 25, exercise
-        assert max((*numbers(exercise.question), *numbers(exercise.thinking)), default=0) <= 1_500, exercise
+        assert max((*find_numbers(exercise.question), *find_numbers(exercise.thinking)), default=0) <= 1_500, exercise
 
 
 @pytest.mark.parametrize(("kind", "level"), TASKS)
 def test_no_single_answer_is_right_too_often(kind: str, level: int) -> None:
-    ((_, most),) = Counter(e.answer for e in sample(kind, level, NUM_TRIED)).most_common(1)
+    ((_, most),) = Counter(e.answer for e in make_sample(kind, level, NUM_TRIED)).most_common(1)
     assert most / NUM_TRIED <= MAJORITY_AT_MOST
 
 
 @pytest.mark.parametrize(("kind", "level"), TASKS)
 def test_there_are_five_hundred_distinct_questions_that_are_held_out(kind: str, level: int) -> None:
-    questions = {e.question for e in sample(kind, level, 10_000)}
+    questions = {e.question for e in make_sample(kind, level, 10_000)}
     assert sum(map(is_held_out, questions)) >= 500
 
 
 @pytest.mark.parametrize(("kind", "level"), TASKS)
 def test_held_out_and_training_questions_never_meet(kind: str, level: int) -> None:
-    held_out = {draw(kind, level, 1, i, held_out=True).question for i in range(200)}
-    training = {draw(kind, level, 1, i, held_out=False).question for i in range(200)}
+    held_out = {draw_exercise(kind, level, 1, i, held_out=True).question for i in range(200)}
+    training = {draw_exercise(kind, level, 1, i, held_out=False).question for i in range(200)}
     assert not held_out & training
     assert all(map(is_held_out, held_out))
     assert not any(map(is_held_out, training))
@@ -211,23 +212,16 @@ def test_held_out_and_training_questions_never_meet(kind: str, level: int) -> No
 
 def test_what_is_held_out_never_changes() -> None:
     assert [is_held_out(f"What is 1 + {n}?") for n in range(8)] == [
-        False,
-        True,
-        False,
-        False,
-        False,
-        True,
-        False,
-        False,
-    ]
+        False, True, False, False, False, True, False, False,
+    ]  # fmt: skip
 
 
 def test_a_draw_depends_on_its_arguments_alone() -> None:
-    first = draw("logic", 2, 7, 11, held_out=True)
+    first = draw_exercise("logic", 2, 7, 11, held_out=True)
     random.seed(0)
-    assert draw("logic", 2, 7, 11, held_out=True) == first
-    assert draw("logic", 2, 7, 12, held_out=True) != first
-    assert draw("logic", 2, 8, 11, held_out=True) != first
+    assert draw_exercise("logic", 2, 7, 11, held_out=True) == first
+    assert draw_exercise("logic", 2, 7, 12, held_out=True) != first
+    assert draw_exercise("logic", 2, 8, 11, held_out=True) != first
 
 
 @pytest.mark.parametrize(
@@ -240,7 +234,7 @@ def test_a_draw_depends_on_its_arguments_alone() -> None:
     ],
 )  # fmt: skip
 def test_the_same_answer_in_another_spelling_is_right(answer: str, given: str) -> None:
-    assert grade(answer, given)
+    assert grade_answer(answer, given)
 
 
 @pytest.mark.parametrize(
@@ -254,11 +248,11 @@ def test_the_same_answer_in_another_spelling_is_right(answer: str, given: str) -
     ],
 )  # fmt: skip
 def test_another_answer_or_one_outside_the_grammar_is_wrong(answer: str, given: str) -> None:
-    assert not grade(answer, given)
+    assert not grade_answer(answer, given)
 
 
 @pytest.mark.parametrize(("kind", "level"), TASKS)
 def test_every_answer_grades_itself_as_right_and_no_other_as_right(kind: str, level: int) -> None:
-    answers = sorted({e.answer for e in sample(kind, level, 300)})
+    answers = sorted({e.answer for e in make_sample(kind, level, 300)})
     for one, other in itertools.product(answers, repeat=2):
-        assert grade(one, other) == (one == other)
+        assert grade_answer(one, other) == (one == other)
