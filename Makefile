@@ -11,7 +11,7 @@ export PYTHONSAFEPATH := 1
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help setup demo demo-short test test-vllm lint docs nano bench clean
+.PHONY: help setup demo demo-short test test-vllm lint docs docs-site nano bench clean
 
 help:
 	@echo "make demo    fine-tune the bundled model by self-play and show what it learned (minutes, no GPU)"
@@ -73,6 +73,12 @@ docs: setup
 	$(BIN)/python -m pytest -q --write-golden tests/games/contract/test_golden_transcripts.py tests/games/contract/test_game_pages.py
 	$(BIN)/python docs/generate/openspiel.py docs/openspiel.md
 	$(BIN)/python docs/generate/textarena.py docs/textarena.md
+	$(BIN)/python docs/generate/configuration.py docs/configuration.md
+
+# The documentation site. It needs no other host, neither to be built nor to be read.
+docs-site: setup
+	$(BIN)/pip install --quiet -e '.[docs]'
+	$(BIN)/mkdocs build --quiet --strict --clean
 
 bench: setup
 	$(BIN)/pip install --quiet -e '.[bench]'
@@ -83,4 +89,4 @@ nano: setup
 	$(BIN)/python -m mirrormatch.training.bundled.pretrain agents/models/nano
 
 clean:
-	rm -rf $(VENV) $(VLLM_VENV) runs dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VLLM_VENV) runs dist site .pytest_cache .mypy_cache .ruff_cache

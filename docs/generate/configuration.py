@@ -1,0 +1,116 @@
+"""Writes the reference of a run's settings and of the settings in a SPEC, from the pydantic models.
+
+Run `python docs/generate/configuration.py docs/configuration.md`.
+"""
+
+import json
+import sys
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal, Union, get_args, get_origin
+
+import annotated_types
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from mirrormatch.agents.engines.hf import HfSettings
+from mirrormatch.agents.engines.openai import OpenAISettings
+from mirrormatch.agents.engines.vllm import VllmSettings
+from mirrormatch.agents.spec import ModelSettings
+from mirrormatch.training.config import RunConfig
+
+_NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false", type(None): "none"}
+_BOUNDS = (("ge", "at least"), ("gt", "above"), ("le", "at most"), ("lt", "below"))
+_ENGINES = (("hf", HfSettings), ("vllm", VllmSettings), ("openai", OpenAISettings))
+
+
+def page() -> str:
+    """The page in Markdown."""
+    fields = RunConfig.model_fields
+    plain = {name: f for name, f in fields.items() if section_of(f) is None}
+    sections = {name: inner for name, f in fields.items() if (inner := section_of(f)) is not None}
+    lines = [
+        "# Configuration",
+        "",
+        "One TOML file is one whole run: `mirrormatch train FILE`. `--set section.key=value` overrides a key and may "
+        "be repeated; the value is TOML, or plain text where it isn't. An unknown key fails and names the nearest. "
+        "`configs/` has whole runs, and a run folder's `config.json` holds every value that was used.",
+        "",
+        "This page is generated from the models in the code by `python docs/generate/configuration.py "
+        "docs/configuration.md`.",
+        "",
+        "## Top level",
+        "",
+        *_table(plain),
+    ]
+    for name, model in sections.items():
+        lines += ["", f"## [{name}]", "", _sentence(model), "", *_table(model.model_fields)]
+    lines += [
+        "",
+        "## Settings in a SPEC",
+        "",
+        "A model's SPEC takes settings after commas: `nano,temperature=0`, `vllm:PATH,dtype=bfloat16`. These work with "
+        "every engine; in a run they belong to `[play]` instead:",
+        "",
+        *_table(ModelSettings.model_fields),
+    ]
+    for name, model in _ENGINES:
+        lines += ["", f"### {name}", "", f"Settings of the engine `{name}` only:", "", *_table(model.model_fields)]
+    return "\n".join(lines) + "\n"
+
+
+def section_of(field: FieldInfo) -> type[BaseModel] | None:
+    """The model of a field that is a section; None for a value."""
+    kind = field.annotation
+    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def _sentence(model: type[BaseModel]) -> str:
+    return " ".join((model.__doc__ or "").split())
+
+
+def _table(fields: dict[str, FieldInfo]) -> Iterator[str]:
+    yield "| key | type | default | meaning |"
+    yield "|---|---|---|---|"
+    for name, field in fields.items():
+        yield f"| `{name}` | {_type(field)} | {_default(field)} | {_cell(field.description or '')} |"
+
+
+def _type(field: FieldInfo) -> str:
+    bounds = [
+        f"{word} {getattr(constraint, bound):g}"
+        for constraint in field.metadata
+        for bound, word in _BOUNDS
+        if getattr(constraint, bound, None) is not None
+    ]
+    least = [m.min_length for m in field.metadata if isinstance(m, annotated_types.MinLen)]
+    bounds += [f"{n} or more of them" for n in least]
+    return _cell(", ".join([_annotation(field.annotation), *bounds]))
+
+
+def _annotation(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " or ".join(f"`{json.dumps(value)}`" for value in get_args(kind))
+    if get_origin(kind) in (Union, types.UnionType):
+        return " or ".join(_annotation(part) for part in get_args(kind))
+    if get_origin(kind) is tuple:
+        return f"list of {_annotation(get_args(kind)[0])}"
+    return _NAMES[kind]
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if value is None:
+        return "none"
+    return _cell(f"`{json.dumps(value, ensure_ascii=False)}`")
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace(">", "&gt;")
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(page(), encoding="utf-8")
