@@ -152,7 +152,7 @@ class PageRunner:
                 self._monkeypatch.setattr(package, "__path__", [*package.__path__, str(path.parent)])
 
     def _is_used(self, path: Path) -> bool:
-        files = {Path(m.__file__) for m in list(sys.modules.values()) if getattr(m, "__file__", None)}
+        files = {Path(file) for m in list(sys.modules.values()) if (file := getattr(m, "__file__", None))}
         return path in self._run_files | files or path.name in self._console
 
     def _run_console(self, block: Block, where: str) -> None:
