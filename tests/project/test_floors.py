@@ -17,10 +17,35 @@ FLOORS = {
     "games": 1, "prompts": 2, "agents": 3, "play": 3, "training": 4, "evals": 4, "cli": 5, "__init__": 5,
 }  # fmt: skip
 SIDE_BY_SIDE = {"training", "evals"}
+# Inside a folder too, a module imports only what is to its left; what shares a place imports nothing of each other.
+ORDER = {
+    "games": (
+        "types | settings | player_text | game | theory | contract exercises "
+        "| board cards matrix puzzles talk | bridges"
+    ),
+    "prompts": "prompt | formats",
+    "agents": "engines | types | play scheduler episodes | episode_text | models llm | players environments | spec",
+    "training": (
+        "config | trajectories run_folder alarms | estimator rows | metrics estimators | learner types "
+        "| trl_trainer self_play | run | bundled"
+    ),
+    "evals": (
+        "types statistics benchmark | wording benchmarks interview arena transfer | exploitability | measurement "
+        "| comparison | report"
+    ),
+    "cli": "arguments | runs terminal | commands | __init__ | __main__",
+}
 LIGHT = {part for part, floor in FLOORS.items() if floor <= FLOORS["prompts"]}  # nothing in them knows a token
 LIGHT_PACKAGES = {"pydantic"}
 BRIDGED_PACKAGES = {"open_spiel", "pyspiel", "textarena"}  # only behind games/bridges
 HEAVY_PACKAGES = ("numpy", "peft", "pydantic", "safetensors", "torch", "transformers", "trl")
+# Unpickling a position looks its game up by name, at the front door.
+UPWARDS = {"games/bridges/openspiel/game.py"}
+PLUGINS = (
+    "games.board", "games.cards", "games.matrix", "games.puzzles", "games.talk", "games.bridges", "prompts.formats",
+    "agents.players", "agents.engines", "agents.environments", "training.estimators", "evals.benchmarks",
+)  # fmt: skip
+VARIANTS = {("reverse_tictactoe", "tictactoe")}  # a game whose rules are another's, turned around
 
 
 class Module(NamedTuple):
@@ -63,6 +88,47 @@ def ours(module: Module) -> Iterator[str]:
             yield rest.split(".")[0] or "__init__"
 
 
+def within(module: Module) -> tuple[str, list[str]]:
+    """The module's place in its folder, and the places in the same folder that it imports."""
+    words = module.path.relative_to(ROOT).with_suffix("").parts
+    place = words[words.index(module.part) + 1]
+    names = [name.split(".")[2:3] for name in module.imports if f"{name}.".startswith(f"mirrormatch.{module.part}.")]
+    return place, [name if name in ranks(module.part) else "__init__" for (name,) in [n or [""] for n in names]]
+
+
+def ranks(folder: str) -> dict[str, int]:
+    """The rank of every place in a folder; the front door is the highest."""
+    groups = ORDER[folder].split("|")
+    return {"__init__": len(groups)} | {place: rank for rank, group in enumerate(groups) for place in group.split()}
+
+
+def dotted(path: Path) -> str:
+    words = path.relative_to(ROOT).with_suffix("").parts
+    words = words[1:] if words[0] == "src" else ("mirrormatch", *words)
+    return ".".join(words).removesuffix(".__init__")
+
+
+def longest(name: str, names: set[str]) -> str | None:
+    """The module that an imported name belongs to: itself, or what it is an attribute of."""
+    return name if name in names else next((n for n in (name.rpartition(".")[0],) if n in names), None)
+
+
+def cycle(graph: dict[str, set[str]]) -> list[str]:
+    """A path from a module back to it, empty where there is none."""
+    finished: set[str] = set()
+
+    def search(path: list[str]) -> list[str]:
+        for name in sorted(graph.get(path[-1], set()) - finished):
+            if name in path:
+                return [*path[path.index(name) :], name]
+            if found := search([*path, name]):
+                return found
+        finished.add(path[-1])
+        return []
+
+    return next((found for name in sorted(graph) if name not in finished and (found := search([name]))), [])
+
+
 def by_name(module: Module) -> str:
     return str(module.path.relative_to(ROOT))
 
@@ -83,6 +149,36 @@ def test_every_module_has_a_floor(module: Module) -> None:
 @pytest.mark.parametrize("module", PACKAGE, ids=by_name)
 def test_imports_point_downwards(module: Module) -> None:
     assert [part for part in ours(module) if FLOORS[part] > FLOORS[module.part]] == []
+
+
+@pytest.mark.parametrize("module", [m for m in PACKAGE if m.part in ORDER], ids=by_name)
+def test_imports_point_downwards_inside_a_folder_too(module: Module) -> None:
+    place, imported = within(module)
+    rank = ranks(module.part)
+    assert place in rank, f"give {place!r} its place in ORDER"
+    upwards = {name for name in imported if name != place and rank[name] >= rank[place]}
+    assert (by_name(module) if upwards else None) in (None, *UPWARDS), f"imports {upwards}"
+
+
+@pytest.mark.parametrize("folder", PLUGINS)
+def test_no_plugin_imports_another(folder: str) -> None:
+    prefix = f"mirrormatch.{folder}."
+    own = [(dotted(m.path).removeprefix(prefix), m) for m in PACKAGE if dotted(m.path).startswith(prefix)]
+    assert own, f"no plug-in in {folder}"
+    pairs = {
+        (name.split(".")[0], imported.removeprefix(prefix).split(".")[0])
+        for name, module in own
+        for imported in module.imports
+        if imported.startswith(prefix)
+    }
+    others = {(a, b) for a, b in pairs if a != b and not a.startswith("_") and not b.startswith("_")}
+    assert {pair for pair in others if pair[1] in {name.split(".")[0] for name, _ in own}} <= VARIANTS
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    names = {dotted(module.path) for module in PACKAGE}
+    graph = {dotted(m.path): {found for n in m.imports if (found := longest(n, names))} for m in PACKAGE}
+    assert cycle(graph) == []
 
 
 @pytest.mark.parametrize("module", [m for m in PACKAGE if m.part in SIDE_BY_SIDE], ids=by_name)
