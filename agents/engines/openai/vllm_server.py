@@ -15,11 +15,11 @@ from mirrormatch.agents.engines._answer_regex import answer_regex
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
 from mirrormatch.agents.engines._token_engine import TokenEngine
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
+from mirrormatch.agents.engines._vllm_limits import RANKS, check_adapter
 from mirrormatch.agents.engines.openai.answers import Meter, TokenAnswer, answer_reader, is_overflow
 from mirrormatch.agents.engines.openai.chat_server import refusal_message
 from mirrormatch.agents.engines.openai.http import Client, Refusal
 from mirrormatch.agents.engines.openai.vllm_lora import PREFIX, BatchGate, ServedAdapters
-from mirrormatch.agents.engines.vllm.adapters import RANKS, check_settings
 from mirrormatch.errors import UserError
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 2.0  # vLLM raises what is lower without saying so, and refuses what is higher
@@ -112,7 +112,7 @@ class TokenServer(TokenEngine):
         folder = adapters.find_adapter(adapter_path)
         name = adapters.content_hash(folder)
         adapters.check_base(folder, self.base, self.fingerprint)
-        check_settings(folder, RANKS[-1])
+        check_adapter(folder, RANKS[-1])
         adapters.check_fit(folder, self.base, self._base_folder)
         self._loop.call(self._adapters.add(name, folder))
         return name

@@ -22,7 +22,8 @@ from mirrormatch.agents.engines._background_loop import BackgroundLoop
 from mirrormatch.agents.engines._engine import SpecSettings, read_settings
 from mirrormatch.agents.engines._token_engine import TokenEngine, check_folder
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
-from mirrormatch.agents.engines.vllm.adapters import RANKS, Residents, check_settings
+from mirrormatch.agents.engines._vllm_limits import RANKS, check_adapter
+from mirrormatch.agents.engines.vllm.adapters import Residents
 from mirrormatch.agents.engines.vllm.process import is_on_cpu, load_vllm, start_engine, stop_engine
 from mirrormatch.errors import UserError
 
@@ -153,7 +154,7 @@ class VllmEngine(TokenEngine):
         name = adapters.content_hash(folder)
         if name not in self._residents.names():
             adapters.check_base(folder, self.base, self.fingerprint)
-            check_settings(folder, self._settings.max_lora_rank)
+            check_adapter(folder, self._settings.max_lora_rank)
             adapters.check_fit(folder, self.base, self._base_folder)
         self._loop.call(self._residents.add(name, folder))
         return name

@@ -10,8 +10,8 @@ from tests.agents.engines.tiny_model import save_adapter
 from mirrormatch import agents
 from mirrormatch.agents.engines import _adapters as adapters
 from mirrormatch.agents.engines._engine import read_settings
+from mirrormatch.agents.engines._vllm_limits import check_adapter
 from mirrormatch.agents.engines.vllm import VllmSettings
-from mirrormatch.agents.engines.vllm.adapters import check_settings
 from mirrormatch.errors import UserError
 
 
@@ -64,13 +64,13 @@ def test_a_setting_that_cannot_be_is_refused(name: str, value: str, reason: str)
 def test_an_adapter_of_several_ranks_or_scales_is_refused(pattern: str, tmp_path: Path) -> None:
     (tmp_path / adapters.CONFIG).write_text(json.dumps({"r": 4, pattern: {"q_proj": 8}}))
     with pytest.raises(UserError, match=f"sets {pattern}, and vLLM supports one rank and one scale per adapter"):
-        check_settings(tmp_path, max_rank=8)
+        check_adapter(tmp_path, max_rank=8)
 
 
 def test_a_rank_above_the_highest_is_refused_with_what_helps(tmp_path: Path) -> None:
     folder = save_adapter(tmp_path, seed=1)
     with pytest.raises(UserError) as problem:
-        check_settings(folder, max_rank=2)
+        check_adapter(folder, max_rank=2)
     assert str(problem.value) == (
         f"the adapter at '{folder}' has rank 4, but vLLM was started for ranks up to 2: "
         "add ',max_lora_rank=4' to the model's spec"

@@ -1,0 +1,29 @@
+"""The adapters that vLLM's kernels support, for vLLM in this process and for its server."""
+
+import json
+from pathlib import Path
+
+from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.errors import UserError
+
+RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+
+
+def check_adapter(folder: Path, max_rank: int) -> None:
+    """Refuses adapter settings that vLLM doesn't support.
+
+    Raises:
+        UserError: the rank is too high, or the adapter has several ranks or scales.
+    """
+    settings = json.loads((folder / adapters.CONFIG).read_text(encoding="utf-8"))
+    rank = int(settings.get("r") or 0)
+    if rank > max_rank:
+        raise UserError(
+            f"the adapter at {str(folder)!r} has rank {rank}, but vLLM was started for ranks up to {max_rank}: "
+            f"add ',max_lora_rank={rank}' to the model's spec"
+        )
+    if patterns := [p for p in ("rank_pattern", "alpha_pattern") if settings.get(p)]:
+        raise UserError(
+            f"the adapter at {str(folder)!r} sets {patterns[0]}, and vLLM supports one rank and one scale per adapter: "
+            "use the transformers engine, hf:PATH"
+        )
