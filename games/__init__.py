@@ -1,6 +1,6 @@
-"""The games: `get` one, list their `names`. Each file in a family's folder (`games/board/` and so on) is one game.
+"""The games: `get` returns one, `names` lists them. Each file in a family's folder (`games/board/` ...) is one game.
 
-A name may carry settings, `liars_dice:players=4`, or come from another library, `openspiel/chess`.
+A name can include settings, `liars_dice:players=4`, or refer to another library, `openspiel/chess`.
 """
 
 import functools
@@ -27,14 +27,14 @@ names = registry.names
 
 @functools.lru_cache(maxsize=256)
 def get(name: str) -> Game[Any, Any]:
-    """The game of that name.
+    """Returns the game of that name.
 
     Args:
         name: `"kuhn_poker"`, `"liars_dice:players=4"` or `"openspiel/chess"`.
 
     Raises:
-        UnknownName: no such game (a `LookupError` that names the nearest).
-        UserError: a setting that the game doesn't have, or another library's game that can't be played.
+        UnknownName: there is no such game (a `LookupError` that suggests the nearest name).
+        UserError: the game has no such setting, or another library's game can't be played.
     """
     library, slash, theirs = name.partition("/")
     if library in bridges.names() and not theirs:

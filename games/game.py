@@ -1,7 +1,7 @@
-"""What a game is: pure functions over an immutable, hashable state.
+"""The interface of a game: pure functions over an immutable, hashable state.
 
-Chance is a player with explicit outcomes and probabilities, so a game holds no generator. What a role is shown is
-rendered from its `view`, which holds only what that role may know: a rendering can't leak what it isn't given.
+Chance is a player with explicit outcomes and probabilities, so a game holds no generator. A role's observation is
+rendered from its `view`, which contains only what that role may know: a rendering can't leak what isn't in the view.
 """
 
 import random
@@ -20,9 +20,9 @@ class Game(ABC, Generic[State, View]):
     """Rules, text and notation of one game. The docstring of a subclass is the game's documentation page.
 
     Attributes:
-        info: what is always true of the game.
-        settings: what may be turned about it. A game that has any takes them as the one argument of its constructor.
-        examples: settings that stand for all, as written after the game's name; the contract is checked with each.
+        info: the game's constant facts.
+        settings: the game's options. A game that has any takes them as the only argument of its constructor.
+        examples: representative settings, as written after the game's name; the contract is checked with each.
     """
 
     info: Info
@@ -30,17 +30,17 @@ class Game(ABC, Generic[State, View]):
     examples: ClassVar[tuple[str, ...]] = ()
 
     def with_settings(self, given: str) -> "Game[Any, Any]":
-        """The same game with other settings, as written on a command line: `"players=4"`.
+        """Returns the same game with other settings, as written on a command line: `"players=4"`.
 
         Raises:
-            UserError: no such setting, or not that value.
+            UserError: there is no such setting, or it doesn't take that value.
         """
         changed = self.settings.read(given, self.info.name)
         return type(self)(changed)  # type: ignore[call-arg]  # only games with settings get here
 
     @abstractmethod
     def start(self) -> State:
-        """The state before anything has happened."""
+        """The initial state."""
 
     @abstractmethod
     def to_act(self, state: State) -> int:
@@ -52,11 +52,11 @@ class Game(ABC, Generic[State, View]):
 
     @abstractmethod
     def legal(self, state: State) -> tuple[Action, ...] | None:
-        """The moves of the role to act, sorted; None where the text is free."""
+        """The legal moves of the role to act, sorted; None where the text is free."""
 
     @abstractmethod
     def apply(self, state: State, action: Action) -> State:
-        """The next state.
+        """Returns the next state.
 
         Raises:
             ValueError: the action is not allowed in this state.
@@ -64,66 +64,69 @@ class Game(ABC, Generic[State, View]):
 
     @abstractmethod
     def returns(self, state: State) -> tuple[float, ...]:
-        """What each role has earned, in the game's own unit. Only asked when the game is over."""
+        """Each role's return in the game's own unit; defined only when the game is over."""
 
     @abstractmethod
     def view(self, state: State, role: int) -> View:
-        """All that the role may know, hashable: its information state."""
+        """Everything that the role may know, hashable: its information state."""
 
     @abstractmethod
     def rules(self) -> str:
-        """The rules, as they are told to every role before the game."""
+        """The text of the rules, which every role gets before the game."""
 
     @abstractmethod
     def render(self, view: View) -> str:
-        """The view in words."""
+        """Renders the view as text."""
 
     def observe(self, state: State, role: int) -> Observation:
-        """What the role is shown, with the legal moves if it is to act."""
+        """Returns the role's observation, with the legal moves if it is to act."""
         legal = self.legal(state) if self.to_act(state) == role else ()
         return Observation(role, self.render(self.view(state, role)), legal)
 
     def parse(self, state: State, text: str) -> Action | Problem:
-        """The move that the text names. Forgives spelling, never guesses between two moves."""
+        """Finds the move that the text names. Forgives spelling, never guesses between two moves."""
         legal = self.legal(state)
-        assert legal is not None, f"{self.info.name} has free text and must read it itself"
+        assert legal is not None, f"{self.info.name} has free text and must define parse()"
         return text if text in legal else read_move(text, legal, self.notation(state))
 
     def notation(self, state: State) -> dict[str, Action]:
-        """Every spelling that names a move of this game, legal now or not, in lower case."""
+        """Every spelling of a move of this game, legal now or not, in lower case."""
         return {action: action for action in self.legal(state) or ()}
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
-        """A good player's moves at this view with their probabilities. Only where `info.solver` is set."""
+        """A good player's moves at this view and their probabilities; defined only if `info.solver` is set."""
         raise NotImplementedError(f"{self.info.name} has no solver")
 
     def sample(self, view: View, legal: tuple[Action, ...] | None, rng: random.Random) -> Action:
-        """A random move, for players without words. Games with free text say here what such a player says."""
+        """Draws a random move. Games with free text override this to generate a random player's text."""
         assert legal is not None, f"{self.info.name} has free text and must define sample()"
         return rng.choice(legal)
 
     def forfeit(self, state: State, role: int) -> float:
-        """What a role gets for failing to make a move here: the worth of a loss, never more than `info.forfeit`."""
+        """The return of a role that fails to move here: the value of a loss, never more than `info.forfeit`."""
         return self.info.forfeit
 
     def swap_seats(self, path: tuple[Action, ...]) -> tuple[Action, ...] | None:
-        """The same finished game with the two seats exchanged, from every action in order, chance's too.
+        """Returns the actions of the same finished game with the two seats exchanged, or None.
 
-        Only for games whose seats are equal, where it must lead to the same returns the other way round.
+        Defined only if the seats are equal: the exchanged game must end with the returns exchanged.
+
+        Args:
+            path: every action in order, chance's included.
         """
         return None
 
     def forfeit_returns(self, state: State, role: int) -> tuple[float, ...]:
-        """The returns when a role fails to make a move: its forfeit, which the others share as a win.
+        """The returns when a role fails to move: its forfeit, and an equal share of the gain for each other role.
 
-        In a cooperative game all of them get it.
+        In a cooperative game every role gets the forfeit.
         """
-        lost = self.forfeit(state, role)
+        loss = self.forfeit(state, role)
         if self.info.cooperative:
-            return (lost,) * len(self.info.roles)
+            return (loss,) * len(self.info.roles)
         num_others = len(self.info.roles) - 1
-        share = -lost / num_others if num_others else 0.0
-        return tuple(lost if r == role else share for r in range(num_others + 1))
+        share = -loss / num_others if num_others else 0.0
+        return tuple(loss if r == role else share for r in range(num_others + 1))
 
 
 def sample_chance(chance: tuple[tuple[Action, float], ...], rng: random.Random) -> Action:
@@ -137,7 +140,7 @@ def sample_chance(chance: tuple[tuple[Action, float], ...], rng: random.Random) 
 
 
 def outcomes(info: Info, returns: tuple[float, ...]) -> tuple[Outcome, ...]:
-    """Win, draw or loss for each role: as `info.win_at` says, else the best return wins and sharing it is a draw."""
+    """Win, draw or loss for each role: by `info.win_at` if set, else the best return wins and sharing it is a draw."""
     if info.win_at is not None:
         return tuple("win" if r >= info.win_at else "loss" for r in returns)
     best = max(returns)

@@ -1,7 +1,7 @@
-"""What may be turned about a game: `liars_dice:players=4,dice=2`.
+"""A game's options: `liars_dice:players=4,dice=2`.
 
-Settings are a frozen dataclass whose fields are made by `setting`; each lists the values that it takes, so that a wrong
-one is told in one line. No game is known here.
+Options are a frozen dataclass whose fields are made by `setting`. Each field lists its allowed values, from which the
+one-line error for a wrong value is made. Nothing here depends on a particular game.
 """
 
 from collections.abc import Sequence
@@ -12,16 +12,16 @@ from mirrormatch.errors import UserError, did_you_mean
 
 Value: TypeAlias = int | str | float
 
-_MAX_LISTED = 12  # values in an error message, before a range is told by its ends
+_MAX_LISTED = 12  # values listed in an error message; the rest are only counted
 
 
 def setting(default: Value, about: str, allowed: Sequence[Value]) -> Any:
-    """A field of a `Settings` class.
+    """Makes a field of a `GameSettings` class.
 
     Args:
-        default: the value where nobody says otherwise; its type is the setting's.
-        about: what it changes, in a few words.
-        allowed: every value that it takes, a `range` for instance.
+        default: the default value; its type is the setting's type.
+        about: the setting's effect, in a few words.
+        allowed: every allowed value, a `range` for instance.
     """
     assert default in allowed, f"{default!r} is not in {allowed!r}"
     return field(default=default, metadata={"about": about, "allowed": allowed})
@@ -29,7 +29,7 @@ def setting(default: Value, about: str, allowed: Sequence[Value]) -> Any:
 
 @dataclass(frozen=True)
 class GameSettings:
-    """The settings of one game; games without any use this class as it is."""
+    """The settings of one game; a game without settings uses this class itself."""
 
     def __post_init__(self) -> None:
         for f in fields(self):
@@ -37,15 +37,15 @@ class GameSettings:
             assert value in f.metadata["allowed"], f"{f.name} = {value!r} is not one of {f.metadata['allowed']!r}"
 
     def full_name(self, game: str) -> str:
-        """The game's name with every setting that isn't the default: `"liars_dice:players=4"`."""
+        """The game's name with every setting that differs from its default: `"liars_dice:players=4"`."""
         given = [f"{f.name}={getattr(self, f.name)}" for f in fields(self) if getattr(self, f.name) != f.default]
         return f"{game}:{','.join(given)}" if given else game
 
     def read(self, text: str, game: str) -> Self:
-        """These settings with what the text changes: `"players=4,dice=2"`.
+        """Returns these settings with the changes in the text: `"players=4,dice=2"`.
 
         Raises:
-            UserError: no such setting, or not that value.
+            UserError: there is no such setting, or it doesn't take that value.
         """
         known = {f.name: f for f in fields(self)}
         if not known:
@@ -58,11 +58,11 @@ class GameSettings:
                 raise UserError(f"game {game!r} has no setting {name!r}{did_you_mean(name, known)}; there are: {there}")
             if not equals or name in changed:
                 raise UserError(f"game {game!r} takes each setting once, as {name}=VALUE, not {part.strip()!r}")
-            changed[name] = _read(known[name], value, game)
+            changed[name] = _find_value(known[name], value, game)
         return replace(self, **changed)
 
     def describe(self) -> dict[str, dict[str, str]]:
-        """Each setting's values, default and meaning in words."""
+        """Describes each setting in words: its values, its default and its effect."""
         return {
             f.name: {"allowed": describe_allowed(f), "default": str(f.default), "about": f.metadata["about"]}
             for f in fields(self)
@@ -70,7 +70,7 @@ class GameSettings:
 
 
 def describe_allowed(f: "Field[Any]") -> str:
-    """The values that a setting takes, in words: `"2 to 4"`."""
+    """Describes the values that a setting takes: `"2 to 4"`."""
     values = f.metadata["allowed"]
     if isinstance(values, range) and values.step == 1 and len(values) > 1:
         return f"{values[0]} to {values[-1]}"
@@ -78,7 +78,8 @@ def describe_allowed(f: "Field[Any]") -> str:
     return " | ".join(shown) + (f" | ... ({len(values)} values)" if len(values) > _MAX_LISTED else "")
 
 
-def _read(f: "Field[Any]", text: str, game: str) -> Value:
+def _find_value(f: "Field[Any]", text: str, game: str) -> Value:
+    """Finds the allowed value that the text spells."""
     for value in f.metadata["allowed"]:
         if text == str(value):
             found: Value = value

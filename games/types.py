@@ -1,14 +1,14 @@
-"""The small records that a game speaks in.
+"""The records that games exchange with players: actions, observations, problems, and a game's facts.
 
-They hold text and numbers only; no token, prompt or model is known here.
+They contain text and numbers only; tokens, prompts and models don't occur here.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, NamedTuple, TypeAlias
 
-CHANCE = -1  # to_act: chance is the player
-OVER = -2  # to_act: nobody, the game is over
+CHANCE = -1  # result of to_act: chance is the player
+OVER = -2  # result of to_act: the game is over
 
 Action: TypeAlias = str
 Outcome: TypeAlias = Literal["win", "draw", "loss"]
@@ -16,13 +16,13 @@ Kind: TypeAlias = Literal["zero-sum", "cooperative", "mixed", "single-player"]
 
 
 class ProblemKind(StrEnum):
-    """Why a reply isn't a move."""
+    """The reason why a reply isn't a move."""
 
     NONE = "none"  # no move found in it
     AMBIGUOUS = "ambiguous"  # two different moves found in it
     ILLEGAL = "illegal"  # a move of the game, but not one allowed now
     TRUNCATED = "truncated"  # cut off by the token budget before an answer
-    TOO_LONG = "too_long"  # more characters than anybody reads
+    TOO_LONG = "too_long"  # more characters than the parser accepts
     GARBLED = "garbled"  # not valid text
 
 
@@ -34,12 +34,12 @@ class Problem(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """What a role is shown when it is to act.
+    """A role's rendered view of a state, and its legal moves.
 
     Attributes:
         role: the seat, counted from 0.
         text: everything that the role may know, rendered.
-        legal: the allowed moves, sorted; None where the text is free (the game's rules give the grammar).
+        legal: the legal moves, sorted; None where the text is free (the game's rules give the grammar).
     """
 
     role: int
@@ -49,25 +49,25 @@ class Observation(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Info:
-    """What is always true of a game, declared here and verified by the contract.
+    """A game's constant facts, declared here and verified by the contract.
 
     Attributes:
-        name: the name of its file; of a variant, with its settings: `"liars_dice:players=4"`.
-        version: raised by every change of rules or rendering, together with the golden transcript.
-        roles: what the seats are called, in order.
-        min_return: no role ever ends below it.
-        max_return: no role ever ends above it.
-        zero_sum: the returns of the roles add up to 0 in every game.
-        max_turns: no game has more decisions (chance not counted).
-        hidden: some role doesn't know everything that has happened.
-        random: chance has a hand in it.
-        open_text: moves may carry free text.
-        solver: what `solution` is: `"exact"` (an equilibrium or minimax), `"rules"` (sensible) or None.
-        forfeit: what a role gets for failing to make a move, at best: the worth of a loss.
-        source: where the rules come from.
-        cooperative: all roles always get the same return.
-        win_at: the return from which on a role has won, every other being a loss; None where the best return wins and
-            sharing it is a draw. Games for one, for a team or for two teams need it.
+        name: name of the game's file; a variant's name includes its settings: `"liars_dice:players=4"`.
+        version: number that every change of rules or rendering increases, together with a new golden transcript.
+        roles: names of the seats, in order.
+        min_return: lower bound on every role's return.
+        max_return: upper bound on every role's return.
+        zero_sum: whether the roles' returns add up to 0 in every game.
+        max_turns: upper bound on the number of decisions, chance not counted.
+        hidden: whether some role doesn't know everything that has happened.
+        random: whether the game has chance nodes.
+        open_text: whether moves may contain free text.
+        solver: quality of `solution`: `"exact"` (an equilibrium or minimax), `"rules"` (sensible) or None.
+        forfeit: upper bound on the return of a role that fails to move: the value of a loss.
+        source: origin of the rules.
+        cooperative: whether all roles always get the same return.
+        win_at: lowest return that counts as a win, every lower one being a loss; None where the best return wins and
+            sharing it is a draw. Games for one player, for a team or for two teams need it.
     """
 
     name: str
@@ -93,7 +93,7 @@ class Info:
 
     @property
     def kind(self) -> Kind:
-        """How the roles' interests relate to each other."""
+        """The relation between the roles' interests."""
         if len(self.roles) == 1:
             return "single-player"
         if self.zero_sum:

@@ -8,7 +8,7 @@ from mirrormatch.agents.players._openspiel import check_duel, import_module, par
 from mirrormatch.agents.types import Decision, Reply
 from mirrormatch.errors import UserError
 from mirrormatch.games.game import Game
-from mirrormatch.games.theory.efg import MAX_EFG_NODES, infoset_name, to_efg
+from mirrormatch.games.theory.efg import MAX_EFG_NODES, to_efg
 from mirrormatch.games.types import Action
 
 ITERATIONS: Final = 300  # Kuhn poker's policy then loses less than 0.001 chips a game to a best response
@@ -59,9 +59,7 @@ def solve(game: Game[Any, Any], num_iterations: int) -> Mapping[Hashable, Mappin
     for _ in range(num_iterations):
         solver.evaluate_and_update_policy()
     table = solver.tabular_average_policy().policy_table()
-    return {
-        view: {infoset.moves[k]: p for k, p in table[infoset_name(infoset)]} for view, infoset in tree.infosets.items()
-    }
+    return {view: {infoset.moves[k]: p for k, p in table[infoset.name]} for view, infoset in tree.infosets.items()}
 
 
 AGENT = CFRAgent

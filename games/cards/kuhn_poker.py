@@ -7,22 +7,29 @@ from mirrormatch.games.game import Game
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Observation
 
 CARDS = "JQK"  # lowest first
-ALPHA = 1 / 3  # the first player's free choice in [0, 1/3] within the equilibria: how often it bluffs with the jack
+ALPHA = 1 / 3  # the first player's probability of bluffing with the jack: [0, 1/3] are all equilibria
 _OPEN = ("bet", "check")
 _FACING = ("call", "fold")
-# moves so far -> legal moves; everything that isn't listed is over
+# moves so far -> legal moves; after all other sequences the game is over
 _LEGAL = {(): _OPEN, ("check",): _OPEN, ("bet",): _FACING, ("check", "bet"): _FACING}
 _SPELLINGS = {"check": "check", "bet": "bet", "call": "call", "fold": "fold", "bet 1": "bet", "call 1": "call"}
-# legal moves -> every spelling; what a pass is depends on them
+# legal moves -> every spelling; they decide which move a pass is
 _NOTATION: dict[tuple[Action, ...], dict[str, Action]] = {
     (): _SPELLINGS,
     _OPEN: {**_SPELLINGS, "pass": "check"},
     _FACING: {**_SPELLINGS, "pass": "fold"},
 }
 # cards dealt so far -> the next one and its probability
-_DEALT: dict[str, tuple[tuple[Action, float], ...]] = {
+_NEXT_CARDS: dict[str, tuple[tuple[Action, float], ...]] = {
     "": tuple((card, 1 / 3) for card in CARDS),
     **{dealt: tuple((card, 1 / 2) for card in CARDS if card != dealt) for dealt in CARDS},
+}
+# moves so far -> own card -> probability of betting or calling
+_AGGRESSION = {
+    (): {"J": ALPHA, "Q": 0.0, "K": 3 * ALPHA},
+    ("check",): {"J": 1 / 3, "Q": 0.0, "K": 1.0},
+    ("bet",): {"J": 0.0, "Q": 1 / 3, "K": 1.0},
+    ("check", "bet"): {"J": 0.0, "Q": ALPHA + 1 / 3, "K": 1.0},
 }
 
 
@@ -64,13 +71,13 @@ class KuhnPoker(Game[Deal, View]):
         return len(state.moves) % 2 if state.moves in _LEGAL else OVER
 
     def chance(self, state: Deal) -> tuple[tuple[Action, float], ...]:
-        return _DEALT[state.cards]
+        return _NEXT_CARDS[state.cards]
 
     def legal(self, state: Deal) -> tuple[Action, ...]:
         return _LEGAL.get(state.moves, ()) if len(state.cards) == 2 else ()
 
     def apply(self, state: Deal, action: Action) -> Deal:
-        return _moved(state, action)
+        return _apply(state, action)
 
     def returns(self, state: Deal) -> tuple[float, ...]:
         if state.moves[-1] == "fold":
@@ -84,7 +91,7 @@ class KuhnPoker(Game[Deal, View]):
         return View(role, state.cards[role : role + 1], state.moves)
 
     def observe(self, state: Deal, role: int) -> Observation:
-        return _observed(state, role)
+        return _observe(state, role)
 
     def rules(self) -> str:
         return (
@@ -95,10 +102,10 @@ class KuhnPoker(Game[Deal, View]):
 
     def render(self, view: View) -> str:
         seats = self.info.roles
-        said = "; ".join(f"{seats[k % 2]} {move}" for k, move in enumerate(view.moves)) or "none"
+        moves = "; ".join(f"{seats[k % 2]} {move}" for k, move in enumerate(view.moves)) or "none"
         pot = 2 + sum(move in ("bet", "call") for move in view.moves)
         card = view.card or "not dealt yet"
-        return f"You are the {seats[view.role]} player. Your card is {card}.\nMoves: {said}. Pot: {pot}."
+        return f"You are the {seats[view.role]} player. Your card is {card}.\nMoves: {moves}. Pot: {pot}."
 
     def notation(self, state: Deal) -> dict[str, Action]:
         return _NOTATION[self.legal(state)]
@@ -110,17 +117,8 @@ class KuhnPoker(Game[Deal, View]):
         return tuple((a, p) for a, p in ((bold, aggressive), (passive, 1 - aggressive)) if p > 0)
 
 
-# The probability of betting or calling, by the moves so far and the own card.
-_AGGRESSION = {
-    (): {"J": ALPHA, "Q": 0.0, "K": 3 * ALPHA},
-    ("check",): {"J": 1 / 3, "Q": 0.0, "K": 1.0},
-    ("bet",): {"J": 0.0, "Q": 1 / 3, "K": 1.0},
-    ("check", "bet"): {"J": 0.0, "Q": ALPHA + 1 / 3, "K": 1.0},
-}
-
-
 @functools.cache  # the game has 58 states
-def _moved(deal: Deal, action: Action) -> Deal:
+def _apply(deal: Deal, action: Action) -> Deal:
     cards, moves = deal
     if len(cards) < 2:
         if action not in CARDS or action in cards or len(action) != 1:
@@ -132,7 +130,7 @@ def _moved(deal: Deal, action: Action) -> Deal:
 
 
 @functools.cache
-def _observed(deal: Deal, role: int) -> Observation:
+def _observe(deal: Deal, role: int) -> Observation:
     return Game.observe(GAME, deal, role)
 
 

@@ -10,10 +10,10 @@ from mirrormatch.games.types import CHANCE, OVER, Action, Info, Observation
 
 CARDS: Final = "JQK"  # lowest first; the deck holds two of each
 ANTE: Final = 1
-BETS: Final = (2, 4)  # what a bet or a raise adds, in the first and in the second round
+BETS: Final = (2, 4)  # chips that a bet or a raise adds, in the first and in the second round
 TABLE: Final = Path(__file__).with_name("data") / "leduc_poker.json"
 _OPEN = ("bet", "check")
-# moves of a round -> the next ones; every other sequence ends the round
+# moves of a round -> legal moves; every other sequence ends the round
 _LEGAL: dict[tuple[Action, ...], tuple[Action, ...]] = {
     (): _OPEN,
     ("check",): _OPEN,
@@ -23,7 +23,7 @@ _LEGAL: dict[tuple[Action, ...], tuple[Action, ...]] = {
     ("check", "bet", "raise"): ("call", "fold"),
 }
 _SPELLINGS = {a: a for a in ("bet", "call", "check", "fold", "raise")}
-# legal moves -> every spelling; what a pass is depends on them
+# legal moves -> every spelling; they decide which move a pass is
 _NOTATION: dict[tuple[Action, ...], dict[str, Action]] = {
     (): _SPELLINGS,
     _OPEN: {**_SPELLINGS, "pass": "check"},
@@ -42,7 +42,7 @@ class Hand(NamedTuple):
 
 
 class View(NamedTuple):
-    """A role's own card and what is public."""
+    """A role's own card and the public information."""
 
     role: int
     card: str
@@ -51,13 +51,13 @@ class View(NamedTuple):
 
 
 class Line(NamedTuple):
-    """What a sequence of moves has come to.
+    """The result of a sequence of moves.
 
     Attributes:
         first: the moves of the first round.
-        second: those of the second; None while the first goes on and where a fold has ended it.
-        to_act: the role to move, once the cards for it are dealt, or `OVER`.
-        legal: its moves.
+        second: the moves of the second round; None during the first one and after a fold in it.
+        to_act: the role to move after the next card is dealt, or `OVER`.
+        legal: the legal moves of that role.
         paid: the chips that each role has put in the pot.
     """
 
@@ -91,19 +91,19 @@ class LeducPoker(Game[Hand, View]):
         return Hand("", ())
 
     def to_act(self, state: Hand) -> int:
-        return CHANCE if _waits_for_a_card(state) else _line(state.moves).to_act
+        return CHANCE if _needs_card(state) else _read_line(state.moves).to_act
 
     def chance(self, state: Hand) -> tuple[tuple[Action, float], ...]:
-        return _dealt(state.cards)
+        return _next_cards(state.cards)
 
     def legal(self, state: Hand) -> tuple[Action, ...]:
-        return () if _waits_for_a_card(state) else _line(state.moves).legal
+        return () if _needs_card(state) else _read_line(state.moves).legal
 
     def apply(self, state: Hand, action: Action) -> Hand:
-        return _moved(state, action)
+        return _apply(state, action)
 
     def returns(self, state: Hand) -> tuple[float, ...]:
-        line = _line(state.moves)
+        line = _read_line(state.moves)
         if state.moves[-1] == "fold":
             winner = len(line.second or line.first) % 2  # the role after the one that folded
         else:
@@ -118,7 +118,7 @@ class LeducPoker(Game[Hand, View]):
         return View(role, state.cards[role : role + 1], state.cards[2:], state.moves)
 
     def observe(self, state: Hand, role: int) -> Observation:
-        return _observed(state, role)
+        return _observe(state, role)
 
     def rules(self) -> str:
         return (
@@ -130,14 +130,14 @@ class LeducPoker(Game[Hand, View]):
         )
 
     def render(self, view: View) -> str:
-        line = _line(view.moves)
+        line = _read_line(view.moves)
         lines = [
             f"You are the {self.info.roles[view.role]} player. "
             f"Your card is {view.card or 'not dealt yet'}. The public card is {view.public or 'not dealt yet'}.",
-            f"Round 1: {_told(line.first, view.role)}.",
+            f"Round 1: {_render_moves(line.first, view.role)}.",
         ]
         if view.public:
-            lines.append(f"Round 2: {_told(line.second or (), view.role)}.")
+            lines.append(f"Round 2: {_render_moves(line.second or (), view.role)}.")
         mine, others = line.paid[view.role], line.paid[1 - view.role]
         lines.append(f"Pot: {mine + others} (you {mine}, the other {others}).")
         return "\n".join(lines)
@@ -146,40 +146,40 @@ class LeducPoker(Game[Hand, View]):
         return _NOTATION[self.legal(state)]
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
-        """The equilibrium of the table `TABLE`; tests/leduc_poker_table.py makes it."""
-        return _solved()[key(view)]
+        """The equilibrium of the table `TABLE`, which tests/games/cards/leduc_poker_table.py computes."""
+        return _load_table()[key(view)]
 
 
 def key(view: View) -> str:
-    """An information state's name in the table, by own card, public card and moves: `"KJ bch"`."""
+    """The table's key for an information state, from own card, public card and moves: `"KJ bch"`."""
     return f"{view.card}{view.public} {''.join(map(_LETTERS.__getitem__, view.moves))}"
 
 
 @functools.cache
-def _solved() -> dict[str, tuple[tuple[Action, float], ...]]:
-    """From a state's name to its moves; the table lists the probabilities of the legal ones, rounded."""
+def _load_table() -> dict[str, tuple[tuple[Action, float], ...]]:
+    """Loads the table: an information state's key -> its moves and renormalised probabilities."""
     rows = {}
     for name, rounded in json.loads(TABLE.read_text()).items():
-        legal = _line(tuple(_BY_LETTER[letter] for letter in name.partition(" ")[2])).legal
+        legal = _read_line(tuple(_BY_LETTER[letter] for letter in name.partition(" ")[2])).legal
         total = sum(rounded)
         rows[name] = tuple((a, p / total) for a, p in zip(legal, rounded, strict=True) if p > 0)
     return rows
 
 
 @functools.cache  # there are 85 sequences
-def _line(moves: tuple[Action, ...]) -> Line:
+def _read_line(moves: tuple[Action, ...]) -> Line:
     length = next((k for k in range(len(moves) + 1) if moves[:k] not in _LEGAL), len(moves))
     first, second = moves[:length], moves[length:]
-    paid = _added(first, BETS[0], (ANTE, ANTE))
+    paid = _add_bets(first, BETS[0], (ANTE, ANTE))
     if first in _LEGAL:
         return Line(first, None, len(first) % 2, _LEGAL[first], paid)
     if first[-1] == "fold":
         return Line(first, None, OVER, (), paid)
     legal = _LEGAL.get(second, ())
-    return Line(first, second, len(second) % 2 if legal else OVER, legal, _added(second, BETS[1], paid))
+    return Line(first, second, len(second) % 2 if legal else OVER, legal, _add_bets(second, BETS[1], paid))
 
 
-def _added(moves: tuple[Action, ...], bet: int, paid: tuple[int, int]) -> tuple[int, int]:
+def _add_bets(moves: tuple[Action, ...], bet: int, paid: tuple[int, int]) -> tuple[int, int]:
     chips = list(paid)
     for k, move in enumerate(moves):
         if move in ("bet", "raise"):
@@ -190,35 +190,35 @@ def _added(moves: tuple[Action, ...], bet: int, paid: tuple[int, int]) -> tuple[
 
 
 @functools.cache
-def _told(moves: tuple[Action, ...], role: int) -> str:
-    told = [f"you {move}" if k % 2 == role else f"the other {_VERBS[move]}" for k, move in enumerate(moves)]
-    return ", ".join(told) or "no moves yet"
+def _render_moves(moves: tuple[Action, ...], role: int) -> str:
+    parts = [f"you {move}" if k % 2 == role else f"the other {_VERBS[move]}" for k, move in enumerate(moves)]
+    return ", ".join(parts) or "no moves yet"
 
 
 @functools.cache
-def _dealt(cards: str) -> tuple[tuple[Action, float], ...]:
+def _next_cards(cards: str) -> tuple[tuple[Action, float], ...]:
     left = {card: 2 - cards.count(card) for card in CARDS}
     return tuple((card, n / (6 - len(cards))) for card, n in left.items() if n)
 
 
-@functools.cache  # as the two below: the game has 1,939 states
-def _waits_for_a_card(hand: Hand) -> bool:
-    return len(hand.cards) < 2 or (len(hand.cards) == 2 and _line(hand.moves).second is not None)
+@functools.cache  # like the two below bounded by the game's 1,939 states
+def _needs_card(hand: Hand) -> bool:
+    return len(hand.cards) < 2 or (len(hand.cards) == 2 and _read_line(hand.moves).second is not None)
 
 
 @functools.cache
-def _moved(hand: Hand, action: Action) -> Hand:
-    if _waits_for_a_card(hand):
-        if action not in dict(_dealt(hand.cards)):
+def _apply(hand: Hand, action: Action) -> Hand:
+    if _needs_card(hand):
+        if action not in dict(_next_cards(hand.cards)):
             raise ValueError(f"{action!r} is not a card left in the deck beside {hand.cards!r}")
         return Hand(hand.cards + action, hand.moves)
-    if action not in _line(hand.moves).legal:
+    if action not in _read_line(hand.moves).legal:
         raise ValueError(f"{action!r} is not allowed after {hand.moves!r}")
     return Hand(hand.cards, (*hand.moves, action))
 
 
 @functools.cache
-def _observed(hand: Hand, role: int) -> Observation:
+def _observe(hand: Hand, role: int) -> Observation:
     return Game.observe(GAME, hand, role)
 
 

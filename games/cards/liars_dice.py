@@ -17,13 +17,13 @@ _NUMBERS = (
 )  # fmt: skip
 _PLURALS = ("", "ones", "twos", "threes", "fours", "fives", "sixes")
 _CHALLENGES = (LIAR, "call liar", "challenge", "doubt", "bluff", "call bluff")
-_BELIEF = 0.5  # the solver's: how often a player who bids a face holds a die of it, beyond chance
-_NUM_CACHED = 4_096  # results of each function that rendering calls again and again
+_BELIEF = 0.5  # the solver's probability that a bid on a face is backed by a die, beyond chance
+_NUM_CACHED = 4_096  # size of the cache of each function that rendering calls often
 
 
 @dataclass(frozen=True)
 class LiarsDiceSettings(GameSettings):
-    """Who plays with which dice."""
+    """The number of players and the dice."""
 
     players: int = setting(2, "how many play", range(2, 5))
     dice: int = setting(2, "dice of each player", range(1, 5))
@@ -34,19 +34,19 @@ DEFAULT: Final = LiarsDiceSettings()
 
 
 class Cups(NamedTuple):
-    """Who acts, the dice that each player has rolled so far, and what has been said: bids and at last `LIAR`."""
+    """The player to act, the dice that each player has rolled so far, and the calls: bids and finally `LIAR`."""
 
     to_act: int
-    dice: tuple[str, ...]  # a digit for each, sorted; the last ones are being rolled
-    said: tuple[Action, ...]
+    dice: tuple[str, ...]  # a digit for each die, sorted; the last player is still rolling
+    calls: tuple[Action, ...]
 
 
 class View(NamedTuple):
-    """A role's own dice, sorted, and what has been said; everybody's dice once they are shown."""
+    """A role's own dice, sorted, and the calls; every player's dice after they are shown."""
 
     role: int
     dice: str
-    said: tuple[Action, ...]
+    calls: tuple[Action, ...]
     shown: tuple[str, ...]
 
 
@@ -54,10 +54,10 @@ class Bids(NamedTuple):
     """The bids of one variant, lowest first.
 
     Attributes:
-        names: how they are written.
-        ranks: the position of each.
-        legal: the moves after each bid, sorted; those of the opening after `""`.
-        spellings: every way to write a move.
+        names: the bids as text.
+        ranks: each bid's position.
+        legal: the legal moves after each bid, sorted; `""` is the opening.
+        spellings: every spelling -> its move.
     """
 
     names: tuple[Action, ...]
@@ -108,32 +108,32 @@ class LiarsDice(Game[Cups, View]):
     def legal(self, state: Cups) -> tuple[Action, ...]:
         if state.to_act < 0:
             return ()
-        return self._bids.legal[state.said[-1] if state.said else ""]
+        return self._bids.legal[state.calls[-1] if state.calls else ""]
 
     def apply(self, state: Cups, action: Action) -> Cups:
-        to_act, dice, said = state
+        to_act, dice, calls = state
         if to_act == CHANCE:
             if action not in self._faces:
                 raise ValueError(f"{action!r} is not a face of a die")
-            return _rolled(dice, action, self.settings.players, self.settings.dice)
+            return _roll(dice, action, self.settings.players, self.settings.dice)
         if action not in self.legal(state):
-            raise ValueError(f"{action!r} is not allowed after {said!r}")
-        return Cups(OVER if action == LIAR else (to_act + 1) % self.settings.players, dice, (*said, action))
+            raise ValueError(f"{action!r} is not allowed after {calls!r}")
+        return Cups(OVER if action == LIAR else (to_act + 1) % self.settings.players, dice, (*calls, action))
 
     def returns(self, state: Cups) -> tuple[float, ...]:
-        num_players, num_said = self.settings.players, len(state.said)
-        caller, bidder = (num_said - 1) % num_players, (num_said - 2) % num_players
-        loser = caller if _is_true(state.said[-2], state.dice, self.settings.faces) else bidder
+        num_players, num_calls = self.settings.players, len(state.calls)
+        caller, bidder = (num_calls - 1) % num_players, (num_calls - 2) % num_players
+        loser = caller if _is_true(state.calls[-2], state.dice, self.settings.faces) else bidder
         return tuple(-1.0 if role == loser else 1 / (num_players - 1) for role in range(num_players))
 
     def view(self, state: Cups, role: int) -> View:
-        to_act, dice, said = state
-        return View(role, dice[role] if role < len(dice) else "", said, dice if to_act == OVER else ())
+        to_act, dice, calls = state
+        return View(role, dice[role] if role < len(dice) else "", calls, dice if to_act == OVER else ())
 
     def rules(self) -> str:
-        players, top = self.settings.players, self.settings.faces
+        players, top, dice = self.settings.players, self.settings.faces, self.settings.dice
         return (
-            f"Liar's dice: {players} players roll {_counted(self.settings.dice)} each, with faces 1 to {top}, and see "
+            f"Liar's dice: {players} players roll {_count_dice(dice)} each, with faces 1 to {top}, and see "
             f"only their own. {top} is wild: it counts as every face. In turn a player bids or calls the last bidder a "
             f"liar. The bid 2x1 says: at least two of all {self._num_dice} dice show 1 or {top}; a bid on {top} counts "
             f"only {top}. A bid must have more dice than the last, with any face, or as many dice and a higher face. "
@@ -142,14 +142,14 @@ class LiarsDice(Game[Cups, View]):
         )
 
     def render(self, view: View) -> str:
-        role, dice, said, shown = view
+        role, dice, calls, shown = view
         names = self._names[role]
-        text = f"{_introduced(role, dice, len(names), self._num_dice)}\nBids: {_told(said, names)}."
-        return f"{text}\n{self._ending(view, names)}" if shown else text
+        text = f"{_render_seat(role, dice, len(names), self._num_dice)}\nBids: {_render_calls(calls, names)}."
+        return f"{text}\n{self._render_ending(view, names)}" if shown else text
 
-    def _ending(self, view: View, names: tuple[str, ...]) -> str:
-        """The dice of all and what they say about the last bid."""
-        bid = view.said[-2]
+    def _render_ending(self, view: View, names: tuple[str, ...]) -> str:
+        """Renders every player's dice and whether the last bid is true."""
+        bid = view.calls[-2]
         cups = ", ".join(f"{name} {' '.join(dice)}" for name, dice in zip(names, view.shown, strict=True))
         return f"Shown: {cups}. {bid} is {str(_is_true(bid, view.shown, self.settings.faces)).lower()}."
 
@@ -158,19 +158,19 @@ class LiarsDice(Game[Cups, View]):
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
         """The likeliest claim: that the last bid is a lie, or the best raise."""
-        legal = self._bids.legal[view.said[-1] if view.said else ""]
+        legal = self._bids.legal[view.calls[-1] if view.calls else ""]
         worth = {bid: self._likelihood(view, bid) for bid in legal if bid != LIAR}
         best = max(worth, key=lambda bid: (worth[bid], -self._bids.ranks[bid]), default=LIAR)
-        if view.said and 1 - self._likelihood(view, view.said[-1]) >= worth.get(best, 0.0):
+        if view.calls and 1 - self._likelihood(view, view.calls[-1]) >= worth.get(best, 0.0):
             best = LIAR
         return ((best, 1.0),)
 
     def _likelihood(self, view: View, bid: Action) -> float:
-        """How likely the bid is true, as seen from the own dice and what the others have bid."""
+        """The probability that the bid is true, given the own dice and the other players' bids."""
         num_players, faces = self.settings.players, self.settings.faces
-        number, face = _read(bid)
-        missing = number - _count(face, view.dice, faces)
-        believed = {k % num_players for k, said in enumerate(view.said) if _read(said)[1] == face} - {view.role}
+        number, face = _parse_bid(bid)
+        missing = number - _count_face(face, view.dice, faces)
+        believed = {k % num_players for k, bid in enumerate(view.calls) if _parse_bid(bid)[1] == face} - {view.role}
         p = (1 if face == faces else 2) / faces
         unknown = self._num_dice - self.settings.dice
         return sum(
@@ -183,12 +183,14 @@ def _bids(num_dice: int, faces: int) -> Bids:
     names = tuple(f"{number}x{face}" for number in range(1, num_dice + 1) for face in range(1, faces + 1))
     legal = {name: tuple(sorted((*names[k + 1 :], LIAR))) for k, name in enumerate(names)}
     spellings = {challenge: LIAR for challenge in _CHALLENGES}
-    spellings |= {f"{bid}{said}": name for name in names for said in _spelled(*_read(name)) for bid in ("", "bid ")}
+    spellings |= {
+        f"{verb}{bid}": name for name in names for bid in _spell_bid(*_parse_bid(name)) for verb in ("", "bid ")
+    }
     legal |= {"": tuple(sorted(names)), LIAR: ()}
     return Bids(names, {name: k for k, name in enumerate(names)}, legal, spellings)
 
 
-def _spelled(number: int, face: int) -> tuple[str, ...]:
+def _spell_bid(number: int, face: int) -> tuple[str, ...]:
     """`"2x5"`, `"2 x 5"`, `"two fives"` ..."""
     crossed = [f"{number}{cross}{face}" for cross in ("x", " x ", "×", " × ", "*", " * ")]
     names = (_PLURALS[face], _NUMBERS[face], f"{face}s", f"{face}'s")
@@ -196,25 +198,25 @@ def _spelled(number: int, face: int) -> tuple[str, ...]:
 
 
 @functools.cache
-def _read(bid: Action) -> tuple[int, int]:
-    """The number of dice and their face."""
+def _parse_bid(bid: Action) -> tuple[int, int]:
+    """Parses a bid to the number of dice and their face."""
     number, _, face = bid.partition("x")
     return int(number), int(face)
 
 
-def _count(face: int, dice: str, faces: int) -> int:
+def _count_face(face: int, dice: str, faces: int) -> int:
     wild = dice.count(str(faces)) if face != faces else 0
     return dice.count(str(face)) + wild
 
 
 def _is_true(bid: Action, dice: tuple[str, ...], faces: int) -> bool:
-    number, face = _read(bid)
-    return _count(face, "".join(dice), faces) >= number
+    number, face = _parse_bid(bid)
+    return _count_face(face, "".join(dice), faces) >= number
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _rolled(dice: tuple[str, ...], face: Action, num_players: int, num_dice: int) -> Cups:
-    """The state after one more die."""
+def _roll(dice: tuple[str, ...], face: Action, num_players: int, num_dice: int) -> Cups:
+    """Returns the state after one more die."""
     if dice and len(dice[-1]) < num_dice:
         dice = (*dice[:-1], "".join(sorted(dice[-1] + face)))
     else:
@@ -225,7 +227,7 @@ def _rolled(dice: tuple[str, ...], face: Action, num_players: int, num_dice: int
 
 @functools.lru_cache(_NUM_CACHED)
 def _tail(at_least: int, trials: int, p: float) -> float:
-    """The probability of so many successes or more."""
+    """The probability of `at_least` successes or more."""
     return sum(_binomial(k, trials, p) for k in range(max(0, at_least), trials + 1))
 
 
@@ -234,20 +236,20 @@ def _binomial(successes: int, trials: int, p: float) -> float:
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _introduced(role: int, dice: str, num_players: int, num_dice: int) -> str:
+def _render_seat(role: int, dice: str, num_players: int, num_dice: int) -> str:
     rolled = " ".join(dice) or "not rolled yet"
     return f"You are the {SEATS[role]} of {num_players} players. Your dice: {rolled}. There are {num_dice} dice in all."
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _told(said: tuple[Action, ...], names: tuple[str, ...]) -> str:
-    if not said:
+def _render_calls(calls: tuple[Action, ...], names: tuple[str, ...]) -> str:
+    if not calls:
         return "none yet"
-    last = f"{said[-1]} ({names[(len(said) - 1) % len(names)]})"
-    return f"{_told(said[:-1], names)}, {last}" if len(said) > 1 else last
+    last = f"{calls[-1]} ({names[(len(calls) - 1) % len(names)]})"
+    return f"{_render_calls(calls[:-1], names)}, {last}" if len(calls) > 1 else last
 
 
-def _counted(dice: int) -> str:
+def _count_dice(dice: int) -> str:
     return "1 die" if dice == 1 else f"{dice} dice"
 
 

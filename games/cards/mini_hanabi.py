@@ -9,19 +9,19 @@ from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info
 
 COLOURS = ("red", "yellow", "green", "white", "blue")
-LAST_TURNS = 2  # once the deck is empty: one for each player
-BOLD = 0.65  # how probably a card must fit before the solver risks a life that isn't the last
-_NUM_CACHED = 65_536  # results of each pure function below; enough for every hand of the small decks
+LAST_TURNS = 2  # turns after the deck is empty: one for each player
+BOLD = 0.65  # minimum probability that a card fits for the solver to risk a life that isn't the last
+_NUM_CACHED = 65_536  # size of the cache of each pure function; enough for every hand of the small decks
 _SEATS = ("first", "second")
 
-Kind: TypeAlias = int  # of a card: its colour times the number of ranks, plus its rank, both counted from 0
+Kind: TypeAlias = int  # a card's colour times the number of ranks, plus its rank, both counted from 0
 Cards = TypeVar("Cards")
-Known: TypeAlias = tuple[int, int]  # which colours and which ranks a card may still have, as bits
+Known: TypeAlias = tuple[int, int]  # the possible colours and the possible ranks of a card, as bits
 
 
 @dataclass(frozen=True)
 class MiniHanabiSettings(GameSettings):
-    """How many cards there are, and how many mistakes and hints are free."""
+    """The deck, the hands, and the numbers of hints and lives."""
 
     colours: int = setting(2, "how many colours", range(2, 6))
     ranks: int = setting(3, "the highest rank", range(3, 6))
@@ -34,23 +34,23 @@ _DEFAULT = MiniHanabiSettings()
 
 
 class Table(NamedTuple):
-    """The state: who acts, what is left in the deck, both hands, what both know of them, and the public rest."""
+    """The state: the player to act, the deck, both hands, the players' knowledge of them, and the public rest."""
 
     to_act: int
-    left: tuple[int, ...]  # in the deck, of each kind
+    left: tuple[int, ...]  # number of cards of each kind in the deck
     hands: tuple[tuple[Kind, ...], tuple[Kind, ...]]  # oldest card first
     known: tuple[tuple[Known, ...], tuple[Known, ...]]
-    built: tuple[int, ...]  # of each colour
+    built: tuple[int, ...]  # number of cards of each colour
     discarded: tuple[Kind, ...]  # sorted
     hints: int
     lives: int
-    past: tuple[str, str]  # the moves as each player is told of them
+    past: tuple[str, str]  # the moves, rendered for each player
     last_turns: int
-    drawer: int  # the role that draws a card, where chance acts
+    drawer: int  # the role that draws the next card
 
 
 class View(NamedTuple):
-    """What a role knows: all but its own hand and the order of the deck."""
+    """A role's knowledge: everything but its own hand and the order of the deck."""
 
     role: int
     partner: tuple[Kind, ...]
@@ -103,14 +103,25 @@ class MiniHanabi(Game[Table, View]):
 
     def start(self) -> Table:
         s = self.settings
-        none, built = ((), ()), (0,) * s.colours
-        return Table(CHANCE, self._copies, none, none, built, (), s.hints, s.lives, ("", ""), LAST_TURNS, 0)
+        return Table(
+            to_act=CHANCE,
+            left=self._copies,
+            hands=((), ()),
+            known=((), ()),
+            built=(0,) * s.colours,
+            discarded=(),
+            hints=s.hints,
+            lives=s.lives,
+            past=("", ""),
+            last_turns=LAST_TURNS,
+            drawer=0,
+        )
 
     def to_act(self, state: Table) -> int:
         return state.to_act
 
     def chance(self, state: Table) -> tuple[tuple[Action, float], ...]:
-        return _drawn(state.left, self._names)
+        return _card_chances(state.left, self._names)
 
     def legal(self, state: Table) -> tuple[Action, ...]:
         role = state.to_act
@@ -127,16 +138,26 @@ class MiniHanabi(Game[Table, View]):
             raise ValueError(f"{action!r} is not allowed now")
         verb, number = self._moves[action]
         if verb in ("play", "discard"):
-            return self._laid_down(state, role, action, verb, number)
-        return self._hinted(state, role, action, verb, number)
+            return self._lay_down(state, role, action, verb, number)
+        return self._give_hint(state, role, action, verb, number)
 
     def returns(self, state: Table) -> tuple[float, ...]:
         score = float(sum(state.built)) if state.lives else 0.0
         return (score, score)
 
     def view(self, state: Table, role: int) -> View:
-        _, left, hands, known, built, discarded, hints, lives, past, last_turns, _ = state
-        return View(role, hands[1 - role], known, built, discarded, sum(left), hints, lives, past[role], last_turns)
+        return View(
+            role=role,
+            partner=state.hands[1 - role],
+            known=state.known,
+            built=state.built,
+            discarded=state.discarded,
+            deck=sum(state.left),
+            hints=state.hints,
+            lives=state.lives,
+            past=state.past[role],
+            last_turns=state.last_turns,
+        )
 
     def rules(self) -> str:
         s = self.settings
@@ -158,42 +179,44 @@ class MiniHanabi(Game[Table, View]):
         )
 
     def render(self, view: View) -> str:
-        s = self.settings
-        role, partner, known, built, discarded, deck, hints, lives, past, last_turns = view
-        score = sum(built) if lives else 0
-        cards = str(deck) if deck else f"0, turns left: {last_turns}"
+        s, mine, others = self.settings, view.known[view.role], view.known[1 - view.role]
+        score = sum(view.built) if view.lives else 0
+        cards = str(view.deck) if view.deck else f"0, turns left: {view.last_turns}"
         return (
-            f"You are the {_SEATS[role]} player. Built: {_piles(built)}. Score {score} of {self._perfect}.\n"
-            f"Hints: {hints} of {s.hints}. Lives: {lives}. Cards in the deck: {cards}.\n"
-            f"Discarded: {_heap(discarded, self._cards)}.\nMoves: {past or 'none'}.\n"
-            f"Partner's cards:\n{_hand(known[1 - role], partner, self._cards, s.colours, s.ranks)}\n"
-            f"Your cards, as far as you know:\n{_hand(known[role], (), (), s.colours, s.ranks)}"
+            f"You are the {_SEATS[view.role]} player. "
+            f"Built: {_render_piles(view.built)}. Score {score} of {self._perfect}.\n"
+            f"Hints: {view.hints} of {s.hints}. Lives: {view.lives}. Cards in the deck: {cards}.\n"
+            f"Discarded: {_render_heap(view.discarded, self._cards)}.\nMoves: {view.past or 'none'}.\n"
+            f"Partner's cards:\n{_render_hand(others, view.partner, self._cards, s.colours, s.ranks)}\n"
+            f"Your cards, as far as you know:\n{_render_hand(mine, (), (), s.colours, s.ranks)}"
         )
 
     def notation(self, state: Table) -> dict[str, Action]:
         return self._notation
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
-        """Plays what surely or probably fits, hints at what fits, else discards what is useless or oldest."""
-        return ((_sensible(view, self.settings, self._copies), 1.0),)
+        """Plays a card that surely or probably fits, else hints at one, else discards a useless or the oldest card."""
+        return ((_choose_move(view, self.settings, self._copies), 1.0),)
 
     def _draw(self, state: Table, action: Action) -> Table:
-        _, left, hands, known, built, discarded, hints, lives, past, last_turns, drawer = state
-        kind = self._dealt.get(action, -1)
-        if kind < 0 or not left[kind]:
+        """Adds the card that chance deals to the hand of `state.drawer`."""
+        kind, drawer = self._dealt.get(action, -1), state.drawer
+        if kind < 0 or not state.left[kind]:
             raise ValueError(f"{action!r} is not a card left in the deck")
-        left = (*left[:kind], left[kind] - 1, *left[kind + 1 :])
-        hands = _put(hands, drawer, (*hands[drawer], kind))
-        known = _put(known, drawer, (*known[drawer], self._nothing_known))
-        is_dealing = len(hands[1]) < self.settings.hand and not past[0]
-        to_act = CHANCE if is_dealing else 1 - drawer
-        if is_dealing:
-            drawer = int(len(hands[0]) == self.settings.hand)
-        return Table(to_act, left, hands, known, built, discarded, hints, lives, past, last_turns, drawer)
+        hands = _put(state.hands, drawer, (*state.hands[drawer], kind))
+        is_dealing = len(hands[1]) < self.settings.hand and not state.past[0]
+        return state._replace(
+            to_act=CHANCE if is_dealing else 1 - drawer,
+            left=(*state.left[:kind], state.left[kind] - 1, *state.left[kind + 1 :]),
+            hands=hands,
+            known=_put(state.known, drawer, (*state.known[drawer], self._nothing_known)),
+            drawer=int(len(hands[0]) == self.settings.hand) if is_dealing else drawer,
+        )
 
-    def _laid_down(self, state: Table, role: int, action: Action, verb: str, number: int) -> Table:
-        _, left, hands, known, built, discarded, hints, lives, past, last_turns, _ = state
-        hand, kind = hands[role], hands[role][number]
+    def _lay_down(self, state: Table, role: int, action: Action, verb: str, number: int) -> Table:
+        """Plays or discards a card of the role's hand."""
+        built, discarded, hints, lives = state.built, state.discarded, state.hints, state.lives
+        hand, known, kind = state.hands[role], state.known[role], state.hands[role][number]
         colour, rank = divmod(kind, self.settings.ranks)
         fits = verb == "play" and built[colour] == rank
         if fits:
@@ -204,31 +227,43 @@ class MiniHanabi(Game[Table, View]):
         if verb == "discard" or (fits and rank + 1 == self.settings.ranks):
             hints = min(hints + 1, self.settings.hints)
         outcome = "" if verb == "discard" else ", built" if fits else ", a life lost"
-        hands = _put(hands, role, hand[:number] + hand[number + 1 :])
-        known = _put(known, role, known[role][:number] + known[role][number + 1 :])
-        past = _told(past, role, f"{action} ({self._cards[kind]}{outcome})")
-        deck = any(left)
-        last_turns -= not deck
+        has_deck = any(state.left)
+        last_turns = state.last_turns - (not has_deck)
         is_over = not lives or not last_turns or sum(built) == self._perfect
-        to_act = OVER if is_over else CHANCE if deck else 1 - role
-        return Table(to_act, left, hands, known, built, discarded, hints, lives, past, last_turns, role)
+        return state._replace(
+            to_act=OVER if is_over else CHANCE if has_deck else 1 - role,
+            hands=_put(state.hands, role, hand[:number] + hand[number + 1 :]),
+            known=_put(state.known, role, known[:number] + known[number + 1 :]),
+            built=built,
+            discarded=discarded,
+            hints=hints,
+            lives=lives,
+            past=_add_move(state.past, role, f"{action} ({self._cards[kind]}{outcome})"),
+            last_turns=last_turns,
+            drawer=role,
+        )
 
-    def _hinted(self, state: Table, role: int, action: Action, verb: str, number: int) -> Table:
-        _, left, hands, known, built, discarded, hints, lives, past, last_turns, drawer = state
+    def _give_hint(self, state: Table, role: int, action: Action, verb: str, number: int) -> Table:
+        """Narrows the partner's knowledge of its hand, at the cost of a hint token."""
         other = 1 - role
-        told, seen = _hint(hands[other], known[other], verb, number, self.settings.ranks)
-        known, past = _put(known, other, told), _told(past, role, f"{action}{seen}")
-        last_turns -= not any(left)
-        to_act = other if last_turns else OVER
-        return Table(to_act, left, hands, known, built, discarded, hints - 1, lives, past, last_turns, drawer)
+        known, matches = _hint(state.hands[other], state.known[other], verb, number, self.settings.ranks)
+        last_turns = state.last_turns - (not any(state.left))
+        return state._replace(
+            to_act=other if last_turns else OVER,
+            known=_put(state.known, other, known),
+            hints=state.hints - 1,
+            past=_add_move(state.past, role, f"{action}{matches}"),
+            last_turns=last_turns,
+        )
 
 
 def _put(pair: tuple[Cards, Cards], role: int, mine: Cards) -> tuple[Cards, Cards]:
+    """Replaces the role's element of a pair."""
     return (pair[0], mine) if role else (mine, pair[1])
 
 
-def _told(past: tuple[str, str], role: int, move: str) -> tuple[str, str]:
-    """The moves with one more, as each player is told of them."""
+def _add_move(past: tuple[str, str], role: int, move: str) -> tuple[str, str]:
+    """Appends a move to the moves as rendered for each player."""
     first, second = past
     between = "; " if first else ""
     if role == 0:
@@ -237,7 +272,7 @@ def _told(past: tuple[str, str], role: int, move: str) -> tuple[str, str]:
 
 
 def _moves(num_colours: int, ranks: int, hand: int) -> dict[Action, tuple[str, int]]:
-    """Every move of the game, and what it does with which card, colour or rank, counted from 0."""
+    """Every move of the game -> its verb and its card, colour or rank, counted from 0."""
     moves = {f"{verb} {k + 1}": (verb, k) for verb in ("discard", "play") for k in range(hand)}
     moves |= {f"hint colour {c}": ("colour", k) for k, c in enumerate(COLOURS[:num_colours])}
     return moves | {f"hint rank {r + 1}": ("rank", r) for r in range(ranks)}
@@ -249,22 +284,22 @@ def _notation(num_colours: int, ranks: int, hand: int) -> dict[str, Action]:
         for k in range(1, hand + 1):
             spellings |= dict.fromkeys((f"{verb} card {k}", f"{verb} my card {k}", f"{verb}: {k}"), f"{verb} {k}")
     for c in COLOURS[:num_colours]:
-        told = (f"hint {c}", f"hint color {c}", f"hint colour: {c}", f"hint color: {c}", f"hint: {c}")
-        spellings |= dict.fromkeys(told, f"hint colour {c}")
+        of_colour = (f"hint {c}", f"hint color {c}", f"hint colour: {c}", f"hint color: {c}", f"hint: {c}")
+        spellings |= dict.fromkeys(of_colour, f"hint colour {c}")
     for r in range(1, ranks + 1):
         spellings |= dict.fromkeys((f"hint {r}", f"hint {r}s", f"hint rank: {r}", f"hint: {r}"), f"hint rank {r}")
     return spellings
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _drawn(left: tuple[int, ...], names: tuple[str, ...]) -> tuple[tuple[Action, float], ...]:
+def _card_chances(left: tuple[int, ...], names: tuple[str, ...]) -> tuple[tuple[Action, float], ...]:
     total = sum(left)
     return tuple((name, n / total) for name, n in zip(names, left, strict=True) if n)
 
 
 @functools.lru_cache(_NUM_CACHED)
 def _legal(num_cards: int, may_discard: bool, hinted: tuple[Kind, ...], ranks: int) -> tuple[Action, ...]:
-    """The sorted moves; `hinted` is the partner's hand, or nothing where no hint is left."""
+    """The sorted legal moves; `hinted` is the partner's hand, or empty if no hint is left."""
     moves = {f"play {k}" for k in range(1, num_cards + 1)}
     if may_discard:
         moves |= {f"discard {k}" for k in range(1, num_cards + 1)}
@@ -277,8 +312,8 @@ def _legal(num_cards: int, may_discard: bool, hinted: tuple[Kind, ...], ranks: i
 def _hint(
     hand: tuple[Kind, ...], known: tuple[Known, ...], verb: str, number: int, ranks: int
 ) -> tuple[tuple[Known, ...], str]:
-    """What is known of the hand after the hint, and the numbers of the cards that match, as all see them."""
-    told, matching, bit = list[Known](), list[str](), 1 << number
+    """Returns the knowledge of the hand after the hint, and the rendered numbers of the matching cards."""
+    narrowed, matching, bit = list[Known](), list[str](), 1 << number
     for k, (kind, (colours, rank_bits)) in enumerate(zip(hand, known, strict=True), 1):
         colour, rank = divmod(kind, ranks)
         matches = number == (colour if verb == "colour" else rank)
@@ -286,35 +321,35 @@ def _hint(
             colours &= bit if matches else ~bit
         else:
             rank_bits &= bit if matches else ~bit
-        told.append((colours, rank_bits))
+        narrowed.append((colours, rank_bits))
         if matches:
             matching.append(str(k))
-    return tuple(told), f" (card{'s' * (len(matching) > 1)} {', '.join(matching)})"
+    return tuple(narrowed), f" (card{'s' * (len(matching) > 1)} {', '.join(matching)})"
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _piles(built: tuple[int, ...]) -> str:
+def _render_piles(built: tuple[int, ...]) -> str:
     return ", ".join(f"{c} {n}" for c, n in zip(COLOURS, built, strict=False))
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _heap(discarded: tuple[Kind, ...], cards: tuple[str, ...]) -> str:
+def _render_heap(discarded: tuple[Kind, ...], cards: tuple[str, ...]) -> str:
     return ", ".join(cards[kind] for kind in discarded) or "none"
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _hand(
+def _render_hand(
     known: tuple[Known, ...], kinds: tuple[Kind, ...], cards: tuple[str, ...], num_colours: int, ranks: int
 ) -> str:
-    """A hand, one card a line: the partner's with what it knows, one's own (no kinds given) as far as one knows."""
-    told = [_thought(k, num_colours, ranks) for k in known]
+    """Renders a hand, one card a line: the partner's cards and knowledge, or the own knowledge if `kinds` is empty."""
+    lines = [_render_knowledge(k, num_colours, ranks) for k in known]
     if kinds:
-        told = [f"{cards[kind]}; knows: {text}" for kind, text in zip(kinds, told, strict=True)]
-    return "\n".join(f"  {k}: {text}" for k, text in enumerate(told, 1))
+        lines = [f"{cards[kind]}; knows: {line}" for kind, line in zip(kinds, lines, strict=True)]
+    return "\n".join(f"  {k}: {line}" for k, line in enumerate(lines, 1))
 
 
-def _thought(known: Known, num_colours: int, ranks: int) -> str:
-    """What the owner knows of a card: `red or green, any rank`."""
+def _render_knowledge(known: Known, num_colours: int, ranks: int) -> str:
+    """Renders the owner's knowledge of a card: `red or green, any rank`."""
     colours = [COLOURS[k] for k in range(num_colours) if known[0] >> k & 1]
     numbers = [str(r + 1) for r in range(ranks) if known[1] >> r & 1]
     of_colour = "any colour" if len(colours) == num_colours else " or ".join(colours)
@@ -322,8 +357,8 @@ def _thought(known: Known, num_colours: int, ranks: int) -> str:
     return f"{of_colour}, {of_rank}"
 
 
-def _sensible(view: View, settings: MiniHanabiSettings, copies: tuple[int, ...]) -> Action:
-    """The solver's move: the first of its rules that applies."""
+def _choose_move(view: View, settings: MiniHanabiSettings, copies: tuple[int, ...]) -> Action:
+    """Applies the solver's first matching rule."""
     gone = [n - view.discarded.count(kind) for kind, n in enumerate(copies)]
     for colour, height in enumerate(view.built):
         for rank in range(height):
@@ -331,7 +366,7 @@ def _sensible(view: View, settings: MiniHanabiSettings, copies: tuple[int, ...])
     unseen = [n - view.partner.count(kind) for kind, n in enumerate(gone)]
     playable = {c * settings.ranks + height for c, height in enumerate(view.built) if height < settings.ranks}
     mine, others = view.known[view.role], view.known[1 - view.role]
-    fits = [_share(known, unseen, playable, settings.ranks) for known in mine]
+    fits = [_probability(known, unseen, playable, settings.ranks) for known in mine]
     best = max(range(len(mine)), key=lambda k: fits[k])
     is_last = not view.deck
     if fits[best] > 1 - 1e-9 or (view.lives > 1 and fits[best] >= (0.01 if is_last else BOLD)):
@@ -341,13 +376,13 @@ def _sensible(view: View, settings: MiniHanabiSettings, copies: tuple[int, ...])
         return hint
     if view.hints < settings.hints:
         needed = _needed(view.built, gone, settings.ranks)
-        worth = [_share(known, unseen, needed, settings.ranks) for known in mine]
+        worth = [_probability(known, unseen, needed, settings.ranks) for known in mine]
         return f"discard {min(range(len(mine)), key=lambda k: worth[k]) + 1}"
     return f"hint rank {view.partner[0] % settings.ranks + 1}"
 
 
-def _share(known: Known, unseen: list[int], among: set[Kind], ranks: int) -> float:
-    """How probably a card of which this is known is one of those kinds."""
+def _probability(known: Known, unseen: list[int], among: set[Kind], ranks: int) -> float:
+    """The probability that a card with this knowledge is of one of the kinds."""
     possible = [
         kind for kind, n in enumerate(unseen) if n and known[0] >> kind // ranks & 1 and known[1] >> kind % ranks & 1
     ]
@@ -360,7 +395,7 @@ def _needed(built: tuple[int, ...], gone: list[int], ranks: int) -> set[Kind]:
     for colour, height in enumerate(built):
         for kind in range(colour * ranks + height, (colour + 1) * ranks):
             if not gone[kind]:
-                break  # the colour ends below it
+                break  # no copy is left: the colour ends below it
             needed.add(kind)
     return needed
 
@@ -368,29 +403,29 @@ def _needed(built: tuple[int, ...], gone: list[int], ranks: int) -> set[Kind]:
 def _best_hint(
     view: View, known: tuple[Known, ...], unseen: list[int], playable: set[Kind], settings: MiniHanabiSettings
 ) -> Action:
-    """The hint after which the partner is surest to play what fits; "" where none tells it more."""
+    """The hint that most improves the partner's knowledge of the cards that fit; "" if none improves it."""
     ranks, best, most = settings.ranks, "", 0.0
-    before = _worth_knowing(view.partner, known, unseen, playable, ranks)
+    before = _rate_knowledge(view.partner, known, unseen, playable, ranks)
     if before >= 1 and view.hints < settings.hints:
-        return ""  # it already knows what to play
+        return ""  # the partner already knows a card to play
     for kind in view.partner:
         colour, rank = divmod(kind, ranks)
         for verb, number, action in (
             ("rank", rank, f"hint rank {rank + 1}"),
             ("colour", colour, f"hint colour {COLOURS[colour]}"),
         ):
-            told, _ = _hint(view.partner, known, verb, number, ranks)
-            gain = _worth_knowing(view.partner, told, unseen, playable, ranks) - before
+            narrowed, _ = _hint(view.partner, known, verb, number, ranks)
+            gain = _rate_knowledge(view.partner, narrowed, unseen, playable, ranks) - before
             if gain > most + 1e-9:
                 best, most = action, gain
     return best
 
 
-def _worth_knowing(
+def _rate_knowledge(
     hand: tuple[Kind, ...], known: tuple[Known, ...], unseen: list[int], playable: set[Kind], ranks: int
 ) -> float:
-    """How sure the owner of the hand is of the cards that fit, less how sure it wrongly is of others."""
-    shares = [_share(k, unseen, playable, ranks) for k in known]
+    """Rates the knowledge of a hand: the owner's confidence in cards that fit, less a penalty for wrong confidence."""
+    shares = [_probability(k, unseen, playable, ranks) for k in known]
     return sum(s if kind in playable else -2 * s * s for kind, s in zip(hand, shares, strict=True))
 
 

@@ -9,12 +9,12 @@ from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Observation
 
 ROLL, STOP = "roll", "stop"
-DECISIONS_PER_POINT = 10  # of the goal: then the game ends in a draw, as OpenSpiel's 1,000 decisions for 100 points
-_LAST_DECISIONS = 50  # so many before that end, players are told of it
-_TOLERANCE = 1e-12  # of a probability of winning
-_MAX_STEPS = 50  # of Newton's method, which takes two to four on average
+DECISIONS_PER_POINT = 10  # decisions per point of the goal before a draw, like OpenSpiel's 1,000 for 100 points
+_LAST_DECISIONS = 50  # number of decisions before that draw from which observations count them down
+_TOLERANCE = 1e-12  # allowed error of a probability of winning
+_MAX_STEPS = 50  # limit for Newton's method, which takes two to four steps on average
 _TURNS = ("Other's", "Your")
-_NUM_CACHED = 4_096  # results of each function that rendering calls again and again
+_NUM_CACHED = 4_096  # size of the cache of each function that rendering calls often
 _LEGAL = (ROLL, STOP)
 _ONLY_STOP = (STOP,)
 _SPELLINGS = {
@@ -25,7 +25,7 @@ _SPELLINGS = {
 
 @dataclass(frozen=True)
 class PigSettings(GameSettings):
-    """What may be turned about pig."""
+    """The goal and the die."""
 
     goal: int = setting(50, "points that win", (10, 20, 30, 50, 75, 100))
     sides: int = setting(6, "of the die", (4, 6, 8, 10, 12, 20))
@@ -35,7 +35,7 @@ _DEFAULT = PigSettings()
 
 
 class Event(NamedTuple):
-    """What happened last: who rolled what (0: stopped), and how many points that earned or lost."""
+    """The last event: the role, its roll (0 for a stop), and the points that it earned or lost."""
 
     role: int
     die: int
@@ -43,7 +43,7 @@ class Event(NamedTuple):
 
 
 class Race(NamedTuple):
-    """The state: the points, whose turn it is, that turn's points so far, and who acts: its role, chance or nobody."""
+    """The state: the points, the role whose turn it is, that turn's points so far, and the role to act or `CHANCE`."""
 
     scores: tuple[int, int]
     role: int
@@ -54,7 +54,7 @@ class Race(NamedTuple):
 
 
 class View(NamedTuple):
-    """Everything is public; a view only adds whose it is."""
+    """The public state and the role that sees it."""
 
     role: int
     race: Race
@@ -78,7 +78,7 @@ class PigDice(Game[Race, View]):
         self._goal = settings.goal
         self._rules = Rules(settings.goal, settings.sides)
         self._outcomes = tuple((str(die), 1 / settings.sides) for die in range(1, settings.sides + 1))
-        self._rolled = {str(die): (Event(0, die, die), Event(1, die, die)) for die in range(1, settings.sides + 1)}
+        self._rolls = {str(die): (Event(0, die, die), Event(1, die, die)) for die in range(1, settings.sides + 1)}
         self._max_decisions = DECISIONS_PER_POINT * settings.goal
         self.info = Info(
             name=settings.full_name("pig_dice"), version=1, roles=("first", "second"), min_return=-1.0, max_return=1.0,
@@ -102,8 +102,8 @@ class PigDice(Game[Race, View]):
 
     def apply(self, state: Race, action: Action) -> Race:
         scores, role, total, to_act, num_decisions, last = state
-        if to_act == CHANCE and action in self._rolled:
-            event = self._rolled[action][role]
+        if to_act == CHANCE and action in self._rolls:
+            event = self._rolls[action][role]
             if event.die == 1:
                 return Race(scores, 1 - role, 0, 1 - role, num_decisions, _event(role, 1, total))
             return Race(scores, role, total + event.die, role, num_decisions, event)
@@ -126,7 +126,7 @@ class PigDice(Game[Race, View]):
         return View(role, state)
 
     def observe(self, state: Race, role: int) -> Observation:
-        return Observation(role, self._shown(state, role), self.legal(state) if state.role == role else ())
+        return Observation(role, self._render_race(state, role), self.legal(state) if state.role == role else ())
 
     def rules(self) -> str:
         goal, sides = self._rules
@@ -139,12 +139,12 @@ class PigDice(Game[Race, View]):
         )
 
     def render(self, view: View) -> str:
-        return self._shown(view.race, view.role)
+        return self._render_race(view.race, view.role)
 
-    def _shown(self, race: Race, role: int) -> str:
+    def _render_race(self, race: Race, role: int) -> str:
         scores, turn, total, _, num_decisions, last = race
-        told = _told(last, role) if last is not None else ""
-        text = _scored(self._goal, scores[role], scores[1 - role]) + told + _taken(turn == role, total)
+        event = _render_event(last, role) if last is not None else ""
+        text = _render_scores(self._goal, scores[role], scores[1 - role]) + event + _render_turn(turn == role, total)
         left = self._max_decisions - num_decisions
         return text if left > _LAST_DECISIONS else f"{text}\nDecisions left before a draw: {left}."
 
@@ -152,34 +152,34 @@ class PigDice(Game[Race, View]):
         return _SPELLINGS
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
-        """Wins with the highest probability, as if a game could not end in a draw."""
+        """Maximises the probability of winning, ignoring the draw after too many decisions."""
         race = view.race
         mine, theirs = race.scores[race.role], race.scores[1 - race.role]
-        roll = mine + race.total < self._goal and _rolls(self._rules, mine, theirs)[race.total]
+        roll = mine + race.total < self._goal and _choose_rolls(self._rules, mine, theirs)[race.total]
         return ((ROLL if roll else STOP, 1.0),)
 
 
 class Rules(NamedTuple):
-    """What the solution depends on."""
+    """The settings on which the solution depends."""
 
     goal: int
     sides: int
 
 
-# The chance that a player whose turn begins wins: by its points, then by the other's.
+# Probability of winning at the start of a turn, by own points, then by the other's.
 _Chances: TypeAlias = list[list[float]]
 
 
-_event = functools.lru_cache(_NUM_CACHED)(Event)  # the same few things happen again and again
+_event = functools.lru_cache(_NUM_CACHED)(Event)  # the same few events recur
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _scored(goal: int, mine: int, theirs: int) -> str:
+def _render_scores(goal: int, mine: int, theirs: int) -> str:
     return f"Goal: {goal}. Your score: {mine}. Other's score: {theirs}.\n"
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _told(last: Event, role: int) -> str:
+def _render_event(last: Event, role: int) -> str:
     who, what = "you" if last.role == role else "other", f"rolled {last.die}"
     if last.die <= 1:
         what = f"rolled 1 and lost {last.points}" if last.die else f"stopped and kept {last.points}"
@@ -187,39 +187,41 @@ def _told(last: Event, role: int) -> str:
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _taken(own: bool, total: int) -> str:
+def _render_turn(own: bool, total: int) -> str:
     return f"{_TURNS[own]} turn. Turn total: {total}."
 
 
 @functools.lru_cache(16_384)
-def _rolls(rules: Rules, mine: int, theirs: int) -> tuple[bool, ...]:
-    """Whether to roll, by the turn's points; from the goal on one stops."""
-    chances = _chances(rules)
-    values, _ = _turn(rules, mine, 1 - chances[theirs][mine], chances[theirs])
+def _choose_rolls(rules: Rules, mine: int, theirs: int) -> tuple[bool, ...]:
+    """Decides whether to roll, for each number of points of the turn below the goal."""
+    chances = winning_chances(rules)
+    values, _ = _turn_chances(rules, mine, 1 - chances[theirs][mine], chances[theirs])
     return tuple(k == 0 or values[k] > 1 - chances[theirs][mine + k] + _TOLERANCE for k in range(rules.goal - mine))
 
 
 @functools.cache
-def _chances(rules: Rules) -> _Chances:
-    """The chances under best play, from the end of the race backwards (Neller and Presser 2004)."""
+def winning_chances(rules: Rules) -> _Chances:
+    """Computes the chances under best play, from the end of the race backwards (Neller and Presser 2004)."""
     chances = [[0.5] * rules.goal for _ in range(rules.goal)]
     for points in range(2 * rules.goal - 2, -1, -1):
         for mine in range(max(0, points - rules.goal + 1), points // 2 + 1):
             theirs = points - mine
-            chances[mine][theirs], chances[theirs][mine] = _solved(rules, mine, theirs, chances)
+            chances[mine][theirs], chances[theirs][mine] = _solve_pair(rules, mine, theirs, chances)
     return chances
 
 
-def _solved(rules: Rules, mine: int, theirs: int, chances: _Chances) -> tuple[float, float]:
-    """The chance of a player whose turn begins with `mine` against `theirs`, and the other way round.
+def _solve_pair(rules: Rules, mine: int, theirs: int, chances: _Chances) -> tuple[float, float]:
+    """Computes the chance of a player who begins a turn with `mine` against `theirs` points, and with both exchanged.
 
-    A turn without points only exchanges the players, so the two depend on each other: for one way to play the turn,
-    each is linear in the other. Newton's method finds where both are true, in a handful of steps.
+    A turn without points only exchanges the players, so the two depend on each other: for a fixed strategy each is
+    linear in the other. Newton's method finds the common solution in a few steps.
     """
     x = y = 0.5
     for _ in range(_MAX_STEPS):
-        values, slopes = _turn(rules, mine, 1 - y, chances[theirs])
-        others, other_slopes = (values, slopes) if mine == theirs else _turn(rules, theirs, 1 - x, chances[mine])
+        values, slopes = _turn_chances(rules, mine, 1 - y, chances[theirs])
+        others, other_slopes = (
+            (values, slopes) if mine == theirs else _turn_chances(rules, theirs, 1 - x, chances[mine])
+        )
         a, b, c, d = values[0], slopes[0], others[0], other_slopes[0]
         if abs(a - x) + abs(c - y) < _TOLERANCE:
             return x, y
@@ -228,20 +230,20 @@ def _solved(rules: Rules, mine: int, theirs: int, chances: _Chances) -> tuple[fl
     raise AssertionError(f"no solution at {mine} to {theirs} by {rules!r}")
 
 
-def _turn(rules: Rules, mine: int, lost: float, stopped: list[float]) -> tuple[list[float], list[float]]:
-    """The chance of winning by the turn's points so far, and how it grows with `lost`.
+def _turn_chances(rules: Rules, mine: int, lost: float, stopped: list[float]) -> tuple[list[float], list[float]]:
+    """Computes the chance of winning for each number of the turn's points so far, and its derivative by `lost`.
 
-    The first roll is never left out: it risks nothing.
+    The first roll is always taken: it risks nothing.
 
     Args:
         rules: goal and die.
         mine: the points of the player whose turn it is.
-        lost: its chance after a turn without points.
+        lost: the player's chance after a turn without points.
         stopped: the other's chances after a stop, by the player's points then.
     """
     sides, need = rules.sides, rules.goal - mine
     values, slopes = [1.0] * (need + sides + 1), [0.0] * (need + sides + 1)
-    total, slope = sides - 1.0, 0.0  # over what a roll of 2 or more leads to
+    total, slope = sides - 1.0, 0.0  # sums over the rolls of 2 or more
     for k in range(need - 1, -1, -1):
         total += values[k + 2] - values[k + sides + 1]
         slope += slopes[k + 2] - slopes[k + sides + 1]

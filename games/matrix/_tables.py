@@ -1,8 +1,8 @@
-"""The 144 strictly ordinal two-by-two games, each with its number, and what theory says about them.
+"""The 144 strictly ordinal two-by-two games, with their numbers, names and families.
 
 Two players have two choices each and rank the four outcomes from 1 to 4. Of the 24 * 24 pairs of rankings 144 differ in
-more than the names of the choices; if the players could be exchanged too, 78 would be left. How a game is played or
-shown isn't known here.
+more than the names of the choices; if the players could be exchanged too, 78 would be left. Playing and rendering a
+game are the tasks of other modules.
 
 The numbers follow the topology of Robinson and Goforth (The topology of the 2x2 games, 2005). g111 is the Prisoner's
 Dilemma. The first digit is the layer, the second the first player's ranking, the third the second player's. Within a
@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from mirrormatch.games.theory.matrix import CELLS, Payoffs, PayoffTable, best_pure_equilibrium, pure_equilibria
 
-# A ranking: what a player gets at (own choice, other's choice) = 00, 01, 10, 11. The names are as in Bruns 2015, Names
+# A ranking: a player's payoffs at (own choice, other's choice) = 00, 01, 10, 11. The names are as in Bruns 2015, Names
 # for games.
 _ALONE = {  # in layer 1: the best is to take 1 while the other takes 0
     "prisoners_dilemma": (3, 1, 4, 2), "chicken": (3, 2, 4, 1), "leader": (2, 3, 4, 1),
@@ -35,12 +35,12 @@ ALIASES = {"battle_of_the_sexes": "leader", "bully": "g162", "called_bluff": "g1
 
 
 class OrdinalGame(NamedTuple):
-    """One of the 144.
+    """One of the 144 games.
 
     Attributes:
-        number: `"g111"`: layer, the first player's ranking, the second's.
-        name: a symmetric game's own name, otherwise its number.
-        rankings: the names of the symmetric games in which the players rank the outcomes as here.
+        number: `"g111"`: layer, the first player's ranking, the second player's ranking.
+        name: the name of a symmetric game, otherwise the number.
+        rankings: names of the symmetric games with the first and with the second player's ranking.
         table: the payoffs, 4 the best.
     """
 
@@ -68,14 +68,14 @@ def all_games() -> tuple[OrdinalGame, ...]:
 
 @cache
 def names() -> tuple[str, ...]:
-    """Everything that a game may be called: names, other names, numbers."""
+    """All names of games: own names, aliases and numbers."""
     own = tuple(game.name for game in all_games() if game.name != game.number)
     return (*own, *ALIASES, *(game.number for game in all_games()))
 
 
 @cache
 def find(name: str) -> OrdinalGame:
-    """The game of that name, other name or number."""
+    """Finds a game by its name, alias or number."""
     sought = ALIASES.get(name, name)
     return next(game for game in all_games() if sought in (game.name, game.number))
 
@@ -86,10 +86,10 @@ def is_symmetric(game: OrdinalGame) -> bool:
 
 
 def family(game: OrdinalGame) -> str:
-    """What the best pure equilibrium brings, after Bruns (2015).
+    """Classifies a game by the payoffs of its best pure equilibrium, after Bruns (2015).
 
-    `"cyclic"`: there is none; `"dilemma"`: both would rather have another outcome (Robinson and Goforth's seven alibi
-    games); `"win-win"`: 4 for both; `"biased"`: 4 and 3; `"second-best"`: 3 for both; `"unfair"`: one gets only 2.
+    `"cyclic"`: there is no pure equilibrium; `"dilemma"`: both prefer another outcome (Robinson and Goforth's seven
+    alibi games); `"win-win"`: 4 for both; `"biased"`: 4 and 3; `"second-best"`: 3 for both; `"unfair"`: 2 for one.
     """
     if not pure_equilibria(game.table):
         return "cyclic"

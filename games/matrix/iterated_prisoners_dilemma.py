@@ -14,12 +14,12 @@ _TABLE: PayoffTable = (
     ((TEMPTATION, SUCKER), (PUNISHMENT, PUNISHMENT)),
 )
 _SHORT = {"c": "cooperate", "d": "defect"}
-_DEFECT = "1"  # as it is noted in `View.past`
+_DEFECT = "1"  # its digit in `View.past`
 
 
 @dataclass(frozen=True)
 class IteratedPrisonersDilemmaSettings(GameSettings):
-    """What may be turned."""
+    """The number of rounds."""
 
     rounds: int = setting(10, "how many rounds are played", range(1, 51))
 
@@ -65,8 +65,8 @@ class IteratedPrisonersDilemma(RepeatedGame):
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
         """Grim trigger: cooperates until the other has defected; defects in the last round."""
-        betrayed = _DEFECT in view.past[2 - view.role :: 3]
-        return (("defect" if betrayed or view.round == self.num_rounds else "cooperate", 1.0),)
+        is_betrayed = _DEFECT in view.past[2 - view.role :: 3]
+        return (("defect" if is_betrayed or view.round == self.num_rounds else "cooperate", 1.0),)
 
 
 _NOTATION = {word: word for word in WORDS} | _SHORT | {f"choose {word}": word for word in WORDS}

@@ -10,7 +10,7 @@ from mirrormatch.games.types import Info
 
 
 class Story(NamedTuple):
-    """A scene around a game, and what its two choices are called; nothing in it favours one of them."""
+    """A scene around a game and the names of its two choices; the text favours neither of them."""
 
     scene: str
     words: Words
@@ -28,7 +28,7 @@ _NONE = "none"
 
 @dataclass(frozen=True)
 class MatrixGameSettings(GameSettings):
-    """What may be turned."""
+    """The tables, their number of rounds, their wording and the order of composed games."""
 
     game: str = setting("prisoners_dilemma", "the game, by its name or its number g111 to g466", names())
     rounds: int = setting(1, "how often everything is played", range(1, 21))
@@ -80,10 +80,10 @@ class MatrixGame(RepeatedGame):
     )
 
     def __init__(self, settings: MatrixGameSettings = _DEFAULTS) -> None:
-        settings = _plain(settings)
+        settings = _normalise_settings(settings)
         self.settings: MatrixGameSettings = settings
         self.scenes = _scenes(settings)
-        super().__init__(_steps(settings), settings.rounds)
+        super().__init__(_stages(settings), settings.rounds)
         self.info = Info(
             name=settings.full_name("matrix_game"), version=1, roles=("first", "second"),
             min_return=self.bounds[0], max_return=self.bounds[1], zero_sum=False, max_turns=self.max_moves,
@@ -94,19 +94,19 @@ class MatrixGame(RepeatedGame):
     def rules(self) -> str:
         rounds = "" if self.num_rounds == 1 else f" This is repeated for {self.num_rounds} rounds."
         return (
-            f"You and another player choose at the same time. {self._offers_in_words()} The table says what each pair "
-            f"of choices brings you and the other.{self._order()}{rounds} Each time both then see both choices. "
-            f"Points add up; get as many as you can. {self._how_to_move()}"
+            f"You and another player choose at the same time. {self._render_offers()} The table says what each pair "
+            f"of choices brings you and the other.{self._render_order()}{rounds} Each time both then see both choices. "
+            f"Points add up; get as many as you can. {self._render_notation()}"
         )
 
-    def _offers_in_words(self) -> str:
-        told = [f"{scene} The choices are {words[0]} and {words[1]}.".strip() for scene, words in self.scenes]
-        if len(set(told)) == 1:
-            return told[0]
-        return " ".join(f"Game {k}: {scene}" for k, scene in enumerate(told, 1))
+    def _render_offers(self) -> str:
+        sentences = [f"{scene} The choices are {words[0]} and {words[1]}.".strip() for scene, words in self.scenes]
+        if len(set(sentences)) == 1:
+            return sentences[0]
+        return " ".join(f"Game {k}: {sentence}" for k, sentence in enumerate(sentences, 1))
 
-    def _order(self) -> str:
-        """How the games follow each other, in words."""
+    def _render_order(self) -> str:
+        """Renders the order of the games."""
         num, first = len(self.scenes), self.scenes[0].words[0]
         if self.settings.compose == "sequential":
             return f" The {num} games are played one after the other."
@@ -119,15 +119,15 @@ class MatrixGame(RepeatedGame):
             )
         return ""
 
-    def _how_to_move(self) -> str:
+    def _render_notation(self) -> str:
         if self.settings.compose != "parallel":
             return "A move is one choice alone, without any other word."
         example = self._moves[0][1]
         return f"A move names your choice in each game, in order, for instance: {example}"
 
 
-def _plain(settings: MatrixGameSettings) -> MatrixGameSettings:
-    """The same game in the fewest words: each game by its one name, and nothing turned that changes nothing."""
+def _normalise_settings(settings: MatrixGameSettings) -> MatrixGameSettings:
+    """Normalises settings: every game by its primary name, and settings without effect at their defaults."""
     alone = settings.compose == "single"
     return replace(
         settings,
@@ -138,7 +138,7 @@ def _plain(settings: MatrixGameSettings) -> MatrixGameSettings:
     )
 
 
-def _steps(settings: MatrixGameSettings) -> tuple[Stage, ...]:
+def _stages(settings: MatrixGameSettings) -> tuple[Stage, ...]:
     tables = [find(name).table for name in _names(settings)]
     words = [scene.words for scene in _scenes(settings)]
     last = len(tables) - 1
@@ -151,13 +151,13 @@ def _steps(settings: MatrixGameSettings) -> tuple[Stage, ...]:
 
 
 def _names(settings: MatrixGameSettings) -> list[str]:
-    """The games in order."""
+    """The names of the games in playing order."""
     more = (settings.second, settings.third) if settings.compose != "single" else ()
     return [settings.game, *(name for name in more if name != _NONE)]
 
 
 def _scenes(settings: MatrixGameSettings) -> list[Story]:
-    """For each game its scene: the story that was asked for, then those listed after it."""
+    """Each game's scene: the chosen story, then the stories listed after it."""
     num = len(_names(settings))
     if settings.story == _NONE:
         return [Story("", (settings.labels[0], settings.labels[1]))] * num

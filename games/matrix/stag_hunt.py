@@ -7,19 +7,19 @@ from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.theory.matrix import PayoffTable
 from mirrormatch.games.types import Action, Info
 
-STAG, HARE, NOTHING = 4, 3, 0  # each hunter's part of a stag; a hare; a stag hunted alone
+STAG, HARE, NOTHING = 4, 3, 0  # payoffs of a stag for each of two hunters, a hare, a stag hunted alone
 WORDS = ("hare", "stag")
 _TABLE: PayoffTable = (
     ((HARE, HARE), (HARE, NOTHING)),
     ((NOTHING, HARE), (STAG, STAG)),
 )
 _SHORT = {"h": "hare", "s": "stag"}
-_HARE = "0"  # as it is noted in `View.past`
+_HARE = "0"  # its digit in `View.past`
 
 
 @dataclass(frozen=True)
 class StagHuntSettings(GameSettings):
-    """What may be turned."""
+    """The number of rounds."""
 
     rounds: int = setting(5, "how many rounds are played", range(1, 51))
 
@@ -63,9 +63,9 @@ class StagHunt(RepeatedGame):
         return _NOTATION
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
-        """Stag until anybody has hunted a hare, then hare."""
-        spoilt = _HARE in view.past[1::3] or _HARE in view.past[2::3]
-        return (("hare" if spoilt else "stag", 1.0),)
+        """Hunts the stag until one of the players has hunted a hare, then hares."""
+        is_broken = _HARE in view.past[1::3] or _HARE in view.past[2::3]
+        return (("hare" if is_broken else "stag", 1.0),)
 
 
 _NOTATION = {word: word for word in WORDS} | _SHORT | {f"hunt {word}": word for word in WORDS}

@@ -16,10 +16,10 @@ Policy: TypeAlias = Callable[[Any], dict[Action, float]]  # view -> probability 
 
 
 class Exploitability(NamedTuple):
-    """What best responses win against a policy, in the game's unit per game.
+    """The gain of best responses against a policy, in the game's unit per game.
 
     Attributes:
-        value: NashConv / 2, the mean of what a best response gains over the policy's own value in either seat.
+        value: NashConv / 2, the mean over the seats of a best response's gain over the policy's own value.
         responses: the best response's own return, seated as role 0 and as role 1.
     """
 
@@ -28,14 +28,14 @@ class Exploitability(NamedTuple):
 
 
 def exploitability(game: Game[Any, Any], policy: Policy) -> Exploitability:
-    """The exact exploitability of a policy that plays both roles."""
+    """Computes the exact exploitability of a policy that plays both roles."""
     assert game.info.is_two_player_zero_sum, f"{game.info.name} is not a two-player zero-sum game"
     responses = (best_response_value(game, policy, 0), best_response_value(game, policy, 1))
     return Exploitability(sum(responses) / 2, responses)
 
 
 def best_response_value(game: Game[Any, Any], policy: Policy, responder: int) -> float:
-    """The expected return of the best response seated as `responder` against the policy in the other seat."""
+    """Computes the expected return of the best response in seat `responder` against the policy in the other seat."""
     members = _members(game, policy, responder)
     chosen: dict[Hashable, Action] = {}
 
@@ -59,7 +59,7 @@ def best_response_value(game: Game[Any, Any], policy: Policy, responder: int) ->
 
 
 def _members(game: Game[Any, Any], policy: Policy, responder: int) -> dict[Hashable, list[tuple[Any, float]]]:
-    """The states of each of the responder's views, with the probability that chance and the policy lead there."""
+    """Groups states by the responder's view, each with the probability that chance and the policy lead there."""
     members: dict[Hashable, list[tuple[Any, float]]] = defaultdict(list)
 
     def walk(state: Any, reach: float) -> None:

@@ -1,6 +1,6 @@
-"""A small game as a text in Gambit's format for extensive games, which OpenSpiel's solvers in C++ read.
+"""Converts a small game to Gambit's text format for extensive games, which OpenSpiel's solvers in C++ read.
 
-What a role knows, its view, is its information set; nothing is solved here.
+A role's view identifies its information set. The solving is done elsewhere.
 """
 
 from collections.abc import Hashable
@@ -9,23 +9,34 @@ from typing import Any, Final, NamedTuple
 from mirrormatch.games.game import Game
 from mirrormatch.games.types import CHANCE, OVER, Action
 
-MAX_EFG_NODES: Final = 50_000  # nodes of the tree; a solver walks all of them in every iteration
+MAX_EFG_NODES: Final = 50_000  # a solver in C++ walks all nodes of the tree in every iteration
 
 
 class EfgInfoSet(NamedTuple):
-    """An information set: whose it is, its number among that role's, counted from 1, and its moves in order."""
+    """An information set as the file numbers it.
+
+    Attributes:
+        role: the role to act.
+        number: position among the role's information sets, counted from 1.
+        moves: the legal moves in order.
+    """
 
     role: int
     number: int
     moves: tuple[Action, ...]
 
+    @property
+    def name(self) -> str:
+        """The name that OpenSpiel gives to the information set."""
+        return f"{self.role}-{self.role}-{self.number}-"
+
 
 class EfgTree(NamedTuple):
-    """A whole game.
+    """A game's whole tree.
 
     Attributes:
-        text: in Gambit's format; moves are called by their place in the list of legal moves.
-        infosets: what a role knows -> its information set.
+        text: the tree in Gambit's format; a move's name is its position in the list of legal moves.
+        infosets: a role's view -> its information set.
     """
 
     text: str
@@ -33,7 +44,7 @@ class EfgTree(NamedTuple):
 
 
 def to_efg(game: Game[Any, Any]) -> EfgTree | None:
-    """A two-player game as a tree; None where it is too large or has free text."""
+    """Converts a two-player game to a tree; None if the game has free text or more than `MAX_EFG_NODES` nodes."""
     lines, infosets = ['EFG 2 R "" { "0" "1" }'], dict[Hashable, EfgInfoSet]()
     waiting, num_infosets = [game.start()], [0, 0]
     while waiting:
@@ -61,8 +72,3 @@ def to_efg(game: Game[Any, Any]) -> EfgTree | None:
         if len(lines) + len(waiting) > MAX_EFG_NODES:
             return None
     return EfgTree("\n".join(lines) + "\n", infosets)
-
-
-def infoset_name(infoset: EfgInfoSet) -> str:
-    """What OpenSpiel calls it."""
-    return f"{infoset.role}-{infoset.role}-{infoset.number}-"

@@ -1,4 +1,4 @@
-"""The information states of a small game: everywhere that a role decides, as that role sees it."""
+"""The information states of a small game: every decision of a role, as that role observes it."""
 
 from collections.abc import Hashable, Mapping
 from typing import Any, Final, NamedTuple
@@ -7,19 +7,19 @@ from mirrormatch.errors import UserError
 from mirrormatch.games.game import Game
 from mirrormatch.games.types import CHANCE, OVER, Action, Observation
 
-MAX_SEARCHED_NODES: Final = 10_000  # nodes of the tree, which best responses walk again and again; Kuhn poker has 58
+MAX_SEARCHED_NODES: Final = 10_000  # best responses in Python walk the whole tree repeatedly; Kuhn poker has 58
 
 
 class InfoSet(NamedTuple):
-    """One information state.
+    """An information state, with what a policy needs to decide there.
 
     Attributes:
-        view: what identifies it.
-        observation: the same in words.
-        state: one of the states that look like this.
-        role: who acts.
-        legal: its moves.
-        parent: the role's own decision before this one, by its position in the list, and the move it made there.
+        view: the role's view, which identifies the information state.
+        observation: the rendered view.
+        state: one of the states with this view.
+        role: the role to act.
+        legal: the legal moves.
+        parent: the role's previous decision, by its position in the list, and its move there.
     """
 
     view: Hashable
@@ -31,12 +31,12 @@ class InfoSet(NamedTuple):
 
 
 def information_states(game: Game[Any, Any]) -> list[InfoSet]:
-    """Every one in which a role decides, in tree order; a role's earlier decisions come before its later ones.
+    """Lists all information states in tree order; a role's earlier decisions come before its later ones.
 
-    Roles are taken to forget nothing, so that a view has one parent.
+    Assumes perfect recall, which gives every view one parent.
 
     Raises:
-        UserError: not a two-player zero-sum game, free text, or too large a tree.
+        UserError: the game isn't two-player zero-sum, has free text, or its tree is too large.
     """
     if not game.info.is_two_player_zero_sum:
         raise UserError(f"exploitability is for two-player zero-sum games, which {game.info.name!r} is not")

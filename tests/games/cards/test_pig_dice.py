@@ -11,7 +11,7 @@ from tests.games.openspiel_agreement import agree
 
 from mirrormatch import games
 from mirrormatch.games import CHANCE, OVER, Action, Problem
-from mirrormatch.games.cards.pig_dice import Race, Rules, View, _chances
+from mirrormatch.games.cards.pig_dice import Race, Rules, View, winning_chances
 
 GAME = games.get("pig_dice")
 GOAL = 50
@@ -179,11 +179,11 @@ def test_the_solution_is_what_a_slow_iteration_over_every_state_says(goal: int, 
 
 
 def test_to_100_the_first_player_wins_53_06_percent() -> None:
-    assert _chances(Rules(100, 6))[0][0] == pytest.approx(0.5306, abs=5e-5)
+    assert winning_chances(Rules(100, 6))[0][0] == pytest.approx(0.5306, abs=5e-5)
 
 
 def test_to_50_the_first_player_wins_54_6_percent() -> None:
-    assert _chances(Rules(50, 6))[0][0] == pytest.approx(0.546, abs=5e-4)
+    assert winning_chances(Rules(50, 6))[0][0] == pytest.approx(0.546, abs=5e-4)
 
 
 def test_to_100_one_holds_at_21_at_the_start() -> None:
