@@ -12,18 +12,18 @@ from mirrormatch.games.types import OVER, Action, Info
 EMPTY = "."
 MARKS = "wb"
 FILES = "abcdefgh"
-_FEW_ROWS = 6  # from here on each player has two rows of pawns, below one
+_FEW_ROWS = 6  # with at least so many rows each player has two rows of pawns, otherwise one
 _STEP_FORMS = ("{}-{}", "{}{}", "{} {}", "{} - {}", "{}->{}", "{} -> {}", "{} to {}")
 _CAPTURE_FORMS = ("{}x{}", "{} x {}", "{} takes {}", "{}-x-{}")
-_DEPTH = 3  # moves that the solver looks ahead
-_WON = 10_000  # more than any sum of the below
-_PAWN = 10  # a pawn's worth; each step that it has made adds one, each step after the second another one
-_HOME = 3  # a pawn that still guards its first row
+_DEPTH = 3  # search depth of the solver, in moves
+_WON = 10_000  # more than any sum of the values below
+_PAWN = 10  # a pawn's value; each of its steps adds one, each step after the second adds another
+_HOME = 3  # bonus for a pawn that still guards its first row
 
 
 @dataclass(frozen=True)
 class BreakthroughSettings(GameSettings):
-    """What may be turned about breakthrough."""
+    """The size of the board."""
 
     rows: int = setting(6, "rows of the board; two of pawns each from 6 on, below one", range(4, 9))
     columns: int = setting(5, "columns of the board", range(3, 9))
@@ -31,13 +31,13 @@ class BreakthroughSettings(GameSettings):
 
 _DEFAULT = BreakthroughSettings()
 
-# Where the text holds a square and the two or three ahead of it, and a pawn's moves by what stands there. It is
-# unpacked 25 times a move, which would take a named tuple much longer.
+# A square's place in the text, the places of the two or three squares ahead, and a pawn's moves by their contents.
+# A plain tuple because it is unpacked 25 times a move, for which a named tuple is much slower.
 LookAhead: TypeAlias = tuple[int, slice, dict[str, tuple[Action, ...]]]
 
 
 class Board(NamedTuple):
-    """The board as it is shown, top row first; whose turn it is; who has won, if anybody."""
+    """The rendered board, top row first; the role to move; the winner, if there is one."""
 
     cells: str
     to_move: int
@@ -45,7 +45,7 @@ class Board(NamedTuple):
 
 
 class View(NamedTuple):
-    """Everything is public; a view only adds whose it is."""
+    """The public state and the role that sees it."""
 
     role: int
     cells: str
@@ -71,7 +71,7 @@ class Breakthrough(Game[Board, View]):
         self._footer = "  " + " ".join(FILES[: settings.columns])
         self.info = Info(
             name=settings.full_name("breakthrough"), version=1, roles=("white", "black"), min_return=-1.0,
-            max_return=1.0, zero_sum=True, max_turns=_most_moves(settings.rows, settings.columns), hidden=False,
+            max_return=1.0, zero_sum=True, max_turns=_max_moves(settings.rows, settings.columns), hidden=False,
             random=False, open_text=False, solver="rules", forfeit=-1.0,
             source="Troyka 2000; OpenSpiel breakthrough, turned so that who moves first is White, below",
         )  # fmt: skip
@@ -88,7 +88,7 @@ class Breakthrough(Game[Board, View]):
     def apply(self, state: Board, action: Action) -> Board:
         if action not in self.legal(state):
             raise ValueError(f"{action!r} is not a move of {MARKS[state.to_move]!r} on\n{state.cells}")
-        return _moved(self._size, state, action)
+        return _move(self._size, state, action)
 
     def returns(self, state: Board) -> tuple[float, ...]:
         return (1.0, -1.0) if state.winner == 0 else (-1.0, 1.0)
@@ -116,8 +116,8 @@ class Breakthrough(Game[Board, View]):
         return _notation(self._size, self.legal(state))
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
-        """Rule-based: the best of a search of three moves, which counts pawns and the steps that they have made."""
-        best = _best(self._size, view.cells, view.to_move)
+        """Rule-based: the best move of a search of depth three, which counts pawns and their steps."""
+        best = _best_moves(self._size, view.cells, view.to_move)
         return tuple((action, 1 / len(best)) for action in best)
 
 
@@ -132,8 +132,8 @@ def _num_home_rows(rows: int) -> int:
     return 1 if rows < _FEW_ROWS else 2
 
 
-def _most_moves(rows: int, columns: int) -> int:
-    """As if every pawn went to the row before the last, and one a step farther."""
+def _max_moves(rows: int, columns: int) -> int:
+    """Upper bound on the game's length: every pawn walks to the row before the last, one of them a step farther."""
     return 2 * columns * sum(rows - 2 - k for k in range(_num_home_rows(rows))) + 1
 
 
@@ -145,24 +145,24 @@ def _start(size: Size) -> str:
 
 @functools.cache
 def _rows(size: Size) -> tuple[slice, ...]:
-    """Where the text holds the cells of each row, row 1 first."""
+    """The places of each row's cells in the text, row 1 first."""
     width = 2 * size.columns + 2
     starts = [width * k + 2 for k in reversed(range(size.rows))]
     return tuple(slice(start, start + width - 2, 2) for start in starts)
 
 
-@functools.lru_cache(1_024)  # asked for again and again at one state
+@functools.lru_cache(1_024)  # called several times at one state
 def _legal(size: Size, cells: str, role: int) -> tuple[Action, ...]:
     mark, found = MARKS[role], list[Action]()
-    for square, ahead, moves in _looks_ahead(size, role):
+    for square, ahead, moves in _look_ahead(size, role):
         if cells[square] == mark:
             found += moves[cells[ahead]]
     return tuple(found)
 
 
 @functools.cache
-def _looks_ahead(size: Size, role: int) -> tuple[LookAhead, ...]:
-    """All squares that have a row ahead, in the order of the moves from there."""
+def _look_ahead(size: Size, role: int) -> tuple[LookAhead, ...]:
+    """All squares that have a row ahead, in the order of their moves."""
     squares, targets = _squares(size), dict[str, list[str]]()
     for start, to in _steps(size):
         if (to[1] < start[1]) == bool(role):
@@ -174,7 +174,7 @@ def _looks_ahead(size: Size, role: int) -> tuple[LookAhead, ...]:
 
 
 def _moves(start: str, ahead: list[str], role: int) -> dict[str, tuple[Action, ...]]:
-    """The row ahead as it is shown -> the moves of a pawn, sorted."""
+    """The rendered row ahead -> the moves of a pawn, sorted."""
     found = dict[str, tuple[Action, ...]]()
     for marks in itertools.product(EMPTY + MARKS, repeat=len(ahead)):
         seen = list(zip(ahead, marks, strict=True))
@@ -185,7 +185,7 @@ def _moves(start: str, ahead: list[str], role: int) -> dict[str, tuple[Action, .
 
 
 class Change(NamedTuple):
-    """What a move does to the text: a place and its new mark, the same of a later place, and whether it wins."""
+    """A move's effect on the text: a place and its new mark, a later place and its new mark, and whether it wins."""
 
     place: int
     mark: str
@@ -196,7 +196,7 @@ class Change(NamedTuple):
 
 @functools.cache
 def _changes(size: Size) -> dict[Action, Change]:
-    """What each move of the board does."""
+    """Each move of the board -> its effect."""
     squares = _squares(size)
     changes = dict[Action, Change]()
     for start, to in _steps(size):
@@ -209,7 +209,7 @@ def _changes(size: Size) -> dict[Action, Change]:
 
 @functools.cache
 def _squares(size: Size) -> dict[str, int]:
-    """Where the text holds each square."""
+    """Each square's place in the text."""
     return {
         f"{file}{row}": cells.start + 2 * k
         for row, cells in enumerate(_rows(size), 1)
@@ -219,7 +219,7 @@ def _squares(size: Size) -> dict[str, int]:
 
 @functools.cache
 def _steps(size: Size) -> tuple[tuple[str, str], ...]:
-    """Every two squares from one of which a pawn may step to the other."""
+    """All pairs of squares between which a pawn may step."""
     columns = range(size.columns)
     return tuple(
         (f"{FILES[k]}{row}", f"{FILES[j]}{row + up}")
@@ -231,7 +231,7 @@ def _steps(size: Size) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _moved(size: Size, state: Board, action: Action) -> Board:
+def _move(size: Size, state: Board, action: Action) -> Board:
     cells, role, _ = state
     place, mark, later_place, later_mark, arrives = _changes(size)[action]
     cells = f"{cells[:place]}{mark}{cells[place + 1 : later_place]}{later_mark}{cells[later_place + 1 :]}"
@@ -240,7 +240,7 @@ def _moved(size: Size, state: Board, action: Action) -> Board:
 
 @functools.lru_cache(64)
 def _notation(size: Size, legal: tuple[Action, ...]) -> dict[str, Action]:
-    """Every spelling of the moves of the board; without an x, a move that can only be a capture is that capture."""
+    """Every spelling of the board's moves; a legal capture may also be written without an x."""
     captures = [action for action in legal if action[2] == "x"]
     lenient = {form.format(a[:2], a[3:]): a for a in captures for form in _STEP_FORMS}
     return {**_all_spellings(size), **lenient}
@@ -254,47 +254,47 @@ def _all_spellings(size: Size) -> dict[str, Action]:
 
 
 @functools.lru_cache(1_024)
-def _best(size: Size, cells: str, role: int) -> tuple[Action, ...]:
+def _best_moves(size: Size, cells: str, role: int) -> tuple[Action, ...]:
     """The moves of the highest value, sorted."""
     board, values, best = Board(cells, role, None), dict[Action, int](), -2 * _WON
-    for action in _promising(size, board):
-        values[action] = -_value(size, _moved(size, board, action), _DEPTH - 1, -2 * _WON, 1 - best)
+    for action in _order_moves(size, board):
+        values[action] = -_value(size, _move(size, board, action), _DEPTH - 1, -2 * _WON, 1 - best)
         best = max(best, values[action])
     return tuple(sorted(action for action, value in values.items() if value == best))
 
 
 def _value(size: Size, board: Board, depth: int, least: int, most: int) -> int:
-    """What the board is worth to who is to move, between two bounds (alpha-beta); quicker wins are worth more."""
+    """The board's value to the player to move, within two bounds (alpha-beta); quicker wins count more."""
     if board.winner is not None:
         return -_WON - depth
     if depth == 0:
-        return _guess(size, board.cells, board.to_move)
-    for action in _promising(size, board):
-        value = -_value(size, _moved(size, board, action), depth - 1, -most, -least)
+        return _estimate(size, board.cells, board.to_move)
+    for action in _order_moves(size, board):
+        value = -_value(size, _move(size, board, action), depth - 1, -most, -least)
         if value >= most:
             return value
         least = max(least, value)
     return least
 
 
-def _promising(size: Size, board: Board) -> list[Action]:
-    """The moves, captures first: the sooner a good one is tried, the more of the others can be left out."""
+def _order_moves(size: Size, board: Board) -> list[Action]:
+    """The legal moves, captures first: trying good moves early prunes more of the search."""
     return sorted(_legal(size, board.cells, board.to_move), key=lambda action: action[2] != "x")
 
 
-def _guess(size: Size, cells: str, role: int) -> int:
-    """The lead in pawns, each worth more the farther it has come; a pawn about to arrive wins at once."""
+def _estimate(size: Size, cells: str, role: int) -> int:
+    """The lead in pawns, weighted by their steps; a pawn one step before the last row counts as a win."""
     rows = [cells[where] for where in _rows(size)]
     if MARKS[role] in (rows[1] if role else rows[-2]):
         return _WON
-    white = sum(worth * row.count(MARKS[0]) for worth, row in zip(_worths(size.rows), rows, strict=True))
-    black = sum(worth * row.count(MARKS[1]) for worth, row in zip(_worths(size.rows), reversed(rows), strict=True))
+    white = sum(worth * row.count(MARKS[0]) for worth, row in zip(_pawn_values(size.rows), rows, strict=True))
+    black = sum(worth * row.count(MARKS[1]) for worth, row in zip(_pawn_values(size.rows), reversed(rows), strict=True))
     return black - white if role else white - black
 
 
 @functools.cache
-def _worths(num_rows: int) -> tuple[int, ...]:
-    """A pawn's worth by its row, its own first row first."""
+def _pawn_values(num_rows: int) -> tuple[int, ...]:
+    """A pawn's value by its row, its own first row first."""
     return tuple(_PAWN + (k + max(k - 2, 0) if k else _HOME) for k in range(num_rows))
 
 

@@ -23,7 +23,7 @@ _SPELLINGS = {
 
 
 def _line(row: int, column: int, down: int, right: int) -> slice:
-    """The part of the board's text that holds a square's neighbours in one direction, up to three on either side."""
+    """The slice of the board's text with a square's neighbours in one direction, up to three on either side."""
     reach = range(1 - IN_A_ROW, IN_A_ROW)
     squares = [(row + k * down, column + k * right) for k in reach]
     offsets = [_WIDTH * r + 2 * c for r, c in squares if 0 <= r < ROWS and 0 <= c < COLUMNS]
@@ -37,20 +37,20 @@ _LINES = {
     for c in range(COLUMNS)
 }
 
-# The solver keeps each player's discs in a number: bit 7 * column + height, the seventh bit of a column always 0.
+# The solver stores each player's discs in a number: bit 7 * column + height, the seventh bit of a column always 0.
 _BITS = ROWS + 1
 _BOTTOM = tuple(1 << _BITS * c for c in range(COLUMNS))
 _COLUMN = tuple(((1 << ROWS) - 1) << _BITS * c for c in range(COLUMNS))
 _BOARD = sum(_COLUMN)
 _DIRECTIONS = (1, _BITS - 1, _BITS, _BITS + 1)
 _ORDER = tuple(sorted(range(COLUMNS), key=lambda c: abs(c - COLUMNS // 2)))  # the middle first
-_DEPTH = 5  # moves looked ahead
+_DEPTH = 5  # search depth in moves
 _WON = 1_000  # more than any sum of weights
-_THREAT = 12  # an empty square that would complete four, beside a square's weight of 3 to 13
+_THREAT = 12  # value of an empty square that would complete four; a square's own weight is 3 to 13
 
 
 class Board(NamedTuple):
-    """The board as it is shown, top row first; who is to act; who has won, if anybody."""
+    """The rendered board, top row first; the role to act or `OVER`; the winner, if there is one."""
 
     cells: str
     to_act: int
@@ -58,7 +58,7 @@ class Board(NamedTuple):
 
 
 class View(NamedTuple):
-    """Everything is public; a view only adds whose it is."""
+    """The public state and the role that sees it."""
 
     role: int
     cells: str
@@ -86,7 +86,7 @@ class ConnectFour(Game[Board, View]):
         return state.to_act
 
     def legal(self, state: Board) -> tuple[Action, ...]:
-        return _open(state.cells[:_WIDTH:2]) if state.to_act != OVER else ()
+        return _open_columns(state.cells[:_WIDTH:2]) if state.to_act != OVER else ()
 
     def apply(self, state: Board, action: Action) -> Board:
         cells, role, _ = state
@@ -122,18 +122,18 @@ class ConnectFour(Game[Board, View]):
         return _SPELLINGS
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
-        """Rule-based: wins or blocks at once, else the best of a search of five moves."""
-        mine, theirs = (_discs(view.cells, MARKS[role]) for role in (view.to_act, 1 - view.to_act))
-        best = _best(mine, theirs)
+        """Rule-based: the best move of a search of depth five, which includes immediate wins and blocks."""
+        mine, theirs = (_read_discs(view.cells, MARKS[role]) for role in (view.to_act, 1 - view.to_act))
+        best = _best_moves(mine, theirs)
         return tuple((action, 1 / len(best)) for action in best)
 
 
 @functools.cache  # 2,187 top rows
-def _open(top: str) -> tuple[Action, ...]:
+def _open_columns(top: str) -> tuple[Action, ...]:
     return tuple(name for name, cell in zip(NAMES, top, strict=True) if cell == EMPTY)
 
 
-def _discs(cells: str, mark: str) -> int:
+def _read_discs(cells: str, mark: str) -> int:
     found = 0
     for c in range(COLUMNS):
         for height, cell in enumerate(cells[2 * c :: _WIDTH][::-1]):
@@ -143,7 +143,7 @@ def _discs(cells: str, mark: str) -> int:
 
 
 @functools.lru_cache(1_024)
-def _best(mine: int, theirs: int) -> tuple[Action, ...]:
+def _best_moves(mine: int, theirs: int) -> tuple[Action, ...]:
     """The moves of the highest value, sorted."""
     values, best = dict[Action, int](), -2 * _WON
     for c in _ORDER:
@@ -155,12 +155,12 @@ def _best(mine: int, theirs: int) -> tuple[Action, ...]:
 
 
 def _value(mine: int, theirs: int, depth: int, least: int, most: int) -> int:
-    """What the position is worth to who is to move, between two bounds (alpha-beta); quicker wins are worth more."""
+    """The position's value to the player to move, within two bounds (alpha-beta); quicker wins count more."""
     taken = mine | theirs
     if taken == _BOARD:
         return 0
     if depth == 0:
-        return _guess(mine, theirs)
+        return _estimate(mine, theirs)
     for c in _ORDER:
         if disc := (taken + _BOTTOM[c]) & _COLUMN[c]:
             after = mine | disc
@@ -171,10 +171,10 @@ def _value(mine: int, theirs: int, depth: int, least: int, most: int) -> int:
     return least
 
 
-def _guess(mine: int, theirs: int) -> int:
-    """The lead in squares, each worth the lines through it, and in threats."""
+def _estimate(mine: int, theirs: int) -> int:
+    """The lead in threats and in squares, which are weighted by the lines through them."""
     free = _BOARD & ~(mine | theirs)
-    lead = _THREAT * ((_completing(mine) & free).bit_count() - (_completing(theirs) & free).bit_count())
+    lead = _THREAT * ((_completing_squares(mine) & free).bit_count() - (_completing_squares(theirs) & free).bit_count())
     for weight, squares in _WEIGHTS:
         lead += weight * ((mine & squares).bit_count() - (theirs & squares).bit_count())
     return lead
@@ -188,7 +188,7 @@ def _has_four(discs: int) -> bool:
     return False
 
 
-def _completing(discs: int) -> int:
+def _completing_squares(discs: int) -> int:
     """The squares, on the board or not, that would complete four."""
     found = discs << 1 & discs << 2 & discs << 3
     for d in _DIRECTIONS[1:]:
@@ -197,8 +197,8 @@ def _completing(discs: int) -> int:
     return found
 
 
-def _weights() -> tuple[tuple[int, int], ...]:
-    """Squares by the number of possible fours through them: `(number, squares)`."""
+def _square_weights() -> tuple[tuple[int, int], ...]:
+    """Groups squares by the number of possible fours through them: `(number, squares)`."""
     fours = [sum(1 << start + k * d for k in range(IN_A_ROW)) for d in _DIRECTIONS for start in range(_BITS * COLUMNS)]
     squares: dict[int, int] = {}
     for bit in (1 << k for k in range(_BITS * COLUMNS) if _BOARD >> k & 1):
@@ -207,6 +207,6 @@ def _weights() -> tuple[tuple[int, int], ...]:
     return tuple(sorted(squares.items()))
 
 
-_WEIGHTS = _weights()
+_WEIGHTS = _square_weights()
 
 GAME = ConnectFour()

@@ -11,14 +11,14 @@ from mirrormatch.games.types import OVER, Action, Info
 
 LETTERS = "abcde"  # the piles' names
 PILES = ("1-3-5-7", "1-2-3", "2-3-4", "3-4-5", "3-5-7", "5-7-9", "2-4-6-8", "1-2-3-4-5")
-_NUM_CACHED = 4_096  # results of each function: of "1-3-5-7" there are 384 positions, of "2-4-6-8" 945
+_NUM_CACHED = 4_096  # size of each cache: "1-3-5-7" has 384 positions, "2-4-6-8" 945
 _FORMS = ("{p}{n}", "{p} {n}", "{p}: {n}", "{p}:{n}", "{n} from {p}", "take {n} from {p}", "{p} take {n}",
           "{n} from pile {p}", "take {n} from pile {p}", "pile {p} take {n}", "pile {p}, take {n}")  # fmt: skip
 
 
 @dataclass(frozen=True)
 class NimSettings(GameSettings):
-    """What may be turned about nim."""
+    """The piles and the winning rule."""
 
     piles: str = setting("1-3-5-7", "the piles at the start", PILES)
     play: str = setting("misere", "who takes the last object loses (misere) or wins (normal)", ("misere", "normal"))
@@ -28,14 +28,14 @@ _DEFAULT = NimSettings()
 
 
 class Piles(NamedTuple):
-    """What is left in each pile, and whose turn it is."""
+    """The number of objects left in each pile, and the role to move."""
 
     left: tuple[int, ...]
     to_move: int
 
 
 class View(NamedTuple):
-    """Everything is public; a view only adds whose it is."""
+    """The public state and the role that sees it."""
 
     role: int
     left: tuple[int, ...]
@@ -79,7 +79,7 @@ class Nim(Game[Piles, View]):
         return _legal(state.left)
 
     def apply(self, state: Piles, action: Action) -> Piles:
-        return _taken(state, action)
+        return _apply(state, action)
 
     def returns(self, state: Piles) -> tuple[float, ...]:
         last = 1 - state.to_move
@@ -99,14 +99,14 @@ class Nim(Game[Piles, View]):
         )
 
     def render(self, view: View) -> str:
-        return _shown(view.left, self.info.roles[view.role])
+        return _render(view.left, self.info.roles[view.role])
 
     def notation(self, state: Piles) -> dict[str, Action]:
         return self._spellings
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
-        """Any move that leaves a lost position; from a lost position any move at all."""
-        best = _winning(view.left, self._misere) or _legal(view.left)
+        """Every move to a lost position; in a lost position every move."""
+        best = _winning_moves(view.left, self._misere) or _legal(view.left)
         return tuple((action, 1 / len(best)) for action in best)
 
 
@@ -116,32 +116,32 @@ def _legal(left: tuple[int, ...]) -> tuple[Action, ...]:
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _taken(state: Piles, action: Action) -> Piles:
+def _apply(state: Piles, action: Action) -> Piles:
     if action not in _legal(state.left):
         raise ValueError(f"{action!r} can't be taken from {state.left!r}")
-    return Piles(_after(state.left, action), 1 - state.to_move)
+    return Piles(_take(state.left, action), 1 - state.to_move)
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _shown(left: tuple[int, ...], role: str) -> str:
+def _render(left: tuple[int, ...], role: str) -> str:
     piles = ", ".join(f"{p.upper()} {n}" for p, n in zip(LETTERS, left, strict=False))
     return f"You are the {role} player.\nPiles: {piles}."
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _winning(left: tuple[int, ...], misere: bool) -> tuple[Action, ...]:
-    return tuple(action for action in _legal(left) if _lost(_after(left, action), misere))
+def _winning_moves(left: tuple[int, ...], misere: bool) -> tuple[Action, ...]:
+    return tuple(action for action in _legal(left) if _is_lost(_take(left, action), misere))
 
 
-def _lost(left: tuple[int, ...], misere: bool) -> bool:
-    """Whether who is to move loses against best play (Bouton 1901)."""
+def _is_lost(left: tuple[int, ...], misere: bool) -> bool:
+    """Whether the player to move loses against best play (Bouton 1901)."""
     nim_sum = functools.reduce(operator.xor, left)
     if misere and max(left) <= 1:
-        return nim_sum == 1  # an odd number of single objects: the last of them is left for who is to move
+        return nim_sum == 1  # an odd number of single objects: the player to move takes the last of them
     return nim_sum == 0
 
 
-def _after(left: tuple[int, ...], action: Action) -> tuple[int, ...]:
+def _take(left: tuple[int, ...], action: Action) -> tuple[int, ...]:
     k = LETTERS.index(action[0])
     return (*left[:k], left[k] - int(action[1:]), *left[k + 1 :])
 

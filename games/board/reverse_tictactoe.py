@@ -1,4 +1,4 @@
-"""Tic-tac-toe where three in a row loses: the same board and moves, the returns the other way round."""
+"""Tic-tac-toe where three in a row loses: the same board and moves with the returns exchanged."""
 
 import functools
 
@@ -25,7 +25,7 @@ class ReverseTicTacToe(TicTacToe):
         return super().returns(state)[::-1]
 
     def observe(self, state: Board, role: int) -> Observation:
-        return _observed(state, role)
+        return _observe(state, role)
 
     def rules(self) -> str:
         return (
@@ -43,13 +43,13 @@ class ReverseTicTacToe(TicTacToe):
 
 
 @functools.cache  # the game has 5,478 states
-def _observed(board: Board, role: int) -> Observation:
+def _observe(board: Board, role: int) -> Observation:
     return Game.observe(GAME, board, role)
 
 
 @functools.cache
 def _value(board: Board) -> float:
-    """Minimax value for the player whose turn it is, or would be if the game were not over."""
+    """Minimax value for the player to move, or next in turn if the game is over."""
     moves = GAME.legal(board)
     if not moves:
         return GAME.returns(board)[board.to_move]

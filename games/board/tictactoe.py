@@ -21,14 +21,14 @@ _SPELLINGS = {
 
 
 class Board(NamedTuple):
-    """Nine cells, row by row; X has moved first."""
+    """Nine cells, row by row, and the role to move."""
 
     cells: str
     to_move: int
 
 
 class View(NamedTuple):
-    """Everything is public; a view only adds whose it is."""
+    """The public state and the role that sees it."""
 
     cells: str
     role: int
@@ -58,7 +58,7 @@ class TicTacToe(Game[Board, View]):
         return _legal(state.cells)
 
     def apply(self, state: Board, action: Action) -> Board:
-        return _moved(state, action)
+        return _apply(state, action)
 
     def returns(self, state: Board) -> tuple[float, ...]:
         return {0: (1.0, -1.0), 1: (-1.0, 1.0), None: (0.0, 0.0)}[_winner(state.cells)]
@@ -67,7 +67,7 @@ class TicTacToe(Game[Board, View]):
         return View(state.cells, role, state.to_move)
 
     def observe(self, state: Board, role: int) -> Observation:
-        return _observed(state, role)
+        return _observe(state, role)
 
     def rules(self) -> str:
         return (
@@ -104,14 +104,14 @@ def _legal(cells: str) -> tuple[Action, ...]:
 
 
 @functools.cache  # the game has 16,167 pairs of a state and a move
-def _moved(board: Board, action: Action) -> Board:
+def _apply(board: Board, action: Action) -> Board:
     if action not in _legal(board.cells):
         raise ValueError(f"{action!r} is not an empty square of {board.cells!r}")
     return Board(_put(board.cells, action, board.to_move), 1 - board.to_move)
 
 
 @functools.cache  # and 5,478 states
-def _observed(board: Board, role: int) -> Observation:
+def _observe(board: Board, role: int) -> Observation:
     return Game.observe(GAME, board, role)
 
 
