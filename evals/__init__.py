@@ -1,4 +1,4 @@
-"""The evals: arenas, exploitability, transfer. Each file in the folder `evals/benchmarks/` is one benchmark."""
+"""Evaluations: matches, exploitability, transfer. Every module in `evals/benchmarks/` is one benchmark."""
 
 from mirrormatch.evals import benchmarks
 from mirrormatch.evals.benchmark import Answered, Benchmark, Item, Verdict

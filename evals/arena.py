@@ -1,11 +1,12 @@
-"""Agents against each other: seats swapped, deals paired, every started game counted.
+"""Matches between agents: seats swapped, deals paired, every started game counted.
 
-Each deal is played once in every seating, under one seed, so that luck cancels in the comparison. Nothing here prints,
-and nothing knows a model: agents are asked for replies, and what they got wrong is counted per reply.
+Each deal is played once in every seating, under one seed: luck cancels in the comparison. Problems are counted per
+reply. This file prints nothing and depends on no model: an agent is anything with an `act` method.
 """
 
 import functools
 import itertools
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -26,20 +27,21 @@ NUM_EPISODES = 200  # default per pair of agents: about +-7 points on a win rate
 BASELINES = ("random", "optimal")  # default opponents
 
 Seating: TypeAlias = tuple[int, ...]  # the agent, by its position in the match, in each role
+EpisodeCallback: TypeAlias = Callable[[int, Episode], None]  # position in the match, the episode
 
 
 class AgentScores(BaseModel):
-    """One agent in one match, over both seats.
+    """One agent's figures in one match, over all its seats.
 
     Attributes:
-        spec: of the agent.
-        episodes: those it took part in.
-        mean_return: per seat it sat in, with a bootstrap interval over deals.
-        win: share of the games, as are draw and loss, with Wilson intervals.
-        draw: see win.
-        loss: see win.
-        illegal: share of its replies that were no legal move, for any reason but being cut off.
-        truncated: share of its replies that were cut off before an answer.
+        spec: the agent's spec.
+        episodes: number of episodes that the agent played in.
+        mean_return: mean return per seat, with a bootstrap interval over deals.
+        win: share of games won, with a Wilson interval.
+        draw: share of games drawn, with a Wilson interval.
+        loss: share of games lost, with a Wilson interval.
+        illegal: share of the agent's replies without a legal move, truncated replies excepted.
+        truncated: share of the agent's replies cut off before an answer.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,7 +57,7 @@ class AgentScores(BaseModel):
 
 
 class MatchScores(BaseModel):
-    """What `mirrormatch match --json` prints."""
+    """The JSON output of `mirrormatch match`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -67,7 +69,7 @@ class MatchScores(BaseModel):
 
 
 class GamesScores(BaseModel):
-    """What `mirrormatch eval games --json` prints: one match for each game and opponent."""
+    """The JSON output of `mirrormatch eval games`: one match for each game and opponent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -77,11 +79,26 @@ class GamesScores(BaseModel):
 
 
 class Played(NamedTuple):
-    """One episode of a match and where it belongs."""
+    """One episode of a match with its deal and seating."""
 
     deal: int
     seating: Seating
     episode: Episode
+
+
+class Variety(NamedTuple):
+    """Number of different games in a match.
+
+    Attributes:
+        num_distinct: number of trajectories that differ in the seating, the deal or a move.
+        num_deals: number of different deals.
+        is_repetitive: games differ by chance alone, and most are repetitions: the agents are deterministic, and more
+            episodes would add no information.
+    """
+
+    num_distinct: int
+    num_deals: int
+    is_repetitive: bool
 
 
 class MatchResult(NamedTuple):
@@ -89,23 +106,18 @@ class MatchResult(NamedTuple):
 
     Attributes:
         scores: the figures.
-        asked: how many episodes were asked for, over all pairs.
-        problems: per agent, in the order of the scores, how many replies were no move, by kind.
-        mirror: one agent sat in every seat; its results are not evidence of strength.
-        num_distinct: trajectories that differ in the seating, the deal or a move.
-        num_deals: deals that differ.
-        repeats: nothing but chance ever made two games differ, and most games are repetitions: the agents are
-            deterministic, and more episodes would tell nothing new.
+        num_requested: number of requested episodes, over all pairs.
+        problems: number of replies without a move by kind, per agent in the order of the scores.
+        is_mirror: one agent plays every seat; the results are no evidence of its strength.
+        variety: number of different games and deals.
         played: every episode, deal by deal.
     """
 
     scores: MatchScores
-    asked: int
+    num_requested: int
     problems: tuple[Counter[ProblemKind], ...]
-    mirror: bool
-    num_distinct: int
-    num_deals: int
-    repeats: bool
+    is_mirror: bool
+    variety: Variety
     played: tuple[Played, ...]
 
 
@@ -115,42 +127,50 @@ async def run_match(
     episodes: int = NUM_EPISODES,
     seed: int = 0,
     progress: Progress | None = None,
-    finished: Callable[[int, Episode], None] | None = None,
+    on_episode: EpisodeCallback | None = None,
 ) -> MatchResult:
     """Plays a match.
 
-    Two agents play every deal in each seating. More than two meet in pairs, all on the same deals. The same spec for
-    all is a mirror match: it has one seating and one entry in the scores. In a game for one, each agent plays alone,
-    and an agent that is given twice plays once.
+    Two agents play every deal in each seating. More than two meet in pairs, all on the same deals. One spec for all
+    seats is a mirror match, with one seating and one entry in the scores. In a single-player game each agent plays
+    alone, and an agent that is given twice plays once.
 
     Args:
         game: the rules.
-        agents: who plays.
-        episodes: for each pair (in a game for one: for each agent), rounded up so that every deal meets every seating.
-        seed: of chance and of the agents' decisions.
+        agents: the players.
+        episodes: number of episodes per pair (per agent in a single-player game), rounded up to whole deals, each of
+            which is played in every seating.
+        seed: the seed of chance and of the agents' decisions.
         progress: called after every episode.
-        finished: given every episode as soon as it is over, with its place in the match: they end out of order.
+        on_episode: called with the position and the record of every finished episode; they finish out of order.
 
     Raises:
         UserError: too few agents, or one spec twice beside others.
     """
     if len(game.info.roles) == 1:
         agents = list({a.spec: a for a in agents}.values())
-    mirror = _is_mirror(game, agents)
-    if mirror:
+    _check_agents(game, agents)
+    is_mirror = len(agents) > 1 and len({a.spec for a in agents}) == 1
+    if is_mirror:
         agents = agents[:1]
-    groups = _groups(len(agents), len(game.info.roles), mirror)
-    schedule = [(deal, seating) for group in groups for deal in range(-(-episodes // len(group))) for seating in group]
-    played = await _play_all(game, agents, schedule, seed, progress, finished)
-    turns_by_agent = [list(_turns_of(k, played)) for k in range(len(agents))]
+    pairs = _pair_seatings(len(agents), len(game.info.roles), is_mirror)
+    schedule = [slot for seatings in pairs for slot in _schedule_pair(seatings, episodes)]
+    played = await _play_all(game, agents, schedule, seed, progress, on_episode)
+    turns_by_agent = [list(_agent_turns(k, played)) for k in range(len(agents))]
     scores = MatchScores(
         game=game.info.name,
         episodes=len(played),
         seed=seed,
-        agents=tuple(_scores(a.spec, k, played, turns_by_agent[k], seed) for k, a in enumerate(agents)),
+        agents=tuple(_score_agent(a.spec, k, played, turns_by_agent[k], seed) for k, a in enumerate(agents)),
     )
-    problems = tuple(Counter(t.problem.kind for t in turns if t.problem) for turns in turns_by_agent)
-    return MatchResult(scores, episodes * len(groups), problems, mirror, *_variety(played), played)
+    return MatchResult(
+        scores=scores,
+        num_requested=episodes * len(pairs),
+        problems=tuple(Counter(t.problem.kind for t in turns if t.problem) for turns in turns_by_agent),
+        is_mirror=is_mirror,
+        variety=_count_variety(played),
+        played=played,
+    )
 
 
 def opponent_specs(info: Info, specs: Sequence[str] = BASELINES) -> list[str]:
@@ -160,28 +180,27 @@ def opponent_specs(info: Info, specs: Sequence[str] = BASELINES) -> list[str]:
     return [spec for spec in specs if spec != "optimal" or info.solver is not None]
 
 
-def _is_mirror(game: Game[Any, Any], agents: Sequence[Agent]) -> bool:
-    """Whether one agent plays itself; says what is wrong when nobody can play."""
+def _check_agents(game: Game[Any, Any], agents: Sequence[Agent]) -> None:
+    """Refuses too few agents, and one spec twice beside others."""
     num_roles = len(game.info.roles)
     if not agents or (len(agents) == 1 and num_roles > 1):
         raise UserError(f"a match in {game.info.name} needs at least two agents, {len(agents)} given")
     twice = [spec for spec, times in Counter(a.spec for a in agents).items() if times > 1]
     if twice and len({a.spec for a in agents}) > 1:
         raise UserError(f"agent {twice[0]!r} is given more than once beside others; only all alike make a mirror match")
-    return bool(twice)
 
 
-def _groups(num_agents: int, num_roles: int, mirror: bool) -> list[list[Seating]]:
-    """The seatings that share their deals, for each pair."""
-    if mirror:
+def _pair_seatings(num_agents: int, num_roles: int, is_mirror: bool) -> list[list[Seating]]:
+    """The seatings of each pair of agents; of each single agent in a single-player game."""
+    if is_mirror:
         return [[(0,) * num_roles]]
     if num_roles == 1:
         return [[(k,)] for k in range(num_agents)]
-    return [_seatings(a, b, num_roles) for a, b in itertools.combinations(range(num_agents), 2)]
+    return [_balanced_seatings(a, b, num_roles) for a, b in itertools.combinations(range(num_agents), 2)]
 
 
-def _seatings(a: int, b: int, num_roles: int) -> list[Seating]:
-    """Each of the two alone in every seat, the other in the rest: both sit in every seat equally often."""
+def _balanced_seatings(a: int, b: int, num_roles: int) -> list[Seating]:
+    """Each of the two alone in every seat, the other in the rest: both play every seat equally often."""
     alone = [
         tuple(one if role == seat else other for role in range(num_roles))
         for one, other in ((a, b), (b, a))
@@ -190,47 +209,53 @@ def _seatings(a: int, b: int, num_roles: int) -> list[Seating]:
     return list(dict.fromkeys(alone))
 
 
+def _schedule_pair(seatings: Sequence[Seating], episodes: int) -> Iterable[tuple[int, Seating]]:
+    """The deals and seatings of one pair's episodes; the number of episodes is rounded up to whole deals."""
+    num_deals = math.ceil(episodes / len(seatings))
+    return ((deal, seating) for deal in range(num_deals) for seating in seatings)
+
+
 async def _play_all(
     game: Game[Any, Any],
     agents: Sequence[Agent],
     schedule: Sequence[tuple[int, Seating]],
     seed: int,
     progress: Progress | None,
-    finished: Callable[[int, Episode], None] | None,
+    on_episode: EpisodeCallback | None,
 ) -> tuple[Played, ...]:
-    somebody_types = any(a.max_retries is None for a in agents)  # then one game after the other
+    has_human = any(a.max_retries is None for a in agents)  # a person plays one game after the other
     num_done = 0
 
-    async def one(deal: int, seating: Seating) -> Played:
+    async def play_slot(deal: int, seating: Seating) -> Played:
         return Played(deal, seating, await play(game, [agents[k] for k in seating], derive(seed, "deal", deal)))
 
-    def done(position: int, played: Played) -> None:
+    def report_done(position: int, played: Played) -> None:
         nonlocal num_done
         num_done += 1
-        if finished is not None:
-            finished(position, played.episode)
+        if on_episode is not None:
+            on_episode(position, played.episode)
         if progress is not None:
             progress(num_done, len(schedule))
 
-    jobs = (functools.partial(one, *entry) for entry in schedule)
-    return tuple(await run_all(jobs, 1 if somebody_types else NUM_IN_FLIGHT, done))
+    jobs = (functools.partial(play_slot, deal, seating) for deal, seating in schedule)
+    return tuple(await run_all(jobs, 1 if has_human else NUM_IN_FLIGHT, report_done))
 
 
-def _scores(spec: str, agent: int, played: Iterable[Played], turns: Sequence[Turn], seed: int) -> AgentScores:
-    sat = [(p, role) for p in played for role, who in enumerate(p.seating) if who == agent]
-    outcomes = Counter(p.episode.outcome[role] for p, role in sat)
+def _score_agent(spec: str, agent: int, played: Iterable[Played], turns: Sequence[Turn], seed: int) -> AgentScores:
+    seats = [(p, role) for p in played for role, seated in enumerate(p.seating) if seated == agent]
+    outcomes = Counter(p.episode.outcome[role] for p, role in seats)
     kinds = Counter(t.problem.kind for t in turns if t.problem)
     num_truncated = kinds.pop(ProblemKind.TRUNCATED, 0)
     return AgentScores(
         spec=spec,
-        episodes=len({(p.deal, p.seating) for p, _ in sat}),
+        episodes=len({(p.deal, p.seating) for p, _ in seats}),
         mean_return=mean(
             "mean_return",
-            [p.episode.returns[role] for p, role in sat],
+            [p.episode.returns[role] for p, role in seats],
             seed=seed,
             unit="return",
             better="higher",
-            clusters=[p.deal for p, _ in sat],
+            clusters=[p.deal for p, _ in seats],
         ),
         win=_share_of_games("win", outcomes, "higher"),
         draw=_share_of_games("draw", outcomes, None),
@@ -245,22 +270,24 @@ def _share_of_games(outcome: Outcome, outcomes: Counter[Outcome], better: Better
 
 
 def _share_of_replies(name: str, hits: int, num_replies: int) -> Score:
-    """An agent that was never asked could have done anything."""
+    """The share of an agent's replies; the whole interval from 0 to 1 for an agent without any decision."""
     if not num_replies:
         return Score(name=name, value=0.0, low=0.0, high=1.0, n=0, unit="share of replies", better="lower")
     return share(name, hits, num_replies, unit="share of replies", better="lower")
 
 
-def _turns_of(agent: int, played: Iterable[Played]) -> Iterable[Turn]:
+def _agent_turns(agent: int, played: Iterable[Played]) -> Iterable[Turn]:
     return (t for p in played for t in p.episode.turns if p.seating[t.role] == agent)
 
 
-def _variety(played: Sequence[Played]) -> tuple[int, int, bool]:
-    """The numbers of distinct trajectories and deals, and whether the match repeats itself."""
+def _count_variety(played: Sequence[Played]) -> Variety:
     trajectories = {(p.seating, p.episode.deal, _moves(p.episode)) for p in played}
-    dealt = {(p.seating, p.episode.deal) for p in played}
-    repeats = len(trajectories) == len(dealt) and 2 * len(trajectories) < len(played)
-    return len(trajectories), len({deal for _, deal in dealt}), repeats
+    deals = {(p.seating, p.episode.deal) for p in played}
+    return Variety(
+        num_distinct=len(trajectories),
+        num_deals=len({deal for _, deal in deals}),
+        is_repetitive=len(trajectories) == len(deals) and 2 * len(trajectories) < len(played),
+    )
 
 
 def _moves(episode: Episode) -> tuple[tuple[int, Action | None], ...]:

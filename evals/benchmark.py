@@ -1,6 +1,6 @@
-"""What a benchmark is: questions with one right answer each, and a grader.
+"""The interface of a benchmark: questions with one right answer each, and a grader.
 
-It knows neither who answers nor how often; that is `transfer`'s part.
+Asking agents and computing scores are `transfer`'s part.
 """
 
 from collections import Counter
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
-Verdict: TypeAlias = Literal["right", "wrong", "failed"]  # failed: the grader hung or crashed on it; counts as wrong
+Verdict: TypeAlias = Literal["right", "wrong", "failed"]  # failed: the grader hung or crashed; counts as wrong
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,10 +16,10 @@ class Item:
     """One question.
 
     Attributes:
-        id: stable: the same id is the same question on every machine. Runs are paired by it.
-        task: what it is reported under, one of the benchmark's tasks.
-        question: as asked.
-        answer: the reference answer; not always the only spelling that is right.
+        id: the same id means the same question on every machine; runs are paired by it.
+        task: the benchmark's task under which the item is reported.
+        question: the question's text.
+        answer: the reference answer; other spellings can be right too.
     """
 
     id: str
@@ -29,18 +29,20 @@ class Item:
 
 
 class Answered(NamedTuple):
+    """An item and the answer that an agent gave."""
+
     item: Item
     given: str
 
 
 class Benchmark(Protocol):
-    """A family of tasks that is made and graded in one way. A module in `evals/benchmarks/` defines one as `BENCHMARK`.
+    """A family of tasks with one generator and one grader. A module in `evals/benchmarks/` defines one as `BENCHMARK`.
 
     Attributes:
-        name: the name of its file.
-        description: one line.
-        tasks: what it reports, one accuracy each; no other benchmark has a task of that name.
-        extra: the optional extra that must be installed for it; None where the plain package is enough.
+        name: the name of the module.
+        description: one line for `mirrormatch list benchmarks`.
+        tasks: names of the tasks, unique over all benchmarks; each has an accuracy of its own.
+        extra: the optional extra that must be installed; None if the plain package is enough.
     """
 
     @property
@@ -56,15 +58,15 @@ class Benchmark(Protocol):
     def extra(self) -> str | None: ...
 
     def items(self, seed: int, n: int) -> list[Item]:
-        """`n` items of every task, no question twice; fewer only where a task has no more of them."""
+        """Draws `n` items of every task, no question twice; fewer where a task has no more."""
         ...
 
     def grade(self, answered: Sequence[Answered]) -> list[Verdict]:
-        """One verdict per answer, in order. Answers are a model's text: nothing in them is ever run."""
+        """Grades answers, one verdict each, in order. Answers are untrusted text and must never be executed."""
         ...
 
 
 def majority(answers: Sequence[str]) -> float:
-    """The accuracy of giving one and the same answer every time, the best there is. Denominator: all these answers."""
+    """The accuracy of always giving the commonest answer. Denominator: all answers."""
     ((_, most),) = Counter(answer.casefold() for answer in answers).most_common(1)
     return most / len(answers)

@@ -1,6 +1,7 @@
-"""What a language model would answer at every information state: thoughts are sampled, the answers after them scored.
+"""Samples a language model's thoughts at every information state and scores the possible answers after each.
 
-It doesn't know what the probabilities are for. All states are asked at once, so that an engine batches them.
+It computes probabilities; `exploitability` makes a policy of them. All states are requested at once, which lets the
+engine batch them.
 """
 
 import asyncio
@@ -26,11 +27,11 @@ class Thought(NamedTuple):
 
     Attributes:
         masses: the probability of each legal move.
-        weight: that of the role's earlier moves, each after the thought that it followed; 1 without any.
-        past: those turns.
-        reply: what the model wrote: its finished thinking, or a whole reply.
-        reply_ids: the same in tokens.
-        whole: the reply was over before its thinking was, so no answer can follow.
+        weight: the probability of the role's earlier moves, each after its own thought; 1 without earlier moves.
+        past: the role's earlier turns.
+        reply: the model's text: the finished thinking, or the whole reply.
+        reply_ids: the tokens of the text.
+        is_whole: the reply ended inside its thinking, and no answer can follow.
     """
 
     masses: tuple[float, ...]
@@ -38,25 +39,25 @@ class Thought(NamedTuple):
     past: _Past = ()
     reply: str = ""
     reply_ids: tuple[int, ...] = ()
-    whole: bool = False
+    is_whole: bool = False
 
 
-def closing(agent: LLMAgent) -> str | None:
-    """The text that ends a thought; None where the agent's prompt asks for none."""
+def thought_end(agent: LLMAgent) -> str | None:
+    """The text that ends a thought; None for a prompt without thinking."""
     mark = "\0"
     _, found, end = agent.prompt.thought(mark).partition(mark)
     return end if found else None
 
 
 class Interview:
-    """Asks one agent at every information state of one game.
+    """Queries one agent at every information state of one game.
 
     Args:
-        agent: who is asked.
+        agent: the language model.
         game: the rules.
-        spots: its information states.
-        num_thoughts: at each of them. Without thinking all would be equal, and one is enough.
-        seed: of the thoughts.
+        info_sets: the game's information states.
+        num_thoughts: number of thoughts at each state; reduced to 1 for a prompt without thinking.
+        seed: the seed of the thoughts.
         progress: called after every thought.
     """
 
@@ -64,100 +65,102 @@ class Interview:
         self,
         agent: LLMAgent,
         game: Game[Any, Any],
-        spots: Sequence[InfoSet],
+        info_sets: Sequence[InfoSet],
         num_thoughts: int,
         seed: int,
         progress: Progress | None = None,
     ) -> None:
         self._agent = agent
         self._game = game
-        self._spots = spots
-        self._closing = closing(agent)
-        self._num_thoughts = num_thoughts if self._closing else 1
+        self._info_sets = info_sets
+        self._thought_end = thought_end(agent)
+        self._num_thoughts = num_thoughts if self._thought_end else 1
         self._seed = seed
         self._progress = progress
         self._num_done = 0
-        self._asked: list[asyncio.Task[list[Thought]]] = []
-        self._scored: dict[tuple[tuple[int, ...], int], asyncio.Task[tuple[float, ...]]] = {}
+        self._state_tasks: list[asyncio.Task[list[Thought]]] = []
+        self._score_tasks: dict[tuple[tuple[int, ...], int], asyncio.Task[tuple[float, ...]]] = {}
 
-    async def thoughts(self) -> list[list[Thought]]:
-        """The thoughts of every state, in its order."""
-        self._asked = [asyncio.ensure_future(self._at(position)) for position in range(len(self._spots))]
-        return list(await asyncio.gather(*self._asked))
+    async def sample_thoughts(self) -> list[list[Thought]]:
+        """Samples the thoughts of every state, in the order of the states."""
+        positions = range(len(self._info_sets))
+        self._state_tasks = [asyncio.ensure_future(self._sample_state(position)) for position in positions]
+        return list(await asyncio.gather(*self._state_tasks))
 
-    async def _at(self, position: int) -> list[Thought]:
-        pasts = await self._pasts(self._spots[position])
-        return list(await asyncio.gather(*(self._thought(position, k, *past) for k, past in enumerate(pasts))))
+    async def _sample_state(self, position: int) -> list[Thought]:
+        pasts = await self._earlier_turns(self._info_sets[position])
+        return list(await asyncio.gather(*(self._run_thought(position, k, *past) for k, past in enumerate(pasts))))
 
-    async def _pasts(self, spot: InfoSet) -> list[tuple[_Past, float]]:
-        """The earlier turns with which each thought begins, and their weight."""
-        if spot.parent is None or self._agent.prompt.settings.history == "state":
+    async def _earlier_turns(self, info_set: InfoSet) -> list[tuple[_Past, float]]:
+        """The role's turns before each thought, and their weight."""
+        if info_set.parent is None or self._agent.prompt.settings.history == "state":
             return [((), 1.0)] * self._num_thoughts
-        position, action = spot.parent
-        earlier = self._spots[position]
+        position, action = info_set.parent
+        earlier = self._info_sets[position]
         place = earlier.legal.index(action)
         return [
-            ((*t.past, self._turned(earlier, t, action)), t.weight * t.masses[place])
-            for t in await self._asked[position]
+            ((*t.past, self._as_turn(earlier, t, action)), t.weight * t.masses[place])
+            for t in await self._state_tasks[position]
         ]
 
-    def _turned(self, spot: InfoSet, thought: Thought, action: Action) -> Exchange:
-        """The thought and then the move, as the turn that it would have been."""
-        if thought.whole:
-            return Exchange(spot.observation, thought.reply, thought.reply_ids)
+    def _as_turn(self, info_set: InfoSet, thought: Thought, action: Action) -> Exchange:
+        """The thought and the move as a turn of the prompt's history."""
+        if thought.is_whole:
+            return Exchange(info_set.observation, thought.reply, thought.reply_ids)
         answer = self._agent.prompt.answer(action)
         ids = (*thought.reply_ids, *self._agent.engine.complete(answer))  # the chat template ends the turn
-        return Exchange(spot.observation, thought.reply + answer, ids)
+        return Exchange(info_set.observation, thought.reply + answer, ids)
 
-    async def _thought(self, position: int, k: int, past: _Past, weight: float) -> Thought:
+    async def _run_thought(self, position: int, k: int, past: _Past, weight: float) -> Thought:
         if weight > 0:
-            thought = await self._sampled(position, k, past, weight)
-        else:  # nothing leads here
-            thought = Thought((0.0,) * len(self._spots[position].legal), 0.0, past, whole=True)
+            thought = await self._sample_thought(position, k, past, weight)
+        else:  # the agent's own moves never lead here
+            thought = Thought((0.0,) * len(self._info_sets[position].legal), 0.0, past, is_whole=True)
         self._num_done += 1
         if self._progress is not None:
-            self._progress(self._num_done, self._num_thoughts * len(self._spots))
+            self._progress(self._num_done, self._num_thoughts * len(self._info_sets))
         return thought
 
-    async def _sampled(self, position: int, k: int, past: _Past, weight: float) -> Thought:
-        agent, spot = self._agent, self._spots[position]
-        prompt_ids = agent.engine.encode(agent.prompt.turn(self._game.rules(), past, spot.observation))
-        if self._closing is None:
-            return Thought(await self._masses(prompt_ids, 0, spot.legal), weight, past)
-        sampling = replace(agent.sampling, stop=(*agent.sampling.stop, self._closing))
+    async def _sample_thought(self, position: int, k: int, past: _Past, weight: float) -> Thought:
+        agent, info_set = self._agent, self._info_sets[position]
+        prompt_ids = agent.engine.encode(agent.prompt.turn(self._game.rules(), past, info_set.observation))
+        if self._thought_end is None:
+            return Thought(await self._move_masses(prompt_ids, 0, info_set.legal), weight, past)
+        sampling = replace(agent.sampling, stop=(*agent.sampling.stop, self._thought_end))
         seed = derive(self._seed, "thought", self._game.info.name, position, k)
-        said = await agent.engine.generate(prompt_ids, sampling, adapter=agent.adapter, seed=seed)
-        assert said.adapter == agent.adapter, f"adapter {said.adapter} answered for {agent.adapter}"
-        if self._closing not in said.text:
-            return Thought(self._given(spot, said), weight, past, said.text, said.token_ids, whole=True)
-        text, ids = self._cut(said, self._closing)
-        return Thought(await self._masses((*prompt_ids, *ids), len(ids), spot.legal), weight, past, text, ids)
+        completion = await agent.engine.generate(prompt_ids, sampling, adapter=agent.adapter, seed=seed)
+        assert completion.adapter == agent.adapter, f"adapter {completion.adapter} answered for {agent.adapter}"
+        if self._thought_end not in completion.text:
+            masses = self._answer_masses(info_set, completion)
+            return Thought(masses, weight, past, completion.text, completion.token_ids, is_whole=True)
+        text, ids = self._cut_after_thought(completion, self._thought_end)
+        return Thought(await self._move_masses((*prompt_ids, *ids), len(ids), info_set.legal), weight, past, text, ids)
 
-    def _cut(self, said: Completion, end: str) -> tuple[str, tuple[int, ...]]:
-        """The reply up to the end of its thinking. What an engine wrote beyond is cut, and the rest encoded again."""
+    def _cut_after_thought(self, completion: Completion, end: str) -> tuple[str, tuple[int, ...]]:
+        """Cuts the reply after its thinking; the text kept is encoded again unless the engine stopped there."""
         engine = self._agent.engine
-        if said.text.rstrip().endswith(end) and said.token_ids[-1] not in engine.end_ids:
-            return said.text, said.token_ids
-        text = said.text[: said.text.index(end) + len(end)]
+        if completion.text.rstrip().endswith(end) and completion.token_ids[-1] not in engine.end_ids:
+            return completion.text, completion.token_ids
+        text = completion.text[: completion.text.index(end) + len(end)]
         return text, engine.complete(text)
 
-    def _given(self, spot: InfoSet, said: Completion) -> tuple[float, ...]:
-        """All mass on the answer of a reply that is over, if it holds one that can be read."""
-        answer = self._agent.prompt.read(said.text, said.finish == "length").answer
-        move = self._game.parse(spot.state, answer) if isinstance(answer, str) else answer
-        return tuple(float(move == a) for a in spot.legal)
+    def _answer_masses(self, info_set: InfoSet, completion: Completion) -> tuple[float, ...]:
+        """All mass on the answer of a complete reply; no mass if it holds no readable answer."""
+        answer = self._agent.prompt.read(completion.text, completion.finish == "length").answer
+        move = self._game.parse(info_set.state, answer) if isinstance(answer, str) else answer
+        return tuple(float(move == a) for a in info_set.legal)
 
-    async def _masses(self, ids: tuple[int, ...], num_used: int, legal: tuple[Action, ...]) -> tuple[float, ...]:
-        """The probability of each move after the ids, the reply having used so many. Equal ids are scored once."""
+    async def _move_masses(self, ids: tuple[int, ...], num_used: int, legal: tuple[Action, ...]) -> tuple[float, ...]:
+        """The probability of each move after the ids, `num_used` of them the reply's. Equal ids are scored once."""
         key = (ids, num_used)
-        if key not in self._scored:
-            self._scored[key] = asyncio.ensure_future(self._scores(ids, num_used, legal))
-        return await self._scored[key]
+        if key not in self._score_tasks:
+            self._score_tasks[key] = asyncio.ensure_future(self._score_moves(ids, num_used, legal))
+        return await self._score_tasks[key]
 
-    async def _scores(self, ids: tuple[int, ...], num_used: int, legal: tuple[Action, ...]) -> tuple[float, ...]:
-        return tuple(await asyncio.gather(*(self._mass(ids, num_used, move) for move in legal)))
+    async def _score_moves(self, ids: tuple[int, ...], num_used: int, legal: tuple[Action, ...]) -> tuple[float, ...]:
+        return tuple(await asyncio.gather(*(self._move_probability(ids, num_used, move) for move in legal)))
 
-    async def _mass(self, ids: tuple[int, ...], num_used: int, move: Action) -> float:
+    async def _move_probability(self, ids: tuple[int, ...], num_used: int, move: Action) -> float:
         """The probability of the canonical answer and any end token; 0 where the token budget has no room for it."""
         engine, adapter = self._agent.engine, self._agent.adapter
         answer_ids = engine.complete(self._agent.prompt.answer(move))

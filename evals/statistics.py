@@ -1,7 +1,7 @@
 """No number without its interval: shares, means and paired differences.
 
-Nothing here knows a game or a model; it is given outcomes and says what they are worth. All intervals are two-sided,
-at 95 % unless told. A sample in which nothing varies has a bootstrap interval of no width: `n` stands beside it.
+Input are plain outcomes, without games or models. All intervals are two-sided, at 95 % by default. A sample of equal
+values has a bootstrap interval of width 0: read it together with `n`.
 """
 
 import itertools
@@ -18,7 +18,7 @@ from mirrormatch.seeds import derive
 
 CONFIDENCE: Final = 0.95
 NUM_RESAMPLES: Final = 2_000  # the interval's ends then move by some 0.06 standard errors from seed to seed
-_CHUNK: Final = 2_000_000  # cells of a resampling matrix held at once: 16 MB
+_CHUNK: Final = 2_000_000  # cells of a resampling matrix in memory: 16 MB
 _ROUNDING: Final = 1e-9  # relative; sums that differ by less are ties
 
 Better: TypeAlias = Literal["higher", "lower"] | None
@@ -31,13 +31,13 @@ class Score(BaseModel):
     """One reported figure.
 
     Attributes:
-        name: what was measured.
+        name: the figure's name, `FIGURE/SUBJECT`.
         value: the estimate.
         low: the interval's lower end; an exact figure has `low == value == high`.
         high: the interval's upper end.
         n: the number of observations; None for an exact figure.
-        unit: of value, low and high.
-        better: which direction is good, if one is.
+        unit: the unit of value, low and high.
+        better: the good direction; None if there is none.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -60,8 +60,8 @@ class Difference(NamedTuple):
     """A paired difference and its significance.
 
     Attributes:
-        score: after minus before, its percentile interval, n = pairs.
-        p: two-sided, of the sign-flip test; never 0.
+        score: after minus before, with its percentile interval; n is the number of pairs.
+        p: the two-sided p value of the sign-flip test; never 0.
     """
 
     score: Score
@@ -69,7 +69,7 @@ class Difference(NamedTuple):
 
 
 def exact(name: str, value: float, *, unit: str, better: Better) -> Score:
-    """A figure that was computed, not sampled."""
+    """A computed figure, without sampling error."""
     return Score(name=name, value=value, low=value, high=value, n=None, unit=unit, better=better)
 
 
@@ -111,18 +111,18 @@ def mean(
     """The mean of all values (denominator: their number) with its cluster-bootstrap interval.
 
     Args:
-        name: of the score; part of the bootstrap's seed.
-        values: one per observation.
-        seed: the evaluation's own.
-        unit: of the values.
+        name: the score's name; part of the bootstrap's seed.
+        values: one value per observation.
+        seed: the evaluation's seed.
+        unit: the unit of the values.
         better: the good direction.
-        clusters: what hangs together, one key per value: the deal that several games were played on. None: nothing.
-        confidence: of the interval.
+        clusters: one key per value; dependent observations share a key, such as their deal. None: all independent.
+        confidence: the interval's confidence level.
 
     Raises:
         ValueError: no values, or one that isn't finite.
     """
-    sums_C, sizes_C = _clustered(values, clusters)
+    sums_C, sizes_C = _sum_clusters(values, clusters)
     low, high = bootstrap(sums_C, sizes_C, seed=derive(seed, "bootstrap", name), confidence=confidence)
     value = float(sums_C.sum() / sizes_C.sum())
     return Score(name=name, value=value, low=low, high=high, n=len(values), unit=unit, better=better)
@@ -141,7 +141,7 @@ def difference(
 ) -> Difference:
     """The mean of `after[i] - before[i]` with its cluster-bootstrap interval and a sign-flip p.
 
-    Arguments are those of `mean`; `before` and `after` belong together by position.
+    Arguments as in `mean`; `before` and `after` are paired by position.
 
     Raises:
         ValueError: nothing to compare, unequal lengths, or a value that isn't finite.
@@ -150,7 +150,7 @@ def difference(
         raise ValueError(f"pairs belong together by position: {len(before)} before, {len(after)} after")
     changes = [float(b) - float(a) for a, b in zip(before, after, strict=True)]
     score = mean(name, changes, seed=seed, unit=unit, better=better, clusters=clusters, confidence=confidence)
-    sums_C, _ = _clustered(changes, clusters)
+    sums_C, _ = _sum_clusters(changes, clusters)
     return Difference(score, sign_flip(sums_C, seed=derive(seed, "sign flip", name)))
 
 
@@ -159,14 +159,14 @@ def bootstrap(
 ) -> Interval:
     """Percentile interval of a mean when whole clusters are drawn with replacement (Efron, Tibshirani 1993, ch. 13).
 
-    With few clusters it is too narrow: of 20 normal clusters it covers 92 % where 95 % is asked (3,000 simulations).
+    With few clusters it is too narrow: of 20 normal clusters it covers 92 % at a nominal 95 % (3,000 simulations).
 
     Args:
         sums_C: the sum of each cluster's values.
-        sizes_C: how many values each cluster has.
-        seed: of this interval alone.
-        confidence: of the interval.
-        num_resamples: how often all clusters are drawn.
+        sizes_C: the number of each cluster's values.
+        seed: the seed of this interval.
+        confidence: the interval's confidence level.
+        num_resamples: number of resamples.
     """
     generator = np.random.default_rng(seed)
     means = list[_Floats]()
@@ -182,13 +182,13 @@ def sign_flip(sums_C: _Floats, *, seed: int, num_resamples: int = NUM_RESAMPLES)
     """Two-sided p of the hypothesis that each cluster's change is as likely with the other sign (Fisher 1935, ch. 3).
 
     All sign patterns are tried when there are no more of them than resamples (for changes of 0 or 1 that is McNemar's
-    exact test); otherwise random ones, the observed one counted among them (Phipson, Smyth 2010), so that p is never 0.
-    Clusters that didn't change have no sign and no say.
+    exact test); otherwise random ones, the observed one counted among them (Phipson, Smyth 2010): p is never 0.
+    Clusters without a change are left out.
 
     Args:
         sums_C: the sum of each cluster's changes.
-        seed: of this test alone.
-        num_resamples: how many random patterns.
+        seed: the seed of this test.
+        num_resamples: number of random patterns.
     """
     sums_C = sums_C[sums_C != 0]
     observed = abs(float(sums_C.sum()))
@@ -205,7 +205,7 @@ def sign_flip(sums_C: _Floats, *, seed: int, num_resamples: int = NUM_RESAMPLES)
     return num_extreme / (num_resamples + 1)
 
 
-def _clustered(values: Sequence[float], clusters: Sequence[Hashable] | None) -> tuple[_Floats, _Floats]:
+def _sum_clusters(values: Sequence[float], clusters: Sequence[Hashable] | None) -> tuple[_Floats, _Floats]:
     """The sum and the size of each cluster, in the order of their first values."""
     if not values:
         raise ValueError("no values: a mean of nothing is undefined")
@@ -223,6 +223,6 @@ def _clustered(values: Sequence[float], clusters: Sequence[Hashable] | None) -> 
 
 
 def _chunks(num_rows: int, num_columns: int) -> list[int]:
-    """Row counts that add up to `num_rows`, each small enough to be held at once."""
+    """Row counts that add up to `num_rows`, each small enough for one chunk in memory."""
     most = max(1, _CHUNK // num_columns)
     return [min(most, num_rows - done) for done in range(0, num_rows, most)]

@@ -1,7 +1,7 @@
-"""Transfer: what an agent answers to problems that no game asked, and what changed between two runs.
+"""Transfer: an agent's accuracy on reasoning problems outside the games, and the change between two runs.
 
-All questions are asked at once, so that an engine can batch them. Every item keeps its 0 or 1 under its id: two runs
-are compared question by question. A reply without an answer is wrong, counted, and stays in the denominator.
+All questions are requested at once, which lets the engine batch them. Every item keeps its 0 or 1 under its id: two
+runs are compared question by question. A reply without an answer is wrong, counted, and stays in the denominator.
 """
 
 import functools
@@ -23,25 +23,25 @@ UNIT: Final = "share of questions"
 
 
 class Answerer(Protocol):
-    """An agent that can be asked a question outside of any game."""
+    """An agent that answers questions outside games."""
 
     spec: str
 
     async def ask(self, text: str, seed: int) -> Reply:
-        """The reply to one question."""
+        """Replies to one question."""
         ...
 
 
 class Result(BaseModel):
-    """What became of one question.
+    """The result of one question.
 
     Attributes:
-        id: of the item.
-        task: of the item.
+        id: the item's id.
+        task: the item's task.
         kind: the benchmark's name.
         reference: the right answer.
-        verdict: "failed" where the grader hung or crashed; then, and with a problem, the answer is not right.
-        problem: why the reply held no answer; None where it held one.
+        verdict: the grade; "wrong" for a reply without an answer.
+        problem: the reason why the reply holds no answer; None if it holds one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,12 +55,12 @@ class Result(BaseModel):
 
 
 class Transfer(BaseModel):
-    """One run over some benchmarks; written to a file, it can be compared later.
+    """One agent's results on some benchmarks; runs of equal seeds can be compared.
 
     Attributes:
-        spec: who answered.
-        seed: of the items and of the agent's sampling.
-        results: one per question.
+        spec: the agent's spec.
+        seed: the seed of the items and of the agent's sampling.
+        results: one result per question.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -70,11 +70,11 @@ class Transfer(BaseModel):
     results: tuple[Result, ...]
 
     def scores(self) -> list[Score]:
-        """Accuracy per task (its majority baseline beside it), per kind and overall; problems and failed gradings.
+        """Accuracy per task (with its majority baseline), per kind and overall; problems and failed gradings.
 
         The overall accuracy weighs every question alike. Intervals are Wilson's.
         """
-        return [score for figure in _figures(self.results) for score in _reported(figure, self.results)]
+        return [score for figure in _figures(self.results) for score in _figure_scores(figure, self.results)]
 
 
 async def run_transfer(
@@ -83,43 +83,43 @@ async def run_transfer(
     """Asks `n` questions of every task and grades the answers.
 
     Args:
-        agent: who answers; its engine sees all the questions at once.
-        benchmarks: what is asked.
-        n: questions per task; a task that has fewer asks fewer.
-        seed: equal seeds ask equal questions, with equal seeds for the agent's sampling.
+        agent: the answering agent; its engine receives all questions at once.
+        benchmarks: the sources of the questions.
+        n: number of questions per task; fewer where a task has no more.
+        seed: equal seeds give equal questions and equal seeds for the agent's sampling.
         progress: called after every reply.
 
     Raises:
-        UserError: no question to ask, or a benchmark whose extra isn't installed.
+        UserError: no question was requested, or a benchmark whose extra isn't installed.
     """
     if n < 1 or not benchmarks:
         raise UserError(f"transfer needs at least 1 benchmark and 1 question a task, not {len(benchmarks)} and {n}")
-    made = [(benchmark, benchmark.items(seed, n)) for benchmark in benchmarks]
-    given = await _answers(agent, [item for _, items in made for item in items], seed, progress)
-    results = [result for benchmark, items in made for result in _graded(benchmark, items, given)]
+    questions = [(benchmark, benchmark.items(seed, n)) for benchmark in benchmarks]
+    answers = await _collect_answers(agent, [item for _, items in questions for item in items], seed, progress)
+    results = [result for benchmark, items in questions for result in _grade_items(benchmark, items, answers)]
     return Transfer(spec=agent.spec, seed=seed, results=tuple(results))
 
 
-async def _answers(
+async def _collect_answers(
     agent: Answerer, items: Sequence[Item], seed: int, progress: Progress | None
 ) -> dict[str, str | Problem]:
-    """The answers by the items' ids."""
-    given = dict[str, str | Problem]()
+    """Requests all answers concurrently and returns them by the items' ids."""
+    answers = dict[str, str | Problem]()
 
     async def ask(item: Item) -> None:
-        given[item.id] = (await agent.ask(item.question, derive(seed, "transfer", item.id))).answer
+        answers[item.id] = (await agent.ask(item.question, derive(seed, "transfer", item.id))).answer
         if progress is not None:
-            progress(len(given), len(items))
+            progress(len(answers), len(items))
 
     await run_all((functools.partial(ask, item) for item in items), limit=len(items))
-    return given
+    return answers
 
 
 def compare_transfers(before: Transfer, after: Transfer) -> list[Difference]:
     """The change of every figure, after minus before, paired by question, with interval and p.
 
     Raises:
-        UserError: the two runs asked different questions.
+        UserError: the two runs have different questions.
     """
     earlier, later = ({r.id: r for r in run.results} for run in (before, after))
     if earlier.keys() != later.keys():
@@ -132,15 +132,10 @@ def compare_transfers(before: Transfer, after: Transfer) -> list[Difference]:
     return [_change(figure, pairs, before.seed) for figure in _figures(before.results)]
 
 
-def paired(before: Transfer, after: Transfer) -> list[Score]:
-    """The scores of `compared`: a difference is significant where its interval leaves out 0."""
-    return [change.score for change in compare_transfers(before, after)]
-
-
-def _graded(benchmark: Benchmark, items: Sequence[Item], given: dict[str, str | Problem]) -> list[Result]:
-    answered = [Answered(item, answer) for item in items if isinstance(answer := given[item.id], str)]
+def _grade_items(benchmark: Benchmark, items: Sequence[Item], answers: dict[str, str | Problem]) -> list[Result]:
+    answered = [Answered(item, answer) for item in items if isinstance(answer := answers[item.id], str)]
     verdicts = dict(zip((a.item.id for a in answered), benchmark.grade(answered), strict=True))
-    return [_result(benchmark.name, item, given[item.id], verdicts.get(item.id, "wrong")) for item in items]
+    return [_result(benchmark.name, item, answers[item.id], verdicts.get(item.id, "wrong")) for item in items]
 
 
 def _result(kind: str, item: Item, answer: str | Problem, verdict: Verdict) -> Result:
@@ -155,14 +150,14 @@ def _result(kind: str, item: Item, answer: str | Problem, verdict: Verdict) -> R
 
 
 class _Figure(NamedTuple):
-    """One reported share: of which questions, and what it counts.
+    """The definition of one reported share: its questions and the property that it counts.
 
     Attributes:
-        name: of the score.
+        name: the score's name.
         better: the good direction.
-        counts: what is counted.
-        task: only questions of this task.
-        kind: only questions of this kind.
+        counts: the property that is counted.
+        task: the one task whose questions are covered; None for all.
+        kind: the one benchmark whose questions are covered; None for all.
     """
 
     name: str
@@ -172,10 +167,11 @@ class _Figure(NamedTuple):
     kind: str | None = None
 
     def covers(self, result: Result) -> bool:
+        """Whether the result is in the denominator."""
         return self.task in (None, result.task) and self.kind in (None, result.kind)
 
     def value(self, result: Result) -> int:
-        """1 or 0."""
+        """1 if the result has the property, else 0."""
         if self.counts in ("right", "failed"):
             return int(result.verdict == self.counts)
         if self.counts == "truncated":
@@ -196,8 +192,8 @@ def _figures(results: Sequence[Result]) -> list[_Figure]:
     ]
 
 
-def _reported(figure: _Figure, results: Sequence[Result]) -> list[Score]:
-    """The share and, for a task, what the commonest answer would have got."""
+def _figure_scores(figure: _Figure, results: Sequence[Result]) -> list[Score]:
+    """The share and, for a task, the accuracy of always giving the commonest answer."""
     covered = [r for r in results if figure.covers(r)]
     hits = sum(map(figure.value, covered))
     scores = [share(figure.name, hits, len(covered), unit=UNIT, better=figure.better)]

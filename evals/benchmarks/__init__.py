@@ -1,4 +1,4 @@
-"""Benchmarks: each file here is one."""
+"""The registry of benchmarks: every module in this folder is one."""
 
 from mirrormatch.evals.benchmark import Benchmark
 from mirrormatch.registry import Registry

@@ -1,4 +1,4 @@
-"""Sums, differences and products. The problems are the project's own: see `mirrormatch.games.exercises`."""
+"""Sums, differences and products; problems from `mirrormatch.games.exercises`."""
 
 from mirrormatch.evals.benchmarks._exercises import ExerciseBenchmark
 

@@ -1,4 +1,4 @@
-"""Cards that are hidden. The problems are the project's own: see `mirrormatch.games.exercises`."""
+"""Cases of hidden cards; problems from `mirrormatch.games.exercises`."""
 
 from mirrormatch.evals.benchmarks._exercises import ExerciseBenchmark
 

@@ -1,4 +1,4 @@
-"""Which option pays more. The problems are the project's own: see `mirrormatch.games.exercises`."""
+"""Comparisons of options' payoffs; problems from `mirrormatch.games.exercises`."""
 
 from mirrormatch.evals.benchmarks._exercises import ExerciseBenchmark
 

@@ -1,4 +1,4 @@
-"""Totals and averages of a bet. The problems are the project's own: see `mirrormatch.games.exercises`."""
+"""Totals and averages of bets; problems from `mirrormatch.games.exercises`."""
 
 from mirrormatch.evals.benchmarks._exercises import ExerciseBenchmark
 

@@ -1,4 +1,4 @@
-"""Orderings, rules and liars. The problems are the project's own: see `mirrormatch.games.exercises`."""
+"""Orderings, rules and liars; problems from `mirrormatch.games.exercises`."""
 
 from mirrormatch.evals.benchmarks._exercises import ExerciseBenchmark
 

@@ -1,8 +1,8 @@
-"""A few short tasks of reasoning-gym, as a check that doesn't come from this project.
+"""A few short tasks of reasoning-gym: an independent check beside the project's own exercises.
 
-Needs the `[evals]` extra. Items and scores come from a guarded child process (`gym_worker`); an answer counts only when
-it scores full marks, because some scorers give part of them to any text that contains the answer. Left out are tasks
-that depend on the hash seed, that evaluate the answer, or that one constant answer solves.
+Needs the `[evals]` extra. Items and scores come from a guarded child process (`_gym_worker`). An answer is right only
+with full marks, because some scorers give partial marks to any text that contains the answer. Left out are tasks that
+depend on the hash seed, that evaluate the answer, or that one constant answer solves.
 
 Source: https://github.com/open-thought/reasoning-gym, 0.1.25. Other versions make other items from the same seed.
 """
@@ -23,7 +23,7 @@ from mirrormatch.seeds import derive
 
 WORKER: Final = Path(__file__).with_name("_gym_worker.py")  # run, never imported
 PREFIX: Final = "gym_"
-TASKS: Final[Mapping[str, Mapping[str, int]]] = {  # settings that keep questions within reach of small models
+TASKS: Final[Mapping[str, Mapping[str, int]]] = {  # settings for questions that small models can answer
     "chain_sum": {"max_terms": 3, "max_digits": 2},
     "coin_flip": {},
     "family_relationships": {"max_family_size": 5},
@@ -32,14 +32,14 @@ TASKS: Final[Mapping[str, Mapping[str, int]]] = {  # settings that keep question
     "simple_equations": {"max_terms": 2, "max_value": 20},
 }
 FULL_MARKS: Final = 0.999
-LIMIT_S: Final = 5.0  # for one score; a thousandth of it is usual
+LIMIT_S: Final = 5.0  # for one score; usual are 5 ms
 MAKING_LIMIT_S: Final = 60.0
 MAX_ANSWER_CHARS: Final = 200  # no right answer is longer
-_SEEDS: Final = 2**32  # what its generators take
+_SEEDS: Final = 2**32  # upper bound on the generators' seeds
 
 
-class _Made(BaseModel):
-    """An item as it comes out of the child."""
+class _GymItem(BaseModel):
+    """An item in the child's reply."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,17 +48,17 @@ class _Made(BaseModel):
     answer: str
 
 
-_MADE = TypeAdapter(list[_Made])
+_GYM_ITEMS = TypeAdapter(list[_GymItem])
 _SCORE = TypeAdapter(float)
 
 
 @dataclass(frozen=True, slots=True)
 class ReasoningGym:
-    """The tasks of `settings`.
+    """The benchmark of the tasks in `settings`.
 
     Attributes:
         settings: task -> the settings of its generator.
-        limit_s: wall-clock time for one score.
+        limit_s: wall-clock limit for one score.
     """
 
     settings: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: TASKS)
@@ -69,39 +69,39 @@ class ReasoningGym:
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """Their own names behind a prefix: `gym_chain_sum`."""
+        """reasoning-gym's names behind a prefix: `gym_chain_sum`."""
         return tuple(f"{PREFIX}{task}" for task in self.settings)
 
     def items(self, seed: int, n: int) -> list[Item]:
-        with self._child(MAKING_LIMIT_S) as child:
-            return [item for task in self.settings for item in _items(child, task, seed, n)]
+        with self._start_child(MAKING_LIMIT_S) as child:
+            return [item for task in self.settings for item in _draw_items(child, task, seed, n)]
 
     def grade(self, answered: Sequence[Answered]) -> list[Verdict]:
-        with self._child(self.limit_s) as child:
-            return [_verdict(child, item, given) for item, given in answered]
+        with self._start_child(self.limit_s) as child:
+            return [_grade_answer(child, item, given) for item, given in answered]
 
-    def _child(self, limit_s: float) -> GuardedChild:
+    def _start_child(self, limit_s: float) -> GuardedChild:
         if importlib.util.find_spec("reasoning_gym") is None:
             raise UserError("benchmark 'reasoning_gym' needs the extra: pip install 'mirrormatch[evals]'")
         settings = json.dumps({task: dict(options) for task, options in self.settings.items()})
         return GuardedChild(WORKER, [settings], limit_s)
 
 
-def _items(child: GuardedChild, task: str, seed: int, n: int) -> list[Item]:
+def _draw_items(child: GuardedChild, task: str, seed: int, n: int) -> list[Item]:
     own_seed = derive(seed, "reasoning_gym", task) % _SEEDS
-    reply = child.ask({"task": task, "seed": own_seed, "count": n})
+    reply = child.request({"task": task, "seed": own_seed, "count": n})
     assert reply is not None, f"reasoning-gym made no {task} items within {MAKING_LIMIT_S} s"
     return [
         Item(id=f"{PREFIX}{task}/{own_seed}/{m.index}", task=f"{PREFIX}{task}", question=m.question, answer=m.answer)
-        for m in _MADE.validate_python(reply)
+        for m in _GYM_ITEMS.validate_python(reply)
     ]
 
 
-def _verdict(child: GuardedChild, item: Item, given: str) -> Verdict:
+def _grade_answer(child: GuardedChild, item: Item, given: str) -> Verdict:
     if not 0 < len(given.strip()) <= MAX_ANSWER_CHARS:
         return "wrong"
     task, seed, index = item.id.removeprefix(PREFIX).split("/")
-    reply = child.ask({"task": task, "seed": int(seed), "index": int(index), "given": given.strip()})
+    reply = child.request({"task": task, "seed": int(seed), "index": int(index), "given": given.strip()})
     if reply is None:
         return "failed"
     return "right" if _SCORE.validate_python(reply) >= FULL_MARKS else "wrong"

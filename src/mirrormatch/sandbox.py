@@ -1,7 +1,13 @@
-"""A child process that may hang, crash or be fed anything, and is asked one line at a time.
+"""Runs a script on untrusted input in a child process that may hang or crash without harm to its parent.
 
-It inherits no environment variables. What it computes is not known here: it is a script that prints one line when it
-is ready and then answers each line of JSON with one line of JSON. What it forbids itself is its own affair.
+The parent's side of the guard: a clean environment, no module search in the script's folder, a wall-clock limit for
+every reply, a kill of the whole process group. The script applies its own sandbox (memory, files, network): see
+`evals/benchmarks/_gym_worker.py`. Games and benchmarks both execute untrusted code; this module is below them.
+
+The protocol: the script prints one line when it is ready, then answers each line of JSON with one line of JSON.
+
+    with GuardedChild(Path("worker.py"), ["--fast"], limit_s=5.0) as child:
+        reply = child.request({"task": "gcd"})  # None: the child hung or died
 """
 
 import contextlib
@@ -20,23 +26,24 @@ from typing import Final
 from mirrormatch.errors import UserError
 
 ENVIRONMENT: Final = {"PYTHONHASHSEED": "0", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-START_S: Final = 60.0  # imports on a busy laptop; two seconds on an idle one
+START_S: Final = 60.0  # limit for imports, on a busy laptop; an idle one needs two seconds
 MAX_REPLY_BYTES: Final = 64_000_000
 
 
 class GuardedChild:
-    """Starts the script when first asked, kills it when it takes too long, and starts it anew when asked again.
+    """A script in a child process: started at the first request, killed when it is late, restarted at the next request.
 
-    Use it as a context manager: the child is gone when the block ends.
+    A context manager: the child is killed when the block ends.
 
     Args:
         script: a Python file that imports nothing from this package.
-        arguments: of the script.
-        limit_s: wall-clock time for one reply.
+        arguments: the script's command-line arguments.
+        limit_s: wall-clock limit for one reply.
     """
 
     def __init__(self, script: Path, arguments: Sequence[str], limit_s: float) -> None:
-        # -P: the script's folder is not searched for modules. -B: nothing is written.
+        # -P: no module beside the script can shadow a library (evals/benchmarks has a reasoning_gym.py of its own).
+        # -B: imports write no byte code.
         self._command = [sys.executable, "-P", "-B", str(script), *arguments]
         self._limit_s = limit_s
         self._child: subprocess.Popen[bytes] | None = None
@@ -47,21 +54,21 @@ class GuardedChild:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._kill()
 
-    def ask(self, request: object) -> object:
-        """The reply to one request, or None: the child hung or died over it and has been killed.
+    def request(self, message: object) -> object:
+        """Sends one request and returns the reply; None if the child hung or died, and was killed.
 
         Raises:
-            UserError: the script doesn't start at all.
+            UserError: the script doesn't start.
         """
         child = self._child or self._start()
         assert child.stdin is not None
         try:
-            child.stdin.write(json.dumps(request).encode() + b"\n")
+            child.stdin.write(json.dumps(message).encode() + b"\n")
             child.stdin.flush()
         except BrokenPipeError:
             self._kill()
             return None
-        line = _line_of(child, self._limit_s)
+        line = _read_line(child, self._limit_s)
         if line is None:
             self._kill()
             return None
@@ -77,7 +84,7 @@ class GuardedChild:
             cwd="/",
             start_new_session=True,
         )
-        if _line_of(self._child, START_S) is None:
+        if _read_line(self._child, START_S) is None:
             self._kill()
             raise UserError(f"{' '.join(self._command[:4])} does not start; run it by hand to see why")
         return self._child
@@ -87,25 +94,25 @@ class GuardedChild:
             return
         self._child = None
         if child.poll() is None:
-            os.killpg(child.pid, signal.SIGKILL)  # its own group: children it may have, too
+            os.killpg(child.pid, signal.SIGKILL)  # the whole group: also children of the child
         child.wait()
         assert child.stdin is not None and child.stdout is not None
         child.stdout.close()
-        with contextlib.suppress(BrokenPipeError):  # what it never read
+        with contextlib.suppress(BrokenPipeError):  # unread requests in the pipe
             child.stdin.close()
 
 
-def _line_of(child: subprocess.Popen[bytes], limit_s: float) -> bytes | None:
-    """The next line of its output; None when it ends, says too much or takes too long."""
+def _read_line(child: subprocess.Popen[bytes], limit_s: float) -> bytes | None:
+    """Reads the next line of the child's output; None when the output ends, is too long or comes too late."""
     assert child.stdout is not None
     deadline, line = time.monotonic() + limit_s, bytearray()
     with selectors.DefaultSelector() as selector:
         selector.register(child.stdout, selectors.EVENT_READ)
         while not line.endswith(b"\n"):
             if len(line) > MAX_REPLY_BYTES or not selector.select(max(0.0, deadline - time.monotonic())):
-                return None  # also when the deadline is past and there is something to read
-            read = os.read(child.stdout.fileno(), 65_536)
-            if not read:
+                return None  # a deadline in the past ends the wait even if there is output left
+            chunk = os.read(child.stdout.fileno(), 65_536)
+            if not chunk:
                 return None
-            line += read
+            line += chunk
     return bytes(line)

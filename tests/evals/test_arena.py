@@ -107,7 +107,7 @@ def test_each_deal_is_played_once_in_each_seating() -> None:
 
 def test_episodes_are_rounded_up_to_whole_deals() -> None:
     result = match(KUHN, [OptimalAgent(), RandomAgent()], 7)
-    assert (result.scores.episodes, result.asked) == (8, 7)
+    assert (result.scores.episodes, result.num_requested) == (8, 7)
 
 
 def test_a_match_is_the_same_under_the_same_seed() -> None:
@@ -159,14 +159,14 @@ def test_an_agent_that_was_never_asked_may_be_anything() -> None:
 
 def test_a_mirror_match_has_one_entry_and_says_what_it_is() -> None:
     result = match(KUHN, [RandomAgent(), RandomAgent()], 30)
-    assert result.mirror and len(result.scores.agents) == 1
+    assert result.is_mirror and len(result.scores.agents) == 1
     only = result.scores.agents[0]
     assert (only.episodes, only.mean_return.value, only.win.n) == (30, 0.0, 60)
 
 
 def test_all_alike_in_a_game_for_three_are_a_mirror_match() -> None:
     result = match(Three(), [Fixed("low", "1")] * 3, 4)
-    assert result.mirror and [a.episodes for a in result.scores.agents] == [4]
+    assert result.is_mirror and [a.episodes for a in result.scores.agents] == [4]
 
 
 def test_three_agents_meet_in_pairs_on_the_same_deals() -> None:
@@ -194,7 +194,7 @@ def test_in_a_game_for_one_each_plays_alone() -> None:
 
 def test_in_a_game_for_one_an_agent_that_is_given_twice_plays_once() -> None:
     result = match(Alone(), [Fixed("low", "1"), Fixed("low", "1")], 5)
-    assert not result.mirror and [a.episodes for a in result.scores.agents] == [5]
+    assert not result.is_mirror and [a.episodes for a in result.scores.agents] == [5]
 
 
 def test_in_a_game_for_three_both_sit_in_every_seat_equally_often() -> None:
@@ -205,12 +205,12 @@ def test_in_a_game_for_three_both_sit_in_every_seat_equally_often() -> None:
 
 def test_deterministic_agents_are_found_out() -> None:
     result = match(TICTACTOE, [Fixed("one", "1"), Fixed("nine", "9")], 20)
-    assert result.repeats and result.num_distinct == 2 and result.num_deals == 1
+    assert result.variety.is_repetitive and result.variety.num_distinct == 2 and result.variety.num_deals == 1
 
 
 def test_random_agents_are_not_called_deterministic() -> None:
-    assert not match(TICTACTOE, [RandomAgent(), Fixed("nine", "9")], 20).repeats
-    assert not match(KUHN, [RandomAgent(), OptimalAgent()], 200).repeats
+    assert not match(TICTACTOE, [RandomAgent(), Fixed("nine", "9")], 20).variety.is_repetitive
+    assert not match(KUHN, [RandomAgent(), OptimalAgent()], 200).variety.is_repetitive
 
 
 def test_progress_counts_every_episode() -> None:

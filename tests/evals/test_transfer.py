@@ -1,7 +1,6 @@
 """Benchmarks keep their contract, and transfer asks every question once and drops none."""
 
 import asyncio
-import os
 import time
 from pathlib import Path
 
@@ -13,17 +12,16 @@ from mirrormatch.evals import Answered, Item, benchmarks
 from mirrormatch.evals.benchmark import majority
 from mirrormatch.evals.benchmarks._exercises import ExerciseBenchmark
 from mirrormatch.evals.statistics import Score
-from mirrormatch.evals.transfer import Transfer, compare_transfers, paired, run_transfer
+from mirrormatch.evals.transfer import Transfer, compare_transfers, run_transfer
 from mirrormatch.games.exercises import KINDS, is_held_out
 from mirrormatch.games.types import Problem, ProblemKind
-from mirrormatch.sandbox import GuardedChild
 
 ARITHMETIC, LOGIC = (ExerciseBenchmark(kind, "") for kind in ("arithmetic", "logic"))
 REPLIES = {"right": None, "wrong": "none of these", "cut": Problem(ProblemKind.TRUNCATED, "cut off")}
 
 
 class Scripted:
-    """Knows the answers; gets every `k`-th question wrong in the way that `slip` says."""
+    """Answers right, except for every `k`-th question, which gets the reply `slip`."""
 
     spec = "scripted"
 
@@ -76,7 +74,7 @@ def test_the_majority_baseline_is_the_share_of_the_commonest_answer() -> None:
     assert majority(["yes", "no", "Yes", "unknown"]) == 0.5
 
 
-def test_all_questions_wait_at_once_so_that_an_engine_can_batch_them() -> None:
+def test_all_questions_wait_at_once_for_the_engine_to_batch_them() -> None:
     items = ARITHMETIC.items(4, 10)
     agent = Scripted(items)
     asyncio.run(run_transfer(agent, [ARITHMETIC], 10, 4))
@@ -90,7 +88,7 @@ def test_progress_counts_up_to_all_questions() -> None:
     assert seen == [(k, 6) for k in range(1, 7)]
 
 
-def test_accuracy_is_told_by_task_by_kind_and_overall_with_the_majority_beside_it() -> None:
+def test_accuracy_is_reported_by_task_by_kind_and_overall_with_the_majority_beside_it() -> None:
     # 40 questions in order, every fourth wrong: positions 0, 4, 8 | 12, 16 | 20, 24, 28 | 32, 36.
     scores = by_name(run(k=4).scores())
     assert {n: s.value for n, s in scores.items() if n.startswith("accuracy")} == {
@@ -125,12 +123,13 @@ def test_two_runs_are_paired_question_by_question() -> None:
 
 
 def test_a_run_does_not_differ_from_itself() -> None:
-    assert {(s.low, s.value, s.high) for s in paired(run(k=3), run(k=3))} == {(0.0, 0.0, 0.0)}
+    scores = [change.score for change in compare_transfers(run(k=3), run(k=3))]
+    assert {(s.low, s.value, s.high) for s in scores} == {(0.0, 0.0, 0.0)}
 
 
 def test_runs_over_different_questions_are_not_compared() -> None:
     with pytest.raises(UserError, match="40 and 40, 0 in both"):
-        paired(run(seed=4), run(seed=5))
+        compare_transfers(run(seed=4), run(seed=5))
 
 
 @pytest.mark.parametrize(("chosen", "n"), [([], 5), ([ARITHMETIC], 0)])
@@ -145,65 +144,7 @@ def test_without_the_extra_reasoning_gym_says_what_to_install(monkeypatch: pytes
         benchmarks.get("reasoning_gym").items(1, 1)
 
 
-# The guard, with a script that does what it is told.
-
-OBEDIENT = """
-import json, os, sys, time
-print("ready", flush=True)
-for line in sys.stdin:
-    said = json.loads(line)
-    if said == "hang":
-        time.sleep(600)
-    if said == "crash":
-        os.abort()
-    print(json.dumps(dict(os.environ) if said == "environment" else said), flush=True)
-"""
-
-
-@pytest.fixture
-def obedient(tmp_path: Path) -> Path:
-    script = tmp_path / "obedient.py"
-    script.write_text(OBEDIENT, encoding="utf-8")
-    return script
-
-
-def test_a_child_that_hangs_or_dies_is_replaced(obedient: Path) -> None:
-    with GuardedChild(obedient, [], limit_s=1.0) as child:
-        began = time.monotonic()
-        assert [child.ask(said) for said in ("one", "hang", "two", "crash", "three")] == [
-            "one",
-            None,
-            "two",
-            None,
-            "three",
-        ]
-        assert time.monotonic() - began < 30
-
-
-def test_a_child_knows_no_environment_of_its_parent(obedient: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SOME_API_KEY", "secret")
-    with GuardedChild(obedient, [], limit_s=10.0) as child:
-        environment = child.ask("environment")
-    assert isinstance(environment, dict)
-    assert "SOME_API_KEY" not in environment
-    assert "HOME" not in environment
-
-
-def test_no_child_is_left_behind(obedient: Path) -> None:
-    with GuardedChild(obedient, [], limit_s=10.0) as child:
-        child.ask("one")
-        assert child._child is not None
-        pid = child._child.pid
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
-
-
-def test_a_script_that_does_not_start_is_told(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="does not start"), GuardedChild(tmp_path / "none.py", [], limit_s=1.0) as child:
-        child.ask("one")
-
-
-# The real one.
+# reasoning-gym in its guarded process.
 
 
 def test_reasoning_gym_makes_the_same_items_again_and_its_own_answers_are_right() -> None:
@@ -231,7 +172,7 @@ def test_a_reasoning_gym_scorer_that_hangs_is_a_counted_wrong_answer() -> None:
 
 @pytest.mark.parametrize("task", ["countdown", "string_insertion", "coin_flip"])
 def test_malicious_answers_neither_hang_nor_run(task: str, tmp_path: Path) -> None:
-    """Most of these scorers evaluate the text; the benchmark leaves them out, and the guard holds anyway."""
+    """Most of these scorers evaluate the text: the benchmark leaves them out, and the guard stops them as well."""
     pytest.importorskip("reasoning_gym")
     from mirrormatch.evals.benchmarks.reasoning_gym import ReasoningGym
 

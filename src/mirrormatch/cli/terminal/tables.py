@@ -46,19 +46,19 @@ def show_match(result: MatchResult) -> None:
     columns = [_match_column(a, problems, gap) for a, problems in zip(scores.agents, result.problems, strict=True)]
     for label, row in zip(_MATCH_LABELS, zip(*columns, strict=True), strict=True):
         shown.add_row(label, *row)
-    _print_titled(f"{title} (mirror match)" if result.mirror else title, shown)
+    _print_titled(f"{title} (mirror match)" if result.is_mirror else title, shown)
 
 
 def warn_about_match(result: MatchResult) -> None:
     """Prints on stderr the limits of a match's evidence: rounding, a mirror match, repeated games."""
     scores = result.scores
-    if scores.episodes != result.asked:
-        note(f"{scores.episodes} episodes instead of {result.asked}: every deal meets every seating")
-    if result.mirror:
+    if scores.episodes != result.num_requested:
+        note(f"{scores.episodes} episodes instead of {result.num_requested}: every deal meets every seating")
+    if result.is_mirror:
         note(f"a mirror match: {scores.agents[0].spec!r} plays every seat, so this is no evidence of its strength")
-    if result.repeats:
+    if result.variety.is_repetitive:
         note(
-            f"only {result.num_distinct} of {scores.episodes} games differ: these agents are deterministic, "
+            f"only {result.variety.num_distinct} of {scores.episodes} games differ: these agents are deterministic, "
             "and more episodes would add no information"
         )
 
