@@ -5,7 +5,7 @@
     game = games.get("kuhn_poker")
     episode = await play(game, [agents.get("optimal"), agents.get("random")], seed=7)
 
-Importing this costs nothing: games, agents and the rest are imported when they are first named.
+Importing this package imports nothing else: games, agents and the rest are imported on first use.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["__version__", "play"]
 __version__ = "0.1.0"
 
-# In a checkout the floors are symbolic links; git writes a small text file in place of a link that it can't create.
+# In a checkout the five folders are symbolic links; git writes a text file in place of a link that it can't create.
 if Path(__file__).with_name("games").is_file():
     raise ImportError(
         "this checkout has no symbolic links: run 'git config core.symlinks true', then "

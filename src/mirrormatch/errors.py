@@ -1,7 +1,7 @@
-"""Mistakes that a user can make, each told in one line.
+"""Errors caused by a user's input, each with a message of one line.
 
-Nothing here knows games or models. The command line turns every `UserError` into one line on stderr and exit code 2;
-whatever else escapes is a fault of ours and keeps its traceback.
+The command line turns every `UserError` into one line on stderr and exit code 2. Any other exception is a fault of ours
+and keeps its traceback.
 """
 
 import difflib
@@ -9,14 +9,14 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """The user gave something that can't be used: a name, a value, a file."""
+    """A name, value or file from the user that can't be used."""
 
 
 class UnknownName(UserError, LookupError):
     """A name that isn't registered.
 
     Args:
-        kind: what was looked up, for example `"game"`.
+        kind: the kind of name, for example `"game"`.
         given: the name as given.
         allowed: the names that exist.
         hint: a command that lists them.
@@ -30,6 +30,6 @@ class UnknownName(UserError, LookupError):
 
 
 def did_you_mean(given: str, allowed: Iterable[str]) -> str:
-    """`", did you mean 'x'?"` with the nearest allowed name, or nothing where none is near."""
+    """The suggestion `", did you mean 'x'?"` with the nearest allowed name; empty if none is near."""
     near = difflib.get_close_matches(given, list(allowed), n=1, cutoff=0.5)
     return f", did you mean {near[0]!r}?" if near else ""

@@ -1,4 +1,4 @@
-"""Files that are never half-written: a reader sees the old content or the new, also after a kill."""
+"""Writes files atomically: a reader finds the old content or the new, also after a kill."""
 
 import json
 import os
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes the text beside the file first and then takes its place. Makes missing folders."""
+    """Writes the text to a temporary file and renames it to `path`. Makes missing folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     beside.write_text(text, encoding="utf-8")
@@ -14,5 +14,5 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
-    """Writes the value as JSON, in the same way."""
+    """Writes the value as JSON, atomically as in `write_text`."""
     write_text(path, json.dumps(value, indent=1) + "\n")

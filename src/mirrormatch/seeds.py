@@ -1,19 +1,19 @@
-"""One function from which every seed in a run derives.
+"""Derives every seed of a run from the run's own seed.
 
-It never uses `hash()`, which changes from process to process.
+Python's `hash()` is unsuitable: it differs from process to process.
 """
 
 import hashlib
 
-SEED_BITS = 63  # fits a signed 64-bit integer, which is what torch's generators and JSON readers take
+SEED_BITS = 63  # fits the signed 64-bit integers of torch's generators and of JSON readers
 
 
 def derive(seed: int, *purpose: str | int) -> int:
-    """A seed for one purpose: equal arguments give equal seeds on every machine, different ones unrelated seeds.
+    """Derives a seed for one purpose: equal arguments give equal seeds on every machine, others unrelated ones.
 
     Args:
         seed: the run's or the episode's own seed.
-        *purpose: what the seed is for, outermost first: `derive(7, "train", step, index)`.
+        *purpose: the purpose of the seed, outermost first: `derive(7, "train", step, index)`.
     """
     key = repr((seed, *purpose)).encode()
     return int.from_bytes(hashlib.blake2b(key, digest_size=8).digest(), "big") >> (64 - SEED_BITS)

@@ -1,15 +1,15 @@
-"""The command line, called as a function."""
+"""The command line, called as a function: help, errors, and the commands that need no model."""
 
-import io
 import json
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from tests.cli.runner import Cli
 from tests.paths import ROOT
 
 from mirrormatch import __version__, agents, games
@@ -17,7 +17,7 @@ from mirrormatch.agents.episode_text import MAX_TEXT_CHARS
 from mirrormatch.agents.episodes import read_episodes
 from mirrormatch.agents.players.human import describe_legal_moves
 from mirrormatch.agents.types import Decision, Episode, Reply
-from mirrormatch.cli import COMMANDS, main, overview
+from mirrormatch.cli import COMMANDS, overview
 from mirrormatch.cli.arguments import CLASSICS, LISTED
 from mirrormatch.cli.terminal.game_list import fit_rows
 from mirrormatch.cli.terminal.screen import describe_result
@@ -41,7 +41,7 @@ GAME = Twisted()
 
 
 class Thinker:
-    """Plays like `random`, thinks aloud, and fails once a game to make a move."""
+    """Plays like `random` with reasoning, and makes no move in its first reply of each turn."""
 
     spec = "thinker"
     max_retries: int | None = 1
@@ -53,42 +53,6 @@ class Thinker:
         return Reply(answer=move, text=move, thinking="x" * (MAX_TEXT_CHARS + 5))
 
 
-class Printed(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> "Cli":
-    return Cli(capsys, monkeypatch)
-
-
-class Cli:
-    """Runs a command line in this process, with the given lines typed."""
-
-    def __init__(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        self._capsys = capsys
-        self._monkeypatch = monkeypatch
-
-    def __call__(self, *words: str, typed: str = "") -> Printed:
-        self._monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
-        code = main(words)
-        return Printed(code, *self._capsys.readouterr())
-
-    def json(self, *words: str) -> Any:
-        printed = self(*words, "--json")
-        assert printed.code == 0, printed.err
-        return json.loads(printed.out)
-
-    def refusal(self, *words: str) -> str:
-        """The one line with which a command line is refused."""
-        printed = self(*words)
-        assert (printed.code, printed.out) == (2, "")
-        assert printed.err.startswith("mirrormatch: error: ") and printed.err.count("\n") == 1
-        return printed.err
-
-
 # Help.
 
 
@@ -97,7 +61,7 @@ def test_help_and_version_are_results(cli: Cli) -> None:
     assert cli("--version") == (0, f"mirrormatch {__version__}\n", "")
 
 
-def test_no_words_at_all_are_answered_with_the_help_on_stderr(cli: Cli) -> None:
+def test_an_empty_command_line_prints_the_help_on_stderr(cli: Cli) -> None:
     assert cli() == (2, "", overview())
 
 
@@ -144,7 +108,7 @@ def test_a_match_between_players_without_a_model_loads_no_library_of_models() ->
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "expected"),
     [
         ("plya kuhn_poker", "unknown command 'plya', did you mean 'play'?"),
         ("eval gmaes random", "unknown command 'eval gmaes', did you mean 'eval games'?"),
@@ -180,19 +144,19 @@ def test_a_match_between_players_without_a_model_loads_no_library_of_models() ->
         ("watch nowhere.jsonl", "can't read episodes from 'nowhere.jsonl': No such file or directory"),
     ],
 )
-def test_a_mistake_is_told_in_one_line_that_names_the_nearest(cli: Cli, line: str, told: str) -> None:
-    assert told in cli.refusal(*line.split())
+def test_a_mistake_is_reported_in_one_line_that_names_the_nearest(cli: Cli, line: str, expected: str) -> None:
+    assert expected in cli.refusal(*line.split())
 
 
-def test_what_was_given_cannot_steer_the_terminal(cli: Cli) -> None:
+def test_an_error_message_holds_no_terminal_escape_from_the_input(cli: Cli) -> None:
     assert "\x1b" not in cli.refusal("play", "\x1b[31mred\nsecond line")
 
 
 def test_a_fault_of_ours_keeps_its_traceback(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(spec: str) -> object:
+    def raise_error(spec: str) -> object:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(agents, "get", broken)
+    monkeypatch.setattr(agents, "get", raise_error)
     with pytest.raises(ZeroDivisionError):
         cli("match", "kuhn_poker", "random", "optimal")
 
@@ -230,7 +194,7 @@ def test_a_seed_is_drawn_and_shown_when_none_is_given(cli: Cli) -> None:
     assert re.search(r"Seed \d+\.", cli("play", "tictactoe", "--opponent", "random").out)
 
 
-def thinking_game(cli: Cli, monkeypatch: pytest.MonkeyPatch, *extra: str) -> str:
+def play_against_thinker(cli: Cli, monkeypatch: pytest.MonkeyPatch, *extra: str) -> str:
     monkeypatch.setattr(agents, "get", lambda spec: Thinker())
     line = ("play", "kuhn_poker", "--opponent", "thinker", "--seed", "3", "--seat", "2", *extra)
     return cli(*line, typed="pass\npass\n").out
@@ -239,7 +203,7 @@ def thinking_game(cli: Cli, monkeypatch: pytest.MonkeyPatch, *extra: str) -> str
 def test_reasoning_is_hidden_until_the_end_and_then_shown_without_escapes(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    during, _, after = thinking_game(cli, monkeypatch).partition("The end:")
+    during, _, after = play_against_thinker(cli, monkeypatch).partition("The end:")
     assert "a plan" not in during and "perhaps" not in during
     assert "What thinker thought (first):\n  1. a plan to [bold]bluff[/bold]\n" in after
     assert "-> no move: no move in 'perhaps' (none)" in after
@@ -247,7 +211,7 @@ def test_reasoning_is_hidden_until_the_end_and_then_shown_without_escapes(
 
 
 def test_endless_reasoning_is_cut(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "… (5 more characters)" in thinking_game(cli, monkeypatch)
+    assert "… (5 more characters)" in play_against_thinker(cli, monkeypatch)
 
 
 def test_the_others_card_is_hidden_until_the_end(cli: Cli) -> None:
@@ -257,17 +221,17 @@ def test_the_others_card_is_hidden_until_the_end(cli: Cli) -> None:
     assert "What random saw (second):\n  You are the second player. Your card is" in after
 
 
-def test_what_everybody_saw_is_not_shown_again(cli: Cli) -> None:
+def test_views_without_hidden_information_are_not_shown_again(cli: Cli) -> None:
     moves = "\n".join("123456789" * 9)
     assert "What random saw" not in cli("play", "tictactoe", "--opponent", "random", typed=moves).out
 
 
-def test_a_result_is_told_in_words(cli: Cli) -> None:
-    def first_bets(seed: int) -> str:
+def test_a_result_is_shown_in_words(cli: Cli) -> None:
+    def bet_first(seed: int) -> str:
         return cli("play", "kuhn_poker", "--opponent", "optimal", "--seed", str(seed), typed="bet\n").out
 
-    told = {line for seed in range(12) for line in first_bets(seed).splitlines() if line.startswith("You ")}
-    assert {"You win: +1 (second: -1).", "You win: +2 (second: -2).", "You lose: -2 (second: +2)."} <= told
+    results = {line for seed in range(12) for line in bet_first(seed).splitlines() if line.startswith("You ")}
+    assert {"You win: +1 (second: -1).", "You win: +2 (second: -2).", "You lose: -2 (second: +2)."} <= results
 
 
 def test_a_game_for_one_is_played_alone_and_loads_no_model(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,18 +241,18 @@ def test_a_game_for_one_is_played_alone_and_loads_no_model(cli: Cli, monkeypatch
     assert "Player: you. Seed 1." in printed.out and printed.out.endswith("You left the game.\n")
 
 
-def test_settings_stand_in_the_title(cli: Cli) -> None:
+def test_settings_are_in_the_title(cli: Cli) -> None:
     printed = cli("play", "liars_dice:players=3,dice=1", "--opponent", "random")
     assert printed.out.startswith("Liars dice (players=3, dice=1). Bids about dice")
 
 
-def test_who_is_not_alone_at_the_top_shares_the_best_result() -> None:
-    shared = episode_of(returns=(1 / 3, -1.0, 1 / 3, 1 / 3), outcome=("draw", "loss", "draw", "draw"))
+def test_a_tie_for_the_best_return_is_a_shared_result() -> None:
+    shared = make_episode(returns=(1 / 3, -1.0, 1 / 3, 1 / 3), outcome=("draw", "loss", "draw", "draw"))
     assert describe_result(shared, 0, "abcd") == "You share the best result: +0.333 (b: -1, c: +0.333, d: +0.333)."
-    assert describe_result(episode_of(returns=(0.0, 0.0), outcome=("draw", "draw")), 1, "ab") == "A draw: 0 (a: 0)."
+    assert describe_result(make_episode(returns=(0.0, 0.0), outcome=("draw", "draw")), 1, "ab") == "A draw: 0 (a: 0)."
 
 
-def episode_of(returns: tuple[float, ...], outcome: tuple[Any, ...]) -> Episode:
+def make_episode(returns: tuple[float, ...], outcome: tuple[Any, ...]) -> Episode:
     return Episode(
         game="g", version=1, seed=0, seats=("x",) * len(returns), deal=(), turns=(), returns=returns, outcome=outcome,
         forfeited_by=None,
@@ -296,7 +260,7 @@ def episode_of(returns: tuple[float, ...], outcome: tuple[Any, ...]) -> Episode:
 
 
 @pytest.mark.parametrize(
-    ("moves", "told"),
+    ("moves", "expected"),
     [
         (("a10", "a9", "b1"), "a9, a10, b1"),
         (tuple(map(str, range(1, 51))), "1 to 50"),
@@ -305,10 +269,10 @@ def episode_of(returns: tuple[float, ...], outcome: tuple[Any, ...]) -> Episode:
         (tuple(f"move{k}" for k in range(1000, 1200)), "more; ? lists them all"),
     ],
 )
-def test_moves_are_listed_so_that_they_can_be_read(moves: tuple[str, ...], told: str) -> None:
+def test_long_lists_of_moves_stay_readable(moves: tuple[str, ...], expected: str) -> None:
     seen = Observation(role=0, text="", legal=tuple(sorted(moves)))
     decision = Decision(game=games.get("nim"), view=None, observation=seen)
-    assert describe_legal_moves(decision).endswith(told) and len(describe_legal_moves(decision)) < 700
+    assert describe_legal_moves(decision).endswith(expected) and len(describe_legal_moves(decision)) < 700
     assert moves[-1] in describe_legal_moves(decision, whole=True)
 
 
@@ -339,7 +303,7 @@ def test_a_match_is_shown_as_a_table_with_intervals(cli: Cli) -> None:
     assert "kuhn_poker, 10 episodes, seed 0" in printed.out and printed.err == ""
 
 
-def test_rounding_up_is_told_on_stderr(cli: Cli) -> None:
+def test_rounding_up_is_reported_on_stderr(cli: Cli) -> None:
     printed = cli("match", "kuhn_poker", "random", "optimal", "--episodes", "9", "--json")
     assert "10 episodes instead of 9" in printed.err
     assert json.loads(printed.out)["episodes"] == 10
@@ -414,7 +378,7 @@ def test_an_episode_of_a_game_that_is_not_installed_is_replayed_too(cli: Cli, re
 
 def test_a_recorded_escape_is_not_replayed(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "e.jsonl"
-    thinking_game(cli, monkeypatch, "--save", str(path))
+    play_against_thinker(cli, monkeypatch, "--save", str(path))
     printed = cli("watch", str(path))
     assert "\x1b" not in printed.out
     assert "Thinks: a plan to [bold]bluff[/bold]\n" in printed.out
@@ -452,13 +416,13 @@ def test_games_are_listed_with_what_they_are(cli: Cli) -> None:
         (["--solver", "rules"], "simple_negotiation", "tictactoe"),
     ],
 )
-def test_the_list_of_games_is_narrowed(cli: Cli, filters: list[str], there: str | None, not_there: str | None) -> None:
+def test_the_list_of_games_is_filtered(cli: Cli, filters: list[str], there: str | None, not_there: str | None) -> None:
     listed = [i["name"] for i in cli.json("list", "games", *filters)["items"]]
     assert there is None or there in listed
     assert not_there not in listed
 
 
-def test_that_no_game_fits_is_told(cli: Cli) -> None:
+def test_an_empty_list_of_games_is_reported(cli: Cli) -> None:
     printed = cli("list", "games", "--kind", "cooperative", "--players", "9")
     assert printed.out == "" and "no game matches these filters" in printed.err
 
@@ -487,7 +451,7 @@ def test_an_opponent_that_does_not_play_the_game_is_refused_before_anything_is_s
     assert "'optimal' can't play" in cli.refusal("play", "openspiel/chess", "--opponent", "optimal")
 
 
-def test_only_games_are_narrowed(cli: Cli) -> None:
+def test_only_games_have_filters(cli: Cli) -> None:
     assert "only games have filters, not agents" in cli.refusal("list", "agents", "--players", "2")
 
 
@@ -507,7 +471,7 @@ def test_a_game_that_keeps_the_contract_passes(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("x = 1 / 0", "'{}' can't be run: ZeroDivisionError: division by zero (mine.py, line 1)"),
         ("from mirrormatch.games import Info\nInfo(name='x')", "missing 12 required keyword-only arguments"),
@@ -516,9 +480,9 @@ def test_a_game_that_keeps_the_contract_passes(cli: Cli) -> None:
         ("x = 1", "defines no GAME"),
     ],
 )
-def test_a_file_that_is_no_game_is_told_in_one_line(cli: Cli, tmp_path: Path, text: str, told: str) -> None:
+def test_a_file_that_is_no_game_is_reported_in_one_line(cli: Cli, tmp_path: Path, text: str, expected: str) -> None:
     (path := tmp_path / "mine.py").write_text(text, encoding="utf-8")
-    assert told.format(path) in cli.refusal("check", "game", str(path))
+    assert expected.format(path) in cli.refusal("check", "game", str(path))
 
 
 def test_a_game_in_a_file_is_checked_with_settings(cli: Cli) -> None:
@@ -527,7 +491,7 @@ def test_a_game_in_a_file_is_checked_with_settings(cli: Cli) -> None:
     assert "has no setting 'pile'" in cli.refusal("check", "game", f"{path}:pile=1-2-3")
 
 
-def test_a_game_in_a_file_that_breaks_the_contract_is_told_where(cli: Cli, tmp_path: Path) -> None:
+def test_a_game_in_a_file_that_breaks_the_contract_is_reported_with_the_broken_rule(cli: Cli, tmp_path: Path) -> None:
     path = tmp_path / "twisted.py"
     path.write_text(BROKEN_GAME, encoding="utf-8")
     printed = cli("check", "game", str(path), "--games", "20")

@@ -1,17 +1,19 @@
 """`eval exploitability`, `eval transfer`, `compare` and `report`, called as functions."""
 
-import json
+import asyncio
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
+from tests.cli.runner import Cli
 
 from mirrormatch import agents
 from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.players.random import RandomAgent
 from mirrormatch.agents.types import Reply
-from mirrormatch.cli import main
 from mirrormatch.cli.arguments import CLASSICS
+from mirrormatch.cli.runs import read_config, report_input
+from mirrormatch.config_file import load_settings
 from mirrormatch.evals.measurement import Plan, measure_agent
 from mirrormatch.prompts import PromptSettings
 from mirrormatch.training.config import RunConfig
@@ -21,38 +23,8 @@ SCORE = {"name", "value", "low", "high", "n", "unit", "better"}
 FEW = ("--episodes", "4", "--items", "2")
 
 
-class Printed(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-class Cli:
-    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
-        self._capsys = capsys
-
-    def __call__(self, *words: str) -> Printed:
-        return Printed(main(words), *self._capsys.readouterr())
-
-    def json(self, *words: str) -> Any:
-        printed = self(*words, "--json")
-        assert (printed.code, printed.err) == (0, "")
-        return json.loads(printed.out)
-
-    def refusal(self, *words: str) -> str:
-        printed = self(*words)
-        assert (printed.code, printed.out) == (2, "")
-        assert printed.err.count("\n") == 1
-        return printed.err
-
-
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
-    return Cli(capsys)
-
-
 class Silent(RandomAgent):
-    """Plays like `random` and has one answer to every problem."""
+    """Plays like `random` and gives the same answer to every problem."""
 
     spec = "silent"
 
@@ -62,16 +34,16 @@ class Silent(RandomAgent):
 
 @pytest.fixture
 def models(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """With what a model was asked for; a quick agent takes its place."""
-    asked: list[tuple[Any, ...]] = []
+    """Replaces models by a quick agent and records the arguments with which they were loaded."""
+    calls: list[tuple[Any, ...]] = []
 
     def model_agent(*settings: Any) -> Silent:
-        asked.append(settings)
+        calls.append(settings)
         return Silent()
 
     monkeypatch.setattr("mirrormatch.cli.commands.eval_transfer.model_agent", model_agent)
     monkeypatch.setattr("mirrormatch.cli.runs.model_agent", model_agent)
-    return asked
+    return calls
 
 
 # eval exploitability
@@ -90,7 +62,7 @@ def test_exploitability_is_printed_as_scores(cli: Cli, spec: str, value: float) 
 
 def test_the_policy_is_shown_state_by_state(cli: Cli) -> None:
     printed = cli("eval", "exploitability", "optimal")
-    assert "optimal in kuhn_poker: exact" in printed.out
+    assert "optimal in kuhn_poker: exact" in printed.out and printed.err == ""
     assert printed.out.count("You are the ") == 12
     assert "bet 33 %, check 67 %  You are the first player. Your card is J. Moves: none. Pot: 2." in printed.out
 
@@ -104,7 +76,7 @@ def test_a_terminal_is_not_flooded_with_states(cli: Cli, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("line", "told"),
+    ("line", "expected"),
     [
         ("human", "agent 'human' has no probabilities to read"),
         ("random --game tictactoe", "'tictactoe' is too large"),
@@ -113,8 +85,8 @@ def test_a_terminal_is_not_flooded_with_states(cli: Cli, monkeypatch: pytest.Mon
         ("random --thoughts 0", "0 is too small, it must be 1 or more"),
     ],
 )
-def test_what_has_no_exploitability_is_told_in_one_line(cli: Cli, line: str, told: str) -> None:
-    assert told in cli.refusal("eval", "exploitability", *line.split())
+def test_an_agent_or_game_without_exploitability_is_reported_in_one_line(cli: Cli, line: str, expected: str) -> None:
+    assert expected in cli.refusal("eval", "exploitability", *line.split())
 
 
 # eval transfer
@@ -129,7 +101,7 @@ def test_transfer_is_printed_as_scores(cli: Cli, models: list[Any]) -> None:
     assert models == [("nano",)]
 
 
-def test_transfer_asks_all_kinds_that_need_no_extra(cli: Cli, models: list[Any]) -> None:
+def test_transfer_measures_all_benchmarks_that_need_no_extra(cli: Cli, models: list[Any]) -> None:
     printed = cli("eval", "transfer", "nano", "--items", "1")
     assert "nano" not in printed.err and "overall accuracy" in printed.out
     assert all(f"{kind} 2" in printed.out for kind in ("arithmetic", "case analysis", "comparison", "logic"))
@@ -163,21 +135,21 @@ def test_a_comparison_is_a_table(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("a", "told"),
+    ("a", "expected"),
     [
         ("human", "'human' is a person"),
         ("runs/nowhere", "'runs/nowhere' is no run's folder, and as an agent: unknown agent"),
         ("optmal", "did you mean 'optimal'?"),
     ],
 )
-def test_what_cannot_be_compared_is_told_in_one_line(cli: Cli, a: str, told: str) -> None:
-    assert told in cli.refusal("compare", a, "random")
-    assert told in cli.refusal("compare", "random", a)
+def test_an_agent_that_cannot_be_compared_is_reported_in_one_line(cli: Cli, a: str, expected: str) -> None:
+    assert expected in cli.refusal("compare", a, "random")
+    assert expected in cli.refusal("compare", "random", a)
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> RunFolder:
-    """A run of which only the settings are written."""
+    """A run's folder that holds only the settings."""
     folder = RunFolder(tmp_path / "a_run")
     config = RunConfig.model_validate(
         {
@@ -209,9 +181,7 @@ def test_a_run_that_has_done_nothing_yet_has_a_report(cli: Cli, run: RunFolder) 
     assert "0 of 2 steps" in page and "temperature = 0.5" in page and "torch " in page
 
 
-def test_a_report_holds_what_the_run_left(cli: Cli, run: RunFolder, tmp_path: Path) -> None:
-    import asyncio
-
+def test_a_report_holds_measurements_metrics_and_episodes(cli: Cli, run: RunFolder, tmp_path: Path) -> None:
     found = asyncio.run(measure_agent(agents.get("random"), Plan(games=("kuhn_poker",), episodes=4), 1))
     run.measurement_path("before").parent.mkdir()
     for name in ("before", "after"):
@@ -229,15 +199,12 @@ def test_a_report_holds_what_the_run_left(cli: Cli, run: RunFolder, tmp_path: Pa
 
 
 def test_the_settings_in_a_report_can_be_run_again(run: RunFolder, tmp_path: Path) -> None:
-    from mirrormatch.cli.runs import read_config, report_input
-    from mirrormatch.config_file import load_settings
-
     again = tmp_path / "settings.toml"
     again.write_text(report_input(run).config, encoding="utf-8")
     assert load_settings(again, RunConfig) == read_config(run)
 
 
-def test_what_has_no_report_is_told_in_one_line(cli: Cli, run: RunFolder, tmp_path: Path) -> None:
+def test_a_folder_without_a_whole_run_is_reported_in_one_line(cli: Cli, run: RunFolder, tmp_path: Path) -> None:
     assert "no run at" in cli.refusal("report", str(tmp_path))
     (tmp_path / "config.json").write_text('{"model_type": "qwen3"}', encoding="utf-8")
     assert "holds a model and no run: for the model itself write hf:" in cli.refusal("report", str(tmp_path))

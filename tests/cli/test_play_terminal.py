@@ -19,22 +19,23 @@ import pytest
 
 from mirrormatch.agents.episodes import read_episodes
 
-PATIENCE_S = 20.0  # a loaded machine starts Python slowly
-# Makes the terminal the child's own, so that Ctrl-C reaches it, and undoes the deafness of a background job.
+TIMEOUT_S = 20.0  # a loaded machine starts Python slowly
+# Makes the pseudo-terminal the child's controlling one, which delivers Ctrl-C to it, and restores the default handler
+# that a background job ignores.
 LAUNCH = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.login_tty(int(sys.argv[1]))
 os.execv(sys.executable, [sys.executable, *sys.argv[2:]])
 """
-ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b(?:\[[0-?]*)?\Z")  # whole ones, and the beginning of one at the end
+ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b(?:\[[0-?]*)?\Z")  # complete ones, and an incomplete one at the end
 CTRL_C, CTRL_D = "\x03", "\x04"
 REMATCH = "[y/N] "
 KUHN = ("play", "kuhn_poker", "--opponent", "random", "--seed", "3")
 
 
 class Terminal:
-    """A pseudo-terminal in which the program runs as it does for a person."""
+    """A pseudo-terminal that runs the program as a person's terminal does."""
 
     def __init__(self, *words: str, columns: int = 80, env: dict[str, str] | None = None) -> None:
         self.seen = ""
@@ -61,11 +62,11 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """All that was shown so far, without escapes and carriage returns."""
+        """The output so far, without escapes and carriage returns."""
         return ESCAPES.sub("", self.seen).replace("\r", "")
 
     def type(self, prompt: str, keys: str) -> None:
-        """Waits until the prompt is the last thing shown, then types; more must come for it."""
+        """Waits for the prompt at the end of the output, types, and waits for more output."""
         self._wait_until(lambda: self.text.endswith(prompt), prompt)
         num_seen = len(self.text)
         os.write(self._ours, keys.encode())
@@ -77,20 +78,20 @@ class Terminal:
     def exit_code(self) -> int:
         while self._read():
             pass
-        return self._process.wait(PATIENCE_S)
+        return self._process.wait(TIMEOUT_S)
 
     def _wait_until(self, condition: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + TIMEOUT_S
         while not condition():
             assert self._read() and time.monotonic() < deadline, f"{what!r} never came; there is:\n{self.text}"
 
     def _read(self) -> bool:
-        """Waits for more; whether there was any."""
-        if not select.select([self._ours], [], [], PATIENCE_S)[0]:
+        """Waits for more output; returns whether there was any."""
+        if not select.select([self._ours], [], [], TIMEOUT_S)[0]:
             return False
         try:
             chunk = os.read(self._ours, 65_536)
-        except OSError:  # Linux's way of saying that the other side is closed
+        except OSError:  # on Linux, the other side is closed
             return False
         self.seen += self._decoder.decode(chunk)
         return bool(chunk)
@@ -114,7 +115,7 @@ def test_rules_and_title_are_shown_once() -> None:
     assert terminal.text.count("three cards, J < Q < K") == 1
 
 
-def test_typos_are_forgiven_without_end_and_told_one_by_one() -> None:
+def test_typos_are_forgiven_without_limit_and_explained_one_by_one() -> None:
     with Terminal(*KUHN) as terminal:
         terminal.answer("first > ", "raise")
         terminal.answer("first > ", "")
@@ -124,8 +125,8 @@ def test_typos_are_forgiven_without_end_and_told_one_by_one() -> None:
         terminal.answer("first > ", " BET. ")
         terminal.answer(REMATCH, "")
         assert terminal.exit_code() == 0
-    for told in ("No move in 'raise'", "ames 2 moves: bet, check", "'call' is not allowed now", "No move in 'foo'"):
-        assert told in terminal.text
+    for message in ("No move in 'raise'", "ames 2 moves: bet, check", "'call' is not allowed now", "No move in 'foo'"):
+        assert message in terminal.text
     assert terminal.text.count("Your card is") == 3  # the first turn, and two views at the end
 
 
@@ -163,7 +164,7 @@ def test_a_rematch_swaps_the_seats_on_the_same_deal(tmp_path: Path) -> None:
     with Terminal(*KUHN, "--save", str(path)) as terminal:
         terminal.answer("first > ", "bet")
         terminal.answer(REMATCH, "y")
-        terminal.answer("second > ", "pass")  # after seed 3's opening, whatever it is
+        terminal.answer("second > ", "pass")  # legal after either opening
         terminal.answer(REMATCH, "n")
         assert terminal.exit_code() == 0
     first, second = read_episodes(path)
@@ -186,20 +187,20 @@ def test_words_are_not_cut_in_a_terminal_of_40_columns() -> None:
         terminal.answer("first > ", "offer 1 wood -> 1 gold | shall we?")
         terminal.type("first > ", CTRL_D)
         assert terminal.exit_code() == 0
-    assert max(map(len, terminal.text.split("\n"))) <= 42  # what was typed is the terminal's to wrap
+    assert max(map(len, terminal.text.split("\n"))) <= 42  # the terminal wraps typed text
     assert '"shall we?"' in " ".join(terminal.text.split())
 
 
-def test_a_terminal_gets_colours_unless_told_otherwise() -> None:
-    def colours(*extra: str, **env: str) -> list[str]:
+def test_a_terminal_gets_colours_unless_switched_off() -> None:
+    def list_colours(*extra: str, **env: str) -> list[str]:
         with Terminal(*KUHN, *extra, env=env) as terminal:
             terminal.type("first > ", CTRL_D)
             assert terminal.exit_code() == 0
         return [c for c in re.findall(r"\x1b\[([0-9;]*)m", terminal.seen) if re.search(r"\b3\d\b", c)]
 
-    assert colours()
-    assert not colours(NO_COLOR="1")
-    assert not colours("--plain")
+    assert list_colours()
+    assert not list_colours(NO_COLOR="1")
+    assert not list_colours("--plain")
 
 
 def test_plain_text_has_no_escapes_at_all() -> None:

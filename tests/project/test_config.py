@@ -1,4 +1,4 @@
-"""Settings from TOML files and `--set`: what is wrong is said in one line, and nothing is written."""
+"""Settings from TOML files and `--set`: an error is one line, and nothing is written."""
 
 import tomllib
 from pathlib import Path
@@ -29,7 +29,7 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def problem_of(path: Path, *overrides: str) -> str:
+def error_message(path: Path, *overrides: str) -> str:
     with pytest.raises(UserError) as problem:
         load_settings(path, RunConfig, overrides)
     return str(problem.value)
@@ -46,20 +46,20 @@ def test_every_config_that_ships_is_a_run(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
-def test_every_config_that_ships_opens_with_what_it_is_for(path: Path) -> None:
+def test_every_config_that_ships_opens_with_its_purpose(path: Path) -> None:
     assert path.read_text().startswith("# ")
 
 
-def fields(model: Any, at: str = "") -> list[tuple[str, Any]]:
-    """Every setting that is a value, by its dotted key."""
+def list_fields(model: Any, at: str = "") -> list[tuple[str, Any]]:
+    """Lists every setting that is a value with its dotted key."""
     found: list[tuple[str, Any]] = []
     for name, field in model.model_fields.items():
         inner = field.annotation
-        found += fields(inner, f"{at}{name}.") if hasattr(inner, "model_fields") else [(f"{at}{name}", field)]
+        found += list_fields(inner, f"{at}{name}.") if hasattr(inner, "model_fields") else [(f"{at}{name}", field)]
     return found
 
 
-@pytest.mark.parametrize(("key", "field"), fields(RunConfig), ids=[key for key, _ in fields(RunConfig)])
+@pytest.mark.parametrize(("key", "field"), list_fields(RunConfig), ids=[key for key, _ in list_fields(RunConfig)])
 def test_every_setting_is_described(key: str, field: Any) -> None:
     assert field.description
 
@@ -92,22 +92,22 @@ def test_the_last_override_wins(config: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "expected"),
     [
         ("learn.steps", "--set 'learn.steps': write it as section.key=value"),
         ("=3", "--set '=3': write it as section.key=value"),
         ("model.size=3", "--set 'model.size=3': 'model' is a value, not a section"),
     ],
 )
-def test_an_override_that_is_none_is_refused(config: Path, override: str, said: str) -> None:
-    assert problem_of(config, override) == said
+def test_a_malformed_override_is_refused(config: Path, override: str, expected: str) -> None:
+    assert error_message(config, override) == expected
 
 
-# what can be wrong with a file
+# errors in a file
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "expected"),
     [
         ("learn.step=3", "unknown key 'learn.step', did you mean 'steps'?"),
         ("lern.steps=3", "unknown key 'lern', did you mean 'learn'?"),
@@ -116,16 +116,16 @@ def test_an_override_that_is_none_is_refused(config: Path, override: str, said: 
         ("learn..steps=3", "unknown key 'learn.'"),
     ],
 )
-def test_an_unknown_key_is_told_the_nearest(config: Path, override: str, said: str) -> None:
-    assert problem_of(config, override).startswith(f"{str(config)!r}: {said}")
+def test_an_unknown_key_is_reported_with_the_nearest(config: Path, override: str, expected: str) -> None:
+    assert error_message(config, override).startswith(f"{str(config)!r}: {expected}")
 
 
-def test_an_unknown_key_is_told_all_that_are_allowed(config: Path) -> None:
-    assert problem_of(config, "lora.x=3").endswith("there are: alpha, rank, targets")
+def test_an_unknown_key_is_reported_with_all_that_are_allowed(config: Path) -> None:
+    assert error_message(config, "lora.x=3").endswith("there are: alpha, rank, targets")
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "expected"),
     [
         ("learn.steps=0", "learn.steps: Input should be greater than or equal to 1, 0 was given"),
         ("learn.loss=ppo", "learn.loss: Input should be 'dr_grpo' or 'dapo', 'ppo' was given"),
@@ -137,19 +137,19 @@ def test_an_unknown_key_is_told_all_that_are_allowed(config: Path) -> None:
         ("prompt.history=all", "prompt.history: Input should be 'state', 'bounded' or 'full', 'all' was given"),
     ],
 )
-def test_a_bad_value_is_told_what_is_allowed(config: Path, override: str, said: str) -> None:
-    assert problem_of(config, override).startswith(f"{str(config)!r}: {said}")
+def test_a_bad_value_is_reported_with_what_is_allowed(config: Path, override: str, expected: str) -> None:
+    assert error_message(config, override).startswith(f"{str(config)!r}: {expected}")
 
 
-def test_a_value_that_contradicts_another_is_told_once(config: Path) -> None:
-    said = problem_of(config, 'play.games=["a", "b", "c"]', "play.episodes=2")
-    assert said == f"{str(config)!r}: play.episodes must be at least the number of games, 3"
+def test_a_value_that_contradicts_another_is_reported_once(config: Path) -> None:
+    message = error_message(config, 'play.games=["a", "b", "c"]', "play.episodes=2")
+    assert message == f"{str(config)!r}: play.episodes must be at least the number of games, 3"
 
 
 def test_a_missing_value_is_named(tmp_path: Path) -> None:
     path = tmp_path / "empty.toml"
     path.write_text('model = "nano"\n[play]\ngames = ["kuhn_poker"]\n[learn]\n')
-    assert problem_of(path) == f"{str(path)!r}: learn.steps: Field required"
+    assert error_message(path) == f"{str(path)!r}: learn.steps: Field required"
 
 
 @pytest.mark.parametrize("text", ["model = ", "[play", "a = 1\na = 2", "model = 'x"])
@@ -158,30 +158,32 @@ def test_text_that_is_no_toml_is_refused_with_its_place(tmp_path: Path, text: st
     path.write_text(text)
     with pytest.raises(tomllib.TOMLDecodeError) as why:
         tomllib.loads(text)
-    assert problem_of(path) == f"{str(path)!r} is not TOML: {why.value}"
+    assert error_message(path) == f"{str(path)!r} is not TOML: {why.value}"
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    assert problem_of(tmp_path / "no.toml") == f"can't read the config '{tmp_path}/no.toml': No such file or directory"
+    assert (
+        error_message(tmp_path / "no.toml") == f"can't read the config '{tmp_path}/no.toml': No such file or directory"
+    )
 
 
 def test_a_folder_is_no_config(tmp_path: Path) -> None:
-    assert problem_of(tmp_path) == f"can't read the config {str(tmp_path)!r}: Is a directory"
+    assert error_message(tmp_path) == f"can't read the config {str(tmp_path)!r}: Is a directory"
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "binary.toml"
     path.write_bytes(b"\xff\xfe\x00")
-    assert problem_of(path).startswith(f"can't read the config {str(path)!r}: 'utf-8' codec can't decode")
+    assert error_message(path).startswith(f"can't read the config {str(path)!r}: 'utf-8' codec can't decode")
 
 
 @pytest.mark.parametrize("override", ["learn.step=3", "learn.steps=0", "learn"])
 def test_every_problem_is_one_short_line(config: Path, override: str) -> None:
-    said = problem_of(config, override)
-    assert "\n" not in said
-    assert len(said) < 500
+    message = error_message(config, override)
+    assert "\n" not in message
+    assert len(message) < 500
 
 
 def test_a_problem_leaves_nothing_behind(config: Path) -> None:
-    problem_of(config, "learn.step=3")
+    error_message(config, "learn.step=3")
     assert list(config.parent.iterdir()) == [config]

@@ -1,4 +1,4 @@
-"""Every example runs as a stranger would run it."""
+"""Every example runs, in a process and folder of its own."""
 
 import subprocess
 import sys

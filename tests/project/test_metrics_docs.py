@@ -1,4 +1,4 @@
-"""Whatever is logged or reported has its row in docs/metrics.md, and no row stands for nothing."""
+"""Every metric that is logged or reported has its row in docs/metrics.md, and every row has its metric."""
 
 import asyncio
 import re
@@ -24,13 +24,13 @@ TIMES = {"time/play_s", "time/learn_s", "time/play_share", "tokens_per_s"}  # th
 
 
 def documented() -> set[str]:
-    """The names in the first column of every table."""
+    """Names in the first column of every table."""
     cells = re.findall(r"^\| (`[^|]+`) \|", DOCS, re.MULTILINE)
     return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
 
 
-def general(name: str) -> str:
-    """The name with its particulars replaced, as the page writes it."""
+def generalize(name: str) -> str:
+    """Replaces games, roles and opponents in a name by the placeholders of the page."""
     figure, *rest = name.split("/")
     if figure in ("time", "alarm") or rest in ([], ["overall"]):
         return name
@@ -59,8 +59,8 @@ def alarms() -> set[str]:
     return {f"alarm/{name}" for name in watch.check({**WORST, "reply_tokens": 0.0})}
 
 
-class Answering(RandomAgent):
-    """Plays like `random` and answers problems."""
+class Answerer(RandomAgent):
+    """Plays like `random` and answers every problem with 0."""
 
     async def ask(self, text: str, seed: int) -> Reply:
         return Reply(answer="0", text="0")
@@ -70,19 +70,19 @@ def measured() -> set[str]:
     plan = Plan(
         games=("kuhn_poker",), episodes=2, exploitability=("kuhn_poker",), transfer=("arithmetic", "logic"), items=1
     )
-    return {score.name for score in asyncio.run(measure_agent(Answering(), plan, 0)).scores}
+    return {score.name for score in asyncio.run(measure_agent(Answerer(), plan, 0)).scores}
 
 
 @pytest.mark.parametrize("names", [of_play, of_learning, alarms, measured, lambda: TIMES])
-def test_whatever_is_counted_is_documented(names: object) -> None:
+def test_every_metric_is_documented(names: object) -> None:
     assert callable(names)
-    found = {general(name) for name in names()}
+    found = {generalize(name) for name in names()}
     assert found
     assert found <= documented()
 
 
-def test_no_row_stands_for_nothing() -> None:
-    counted = {general(name) for name in (*of_play(), *of_learning(), *alarms(), *measured(), *TIMES)}
+def test_every_row_has_its_metric() -> None:
+    counted = {generalize(name) for name in (*of_play(), *of_learning(), *alarms(), *measured(), *TIMES)}
     assert documented() == counted
 
 

@@ -1,4 +1,4 @@
-"""Plug-ins are found by their file or their entry point, and a wrong name is told in one line."""
+"""Plug-ins are found by their file or their entry point; a wrong name is a one-line error."""
 
 import subprocess
 import sys
@@ -26,7 +26,7 @@ FILES = {
 
 @pytest.fixture
 def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry[str]:
-    """A registry over a folder of its own, with two installed plug-ins."""
+    """A registry over a temporary package, with two installed plug-ins."""
     installed = {"mirrormatch.games": [EntryPoint("poker", "json:dumps", ""), EntryPoint("kuhn", "json:loads", "")]}
     monkeypatch.setattr(registry, "entry_points", lambda group: installed.get(group, []))
     package = tmp_path / f"plugins_of_{tmp_path.name}"
@@ -68,17 +68,17 @@ def test_an_unknown_name_is_a_lookup_error(plugins: Registry[str]) -> None:
         plugins.get("backgammon")
 
 
-def test_an_unknown_name_is_told_with_the_nearest_and_all_others(plugins: Registry[str]) -> None:
-    with pytest.raises(UnknownName) as told:
+def test_an_unknown_name_is_reported_with_the_nearest_and_all_others(plugins: Registry[str]) -> None:
+    with pytest.raises(UnknownName) as error:
         plugins.get("ches")
-    assert str(told.value) == (
+    assert str(error.value) == (
         "unknown game 'ches', did you mean 'chess'?; there are: broken, chess, go, kuhn, poker, unnamed "
         "(mirrormatch list games)"
     )
 
 
 @pytest.mark.parametrize("name", ["", "../chess", "data", "_draft", "chess.py", "os", "\x1b[2J"])
-def test_what_is_no_plugin_is_not_imported(plugins: Registry[str], name: str) -> None:
+def test_a_name_that_is_no_plugin_is_not_imported(plugins: Registry[str], name: str) -> None:
     with pytest.raises(UnknownName):
         plugins.get(name)
 
@@ -131,7 +131,7 @@ def test_every_file_and_folder_of_a_family_is_a_game(family: str) -> None:
 
 
 def test_every_family_is_searched_for_games() -> None:
-    """What isn't a family is machinery: it holds no `GAME`."""
+    """The other folders hold machinery without a `GAME`."""
     defining = {
         path.relative_to(ROOT / "games").parts[0]
         for path in ROOT.glob("games/**/*.py")

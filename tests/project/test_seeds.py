@@ -1,4 +1,4 @@
-"""Every seed derives from another one, alike on every machine."""
+"""Seeds derive from other seeds, identically on every machine."""
 
 import subprocess
 import sys
@@ -17,12 +17,12 @@ PURPOSES = st.lists(st.integers() | st.text(max_size=5), max_size=3).map(tuple)
     [((0,), 7210762507766007076), ((7, "train", 3, 12), 5139989390659259102), ((7, "chance"), 7906457603444534796)],
 )
 def test_a_seed_is_the_same_for_ever(arguments: tuple[int, ...], expected: int) -> None:
-    """The first 63 bits of BLAKE2b, 8 bytes long, of the arguments as Python writes the tuple."""
+    """The first 63 bits of the 8-byte BLAKE2b digest of the arguments' `repr` as a tuple."""
     assert derive(*arguments) == expected
 
 
 def test_a_seed_does_not_depend_on_the_process() -> None:
-    """As `hash` of a text does."""
+    """Unlike `hash` of a text."""
     code = "from mirrormatch.seeds import derive; print(derive(7, 'train', 3))"
     found = {
         subprocess.run(
@@ -39,15 +39,15 @@ def test_a_seed_fits_a_signed_64_bit_integer(seed: int, purpose: tuple[str | int
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), PURPOSES), unique_by=repr, max_size=30))
-def test_different_purposes_have_different_seeds(asked: list[tuple[int, tuple[str | int, ...]]]) -> None:
-    assert len({derive(seed, *purpose) for seed, purpose in asked}) == len(asked)
+def test_different_purposes_have_different_seeds(arguments: list[tuple[int, tuple[str | int, ...]]]) -> None:
+    assert len({derive(seed, *purpose) for seed, purpose in arguments}) == len(arguments)
 
 
 @pytest.mark.parametrize(
     ("one", "other"),
     [((1, "a", "b"), (1, "ab")), ((1, 23), (12, 3)), ((1, 2), (1, "2")), ((1,), (1, "")), ((1, "a", 2), (1, 2, "a"))],
 )
-def test_where_a_part_begins_and_what_it_is_counts(one: tuple[int, ...], other: tuple[int, ...]) -> None:
+def test_the_boundaries_and_types_of_the_parts_matter(one: tuple[int, ...], other: tuple[int, ...]) -> None:
     assert derive(*one) != derive(*other)
 
 

@@ -1,4 +1,4 @@
-"""The suite can't reach another machine, and says so loudly when it tries."""
+"""A connection from the suite to another machine raises an error."""
 
 import os
 import socket
@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-ELSEWHERE = ("192.0.2.1", 80)  # an address kept for documentation
+ELSEWHERE = ("192.0.2.1", 80)  # an address reserved for documentation
 
 
 def test_a_connection_to_another_machine_is_refused() -> None:

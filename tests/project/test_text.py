@@ -1,4 +1,4 @@
-"""Text that nobody vouches for, made safe to show."""
+"""Text of unknown origin is made safe to show."""
 
 import unicodedata
 
@@ -61,7 +61,7 @@ def test_nothing_that_steers_a_terminal_is_left(text: str) -> None:
 
 
 @given(TRICKY)
-def test_what_was_made_printable_stays_as_it_is(text: str) -> None:
+def test_printable_text_stays_as_it_is(text: str) -> None:
     assert printable(printable(text)) == printable(text)
 
 

@@ -22,13 +22,13 @@ from mirrormatch.cli.arguments import Parser
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.text import one_line
 
-DONE, BROKEN_PIPE, USER_ERROR, INTERRUPTED = 0, 1, 2, 130  # exit codes; 1 is also "checked, and found wanting"
+DONE, BROKEN_PIPE, USER_ERROR, INTERRUPTED = 0, 1, 2, 130  # exit codes; 1 is also that of a failed check
 _MAX_ERROR_CHARS = 1_000
-_COLUMN = 26  # of the summaries in the overview
+_COLUMN = 26  # where the summaries start in the overview
 
 
 class CommandModule(Protocol):
-    """What a file in `commands/` defines."""
+    """The interface of a module in `commands/`."""
 
     def run(self, options: Namespace) -> int:
         """Runs the command and returns the exit code."""
@@ -58,7 +58,7 @@ class Command(NamedTuple):
         return f"mirrormatch.cli.commands.{self.name.replace(' ', '_')}"
 
 
-_RUN = "runs/kuhn_nano"  # what `mirrormatch train configs/kuhn_nano.toml` makes
+_RUN = "runs/kuhn_nano"  # the folder of `mirrormatch train configs/kuhn_nano.toml`
 COMMANDS = (
     Command("play", arguments.configure_play, "GAME", "play against an agent", "mirrormatch play kuhn_poker"),
     Command(
@@ -124,12 +124,12 @@ COMMANDS = (
         "serve a model with vLLM, adapters included",
         "mirrormatch serve nano --port 8000",
     ),
-    Command("list", arguments.configure_list, "KIND", "list what there is to choose from", "mirrormatch list games"),
+    Command("list", arguments.configure_list, "KIND", "list games, agents and all plug-ins", "mirrormatch list games"),
     Command(
         "check game",
         arguments.configure_check_game,
         "NAME",
-        "test what a game promises",
+        "test a game against the contract",
         "mirrormatch check game kuhn_poker",
     ),
 )
@@ -139,23 +139,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command line and returns its exit code.
 
     Args:
-        argv: the words after the program's name; those of the process by default.
+        argv: the words after the program's name; those of this process by default.
     """
-    _forgive_bad_characters()
+    _replace_bad_characters()
     try:
-        with _prompt_interrupts():
+        with _immediate_interrupts():
             code = _run(list(sys.argv[1:] if argv is None else argv))
             sys.stdout.flush()
             return code
     except UserError as problem:
-        _say(f"mirrormatch: error: {one_line(str(problem), _MAX_ERROR_CHARS)}")
+        _print_error(f"mirrormatch: error: {one_line(str(problem), _MAX_ERROR_CHARS)}")
         return USER_ERROR
     except BrokenPipeError:
         _close_stdout()
         return BROKEN_PIPE
     except KeyboardInterrupt as interruption:
         words = "; ".join(["mirrormatch: interrupted", *map(str, interruption.args)])
-        _say(f"\n{words}" if sys.stderr.isatty() else words)
+        _print_error(f"\n{words}" if sys.stderr.isatty() else words)
         return INTERRUPTED
 
 
@@ -169,7 +169,7 @@ def _run(words: list[str]) -> int:
     if words[0] == "--version":
         print(f"mirrormatch {__version__}")
         return DONE
-    command, rest = _command(words)
+    command, rest = _find_command(words)
     if command is None:
         print(overview(words[0]), end="")
         return DONE
@@ -182,8 +182,8 @@ def _run(words: list[str]) -> int:
     return cast(CommandModule, importlib.import_module(command.module)).run(options)
 
 
-def _command(words: list[str]) -> tuple[Command | None, list[str]]:
-    """The command that the words begin with and the words after it; None for a group that is asked for help."""
+def _find_command(words: list[str]) -> tuple[Command | None, list[str]]:
+    """Splits the words into a command and the words after it; the command is None for the help of a group."""
     first = words[0]
     if first.startswith("-"):
         raise UnknownName("option", first, ("--help", "--version"))
@@ -202,39 +202,39 @@ def _command(words: list[str]) -> tuple[Command | None, list[str]]:
 
 
 def overview(group: str = "") -> str:
-    """The help of the program, or of the commands whose first word is `group`."""
+    """The help text of the program, or of the commands whose first word is `group`."""
     shown = [c for c in COMMANDS if not group or c.name.split()[0] == group]
     lines = [f"  {f'{c.name} {c.arguments}':<{_COLUMN}}{c.summary}" for c in shown]
     return (
         f"Example: {shown[0].example}\n\n"
         "Mirrormatch: self-play for language models.\n\n"
         f"usage: mirrormatch {group or 'COMMAND'} ...\n\n" + "\n".join(lines) + "\n\n"
-        "Each command explains itself: mirrormatch COMMAND --help\n"
+        "Help on a command: mirrormatch COMMAND --help\n"
     )
 
 
-def _say(line: str) -> None:
+def _print_error(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _forgive_bad_characters() -> None:
-    """What a terminal can't encode becomes a question mark, not a traceback."""
+def _replace_bad_characters() -> None:
+    """Replaces characters that a terminal can't encode by question marks."""
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    """What Python does by default, under a name that asyncio doesn't replace with its own handler."""
+    """Calls Python's default handler, under a name that asyncio doesn't replace with its own handler."""
     signal.default_int_handler(number, frame)
 
 
 @contextlib.contextmanager
-def _prompt_interrupts() -> Iterator[None]:
-    """Ctrl-C raises at once, wherever we are; asyncio would only cancel a task, which may wait for the keyboard."""
-    in_charge = threading.current_thread() is threading.main_thread()
-    if not in_charge or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield  # somebody else decides what Ctrl-C does: in a background job, nothing
+def _immediate_interrupts() -> Iterator[None]:
+    """Makes Ctrl-C raise at once; asyncio would only cancel a task, which may be waiting for the keyboard."""
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # another handler is set: in a background job, one that ignores Ctrl-C
         return
     signal.signal(signal.SIGINT, _interrupt)
     try:
@@ -244,6 +244,6 @@ def _prompt_interrupts() -> Iterator[None]:
 
 
 def _close_stdout() -> None:
-    """Whoever read our output has gone: the interpreter's own flush at exit must not complain about that."""
+    """Redirects stdout to null after its reader has closed the pipe: the flush at exit would raise again."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
