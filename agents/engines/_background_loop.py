@@ -1,7 +1,7 @@
-"""An event loop in a thread of its own, for clients that live longer than the loops that use them.
+"""An event loop in a thread of its own, for clients that live longer than the event loops of their callers.
 
-A connection pool and vLLM's engine belong to the event loop that they started on, and a training run starts a loop for
-every step. They live here instead, and whoever waits may wait on any loop.
+A connection pool and vLLM's engine belong to the event loop that they were started on, and a training run starts a loop
+for every step. They run here instead, and callers may await them from any loop.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ class BackgroundLoop:
     """Runs coroutines in a daemon thread, which ends with the process.
 
     Args:
-        name: of the thread, for whoever debugs.
+        name: the thread's name, for debugging.
     """
 
     def __init__(self, name: str) -> None:
@@ -24,11 +24,11 @@ class BackgroundLoop:
         threading.Thread(target=self._loop.run_forever, name=name, daemon=True).start()
 
     async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """The work's result. Cancelling the wait cancels the work."""
+        """Awaits the coroutine's result. Cancelling the wait cancels the coroutine."""
         return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
-        """The work's result, for callers that aren't coroutines. An interrupt cancels the work."""
+        """Blocks until the coroutine's result. An interrupt cancels the coroutine."""
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()

@@ -1,6 +1,6 @@
-"""What all engines share that are asked in tokens: the base model's place on this machine, its name, its encoding.
+"""The shared part of engines that take token ids: the base model's folder, fingerprint, tokenizer and encoding.
 
-How tokens are generated isn't known here. transformers is imported when a model is looked for: it takes seconds.
+Generation is the engine's own. transformers is imported on first use: it takes seconds.
 """
 
 import functools
@@ -15,14 +15,14 @@ from mirrormatch.prompts.prompt import Message
 
 
 class TokenEngine:
-    """The part of an `Engine` that its base model's own tokenizer and files make.
+    """The part of an `Engine` that follows from its base model's tokenizer and files.
 
     Attributes:
-        base: the folder or id that transformers load the base model from.
+        base: the folder or id that transformers loads the base model from.
 
     Args:
         base: see above.
-        tokenizer: the base model's.
+        tokenizer: the base model's tokenizer.
     """
 
     def __init__(self, base: str, tokenizer: Any) -> None:
@@ -31,7 +31,7 @@ class TokenEngine:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """Names the base model; see `adapters.fingerprint`."""
+        """The base model's name by content; see `adapters.fingerprint`."""
         return adapters.fingerprint(self._base_folder)
 
     @functools.cached_property
@@ -52,7 +52,7 @@ class TokenEngine:
 
 
 def check_folder(path: str) -> None:
-    """Refuses a path that can't hold a model; an id passes.
+    """Refuses a path that can't contain a model; an id passes.
 
     Raises:
         UserError: there is no such folder, or it has no configuration.
@@ -61,3 +61,28 @@ def check_folder(path: str) -> None:
         raise UserError(f"no model at {path!r}: there is no such folder")
     if Path(path).is_dir() and not (Path(path) / "config.json").is_file():
         raise UserError(f"no model can be loaded from {path!r}: the folder has no config.json")
+
+
+def load_tokenizer(path: str, local_only: bool = False) -> Any:
+    """The tokenizer of a model.
+
+    Args:
+        path: a folder in Hugging Face format, or an id.
+        local_only: don't download it.
+
+    Raises:
+        UserError: it can't be loaded.
+    """
+    from transformers import AutoTokenizer
+
+    check_folder(path)
+    try:
+        return AutoTokenizer.from_pretrained(path, local_files_only=local_only)
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as problem:
+        raise loading_error(path, problem) from None
+
+
+def loading_error(path: str, problem: Exception) -> UserError:
+    """The error for a model that a library couldn't load: the first line of its reason."""
+    reason = (str(problem).strip().splitlines() or [""])[0]
+    return UserError(f"no model can be loaded from {path!r}: {reason}")

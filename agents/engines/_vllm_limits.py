@@ -1,4 +1,4 @@
-"""The adapters that vLLM's kernels support, for vLLM in this process and for its server."""
+"""Limits of vLLM, in this process and on a server: temperatures, and ranks of adapters."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,18 @@ from pathlib import Path
 from mirrormatch.agents.engines import _adapters as adapters
 from mirrormatch.errors import UserError
 
-RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # supported by vLLM's kernels
+MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 2.0  # vLLM silently raises lower ones, and refuses higher ones
+
+
+def check_temperature(temperature: float) -> None:
+    """Refuses temperatures that vLLM would change or refuse.
+
+    Raises:
+        UserError: it is neither 0 nor in the supported range.
+    """
+    if temperature and not MIN_TEMPERATURE <= temperature <= MAX_TEMPERATURE:
+        raise UserError(f"temperature {temperature:g}: vLLM takes 0 and {MIN_TEMPERATURE:g} to {MAX_TEMPERATURE:g}")
 
 
 def check_adapter(folder: Path, max_rank: int) -> None:

@@ -114,7 +114,7 @@ def test_log_probs_are_those_of_the_transformers_engine(
 
 def test_log_probs_are_those_at_the_temperature(server: TokenServer, hf: TransformersEngine) -> None:
     found = asyncio.run(server.generate((5, 6, 7), Sampling(max_tokens=1, temperature=0.5), seed=3))
-    with torch.no_grad(), hf._as(None):
+    with torch.no_grad(), hf._activate(None):
         logits = hf.model(torch.tensor([[5, 6, 7]])).logits[0, -1]
     expected = torch.log_softmax(logits / 0.5, -1)[found.token_ids[0]].item()
     assert found.logprobs[0] == pytest.approx(expected, abs=TOLERANCE)

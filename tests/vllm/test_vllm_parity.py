@@ -39,7 +39,7 @@ def plain(
     hf: TransformersEngine, asked: Asked, said: tuple[int, ...], adapter: str | None, temperature: float
 ) -> tuple[float, ...]:
     """By one forward pass over everything."""
-    with hf._as(adapter):
+    with hf._activate(adapter):
         logits = hf.model(torch.tensor([[*asked.prompt_ids, *said]])).logits[0, len(asked.prompt_ids) - 1 : -1]
     logps = torch.log_softmax(logits / temperature, -1)
     return tuple(logps.gather(-1, torch.tensor(said)[:, None])[:, 0].tolist())

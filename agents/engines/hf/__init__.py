@@ -1,14 +1,15 @@
 """transformers in this process: the engine that needs nothing else, on a laptop's CPU or a GPU.
 
 Base model and adapters stay in memory together (PEFT); requests that wait at the same time are generated as one batch
-per adapter. Generation blocks the event loop: it is the work that everybody waits for.
+per adapter. Generation blocks the event loop, on purpose: every coroutine waits for its result.
 """
 
 import dataclasses
 import functools
 import os
 import warnings
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
@@ -16,12 +17,12 @@ import torch
 from peft import PeftConfig, PeftModel
 from pydantic import BaseModel, ConfigDict, Field
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from mirrormatch.agents.engines import _adapters as adapters
 from mirrormatch.agents.engines._engine import SpecSettings, read_settings
-from mirrormatch.agents.engines._token_engine import TokenEngine, check_folder
+from mirrormatch.agents.engines._token_engine import TokenEngine, load_tokenizer, loading_error
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
 from mirrormatch.agents.engines.hf import decoding
 from mirrormatch.agents.engines.hf.batching import Batcher
@@ -32,9 +33,9 @@ from mirrormatch.errors import UserError
 MAX_BATCH = 256  # requests generated together
 MAX_SCORED = 128  # sequences scored together: their logits are held at once
 TINY_PARAMETERS = 20_000_000  # below this one thread is fastest on a CPU: more threads only wait for each other
-PREFIX_MB = 1_024  # keys and values of prompts that may come again: half a million tokens of the bundled model
-MAX_ADAPTERS = 8  # resident beside the base model; the one unused for longest makes room
-_REASON_CHARS = 300  # of what PEFT says about an adapter that doesn't fit: it lists every tensor
+PREFIX_MB = 1_024  # memory for keys and values of earlier prompts: half a million tokens of the bundled model
+MAX_ADAPTERS = 8  # loaded beside the base model; the least recently used one is evicted
+_REASON_CHARS = 300  # of PEFT's message about an adapter that doesn't fit: it lists every tensor
 
 
 class TransformersEngine(TokenEngine):
@@ -42,8 +43,8 @@ class TransformersEngine(TokenEngine):
 
     Args:
         path: a folder in Hugging Face format, or an id that transformers can load.
-        max_batch: how many requests are generated together.
-        prefix_mb: memory for prompts that were read, in MiB; 0 reads every prompt anew.
+        max_batch: number of requests generated together.
+        prefix_mb: memory for keys and values of earlier prompts, in MiB; 0 reuses none.
     """
 
     def __init__(self, path: str, max_batch: int = MAX_BATCH, prefix_mb: int = PREFIX_MB) -> None:
@@ -52,13 +53,22 @@ class TransformersEngine(TokenEngine):
         self.usage = Usage()
         self._prefixes = PrefixCache(prefix_mb << 20)
         self._pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(self._encoder.end_ids)
-        self._config = self.model.config.get_text_config(decoder=True)  # of a model that also sees or hears
+        self._config = self.model.config.get_text_config(decoder=True)  # the text part of a multimodal model
         self._context = int(self._config.max_position_embeddings)
-        self._peft: Any = None  # a PeftModel once an adapter is there
+        self._peft: Any = None  # a PeftModel while an adapter is loaded
         self._loaded = adapters.LoadedAdapters[None](MAX_ADAPTERS)
         self._generation: Batcher[decoding.Request, Completion] = Batcher(self._generate, max_batch)
         self._scoring: Batcher[tuple[tuple[int, ...], tuple[int, ...]], tuple[float, ...]]
         self._scoring = Batcher(self._score, MAX_SCORED)
+
+    @property
+    def _vocabulary(self) -> decoding.Vocabulary:
+        return decoding.Vocabulary(
+            end_ids=self.end_ids,
+            pad_id=self._pad_id,
+            has_stop=self._has_stop,
+            permit=lambda ids, constraint: self._texts.permit(self._encoder.decode(ids), constraint),
+        )
 
     @functools.cached_property
     def _texts(self) -> TokenTexts:
@@ -66,14 +76,14 @@ class TransformersEngine(TokenEngine):
 
     @property
     def pad_id(self) -> int:
-        """A token to fill up rows with."""
+        """The token that pads rows."""
         return self._pad_id
 
     async def generate(
         self, prompt_ids: Sequence[int], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
     ) -> Completion:
         room = self._context - len(prompt_ids)
-        if room < 1:  # a prompt that fills the context leaves nothing to say: a truncated reply, not an error
+        if room < 1:  # a prompt that fills the context gives a truncated reply, not an error
             return Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=adapter)
         if sampling.max_tokens > room:
             sampling = dataclasses.replace(sampling, max_tokens=room)
@@ -87,7 +97,7 @@ class TransformersEngine(TokenEngine):
     def load(self, adapter_path: Path) -> str:
         folder = adapters.find_adapter(adapter_path)
         name = adapters.content_hash(folder)
-        self._prefixes.forget(name)  # so that what follows is the same, to the last bit, in a process that starts here
+        self._prefixes.forget(name)  # a process that starts here then computes the same, to the last bit
         if name not in self._loaded:
             adapters.check_base(folder, self.base, self.fingerprint)
             while self._loaded.is_full:
@@ -102,7 +112,7 @@ class TransformersEngine(TokenEngine):
     def _attach(self, folder: Path, name: str) -> None:
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # PEFT's, about keys that don't match: those are counted here
+                warnings.simplefilter("ignore")  # PEFT's, about keys that don't match: they are counted here
                 misfit = self._load_and_compare(folder, name)
         except (RuntimeError, ValueError, KeyError, SafetensorError) as problem:
             misfit = " ".join(str(problem).split())[:_REASON_CHARS]
@@ -111,7 +121,7 @@ class TransformersEngine(TokenEngine):
             raise UserError(f"the adapter at {str(folder)!r} does not fit {self.base!r}: {misfit}")
 
     def _load_and_compare(self, folder: Path, name: str) -> str:
-        """Loads the adapter and says what of it has no place in the base model."""
+        """Loads the adapter. Returns a description of the weights that don't match the base model's, or nothing."""
         if self._peft is None:
             settings = PeftConfig.from_pretrained(str(folder))
             settings.inference_mode = True
@@ -122,7 +132,7 @@ class TransformersEngine(TokenEngine):
         return f"{num_missing} tensors are missing, {num_unknown} are unknown" if num_missing or num_unknown else ""
 
     def _detach(self, name: str) -> None:
-        """Takes an adapter out of the model, whole or half loaded."""
+        """Removes an adapter, loaded or half loaded, from the model."""
         if self._peft is None or name not in self._peft.peft_config:
             return
         if len(self._peft.peft_config) == 1:  # PEFT can't be without an adapter
@@ -130,54 +140,52 @@ class TransformersEngine(TokenEngine):
             self._peft = None
             return
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PEFT's, about the adapter that is active now: `_as` chooses each time
+            warnings.simplefilter("ignore")  # PEFT's, about the active adapter: `_activate` sets it each time
             self._peft.delete_adapter(name)
 
     def _generate(self, adapter: Hashable, requests: Sequence[decoding.Request]) -> list[Completion]:
-        with self._as(cast("str | None", adapter)):
-            written, read = decoding.generate(
-                self.model,
-                requests,
-                end_ids=self.end_ids,
-                pad_id=self._pad_id,
-                has_stop=self._has_stop,
-                permit=lambda ids, constraint: self._texts.permit(self._encoder.decode(ids), constraint),
-                prefixes=self._prefixes,
-                owner=adapter,
+        name = cast("str | None", adapter)
+        with self._activate(name):
+            rows, counts = decoding.generate(
+                self.model, requests, vocabulary=self._vocabulary, prefixes=self._prefixes, owner=name
             )
         self.usage = self.usage.plus(
             Usage(
                 requests=len(requests),
-                prompt_tokens=read.num_tokens,
-                cached_tokens=read.num_tokens - read.num_computed,
-                completion_tokens=sum(len(w.ids) for w in written),
+                prompt_tokens=counts.num_tokens,
+                cached_tokens=counts.num_tokens - counts.num_computed,
+                completion_tokens=sum(len(row.ids) for row in rows),
             )
         )
         return [
             Completion(
-                token_ids=tuple(w.ids),
-                logprobs=tuple(w.logprobs),
-                text=self._encoder.decode(w.ids),
-                finish=cast(Literal["stop", "length"], w.finish),
-                adapter=cast("str | None", adapter),
+                token_ids=tuple(row.ids),
+                logprobs=tuple(row.logprobs),
+                text=self._encoder.decode(row.ids),
+                finish=cast(Literal["stop", "length"], row.finish),
+                adapter=name,
             )
-            for w in written
+            for row in rows
         ]
 
     def _score(
         self, adapter: Hashable, pairs: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]
     ) -> list[tuple[float, ...]]:
-        with self._as(cast("str | None", adapter)):
+        with self._activate(cast("str | None", adapter)):
             return decoding.continuation_logprobs(self.model, pairs, pad_id=self._pad_id)
 
-    def _as(self, adapter: str | None) -> Any:
-        """A context in which the model answers with the adapter, or as the base model."""
-        if adapter is None:
-            return self._peft.disable_adapter() if self._peft is not None else torch.inference_mode()
-        self._ensure_loaded(adapter)
-        assert self._peft is not None
-        self._peft.base_model.set_adapter(adapter, inference_mode=True)
-        return torch.inference_mode()
+    @contextmanager
+    def _activate(self, adapter: str | None) -> Iterator[None]:
+        """A context in which the model computes with the adapter, or as the base model."""
+        if adapter is not None:
+            self._ensure_loaded(adapter)
+            self._peft.base_model.set_adapter(adapter, inference_mode=True)
+            yield
+        elif self._peft is not None:
+            with self._peft.disable_adapter():
+                yield
+        else:
+            yield
 
     def _ensure_loaded(self, adapter: str) -> None:
         """Loads an evicted adapter again, and marks the adapter as used."""
@@ -195,31 +203,31 @@ class TransformersEngine(TokenEngine):
 def load_base(path: str) -> tuple[Any, Any]:
     """A causal language model in eval mode, fp32 on a CPU and bf16 on a GPU, and its tokenizer.
 
+    For a tiny model on a CPU, it sets torch to one thread in the whole process, unless OMP_NUM_THREADS is set.
+
     Raises:
-        UserError: nothing loadable there.
+        UserError: there is no model to load.
     """
-    # What a user can act on is said by our own errors.
+    # transformers' own messages are hidden: our errors contain what a user can act on.
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    check_folder(path)
+    tokenizer = load_tokenizer(path)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
     try:
-        tokenizer = AutoTokenizer.from_pretrained(path)
         model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as problem:
-        reason = str(problem).strip().splitlines()[0]
-        raise UserError(f"no model can be loaded from {path!r}: {reason}") from None
+        raise loading_error(path, problem) from None
     if device == "cpu" and "OMP_NUM_THREADS" not in os.environ and model.num_parameters() < TINY_PARAMETERS:
         torch.set_num_threads(1)
-    # PEFT freezes the base when its first adapter comes, and torch rounds otherwise for weights that want a gradient:
-    # they are frozen from the start, so that the base answers alike before and after.
-    placed: Any = model.to(device)  # type: ignore[arg-type]  # PyTorch's signature is lost on the way
+    # PEFT freezes the base model with its first adapter, and torch rounds differently for weights with gradients:
+    # freezing it here makes its output the same before and after.
+    placed: Any = model.to(device)  # type: ignore[arg-type]  # the decorated signature has no `device`
     return placed.eval().requires_grad_(False), tokenizer
 
 
 class HfSettings(BaseModel):
-    """What may be turned about the engine: `hf:PATH,max_batch=64`."""
+    """The engine's options: `hf:PATH,max_batch=64`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -227,9 +235,9 @@ class HfSettings(BaseModel):
     prefix_mb: Annotated[int, Field(ge=0, description="memory for prompts that were read; 0: none")] = PREFIX_MB
 
 
-@functools.cache
+@functools.cache  # never evicted: the process ends with its engines, which own no other process and no connection
 def engine(path: str, settings: SpecSettings = ()) -> TransformersEngine:
-    """The engine of a base model: one per process, so that all its agents share batches."""
+    """The engine of a base model: one per process, whose agents share its batches."""
     chosen = read_settings("hf", HfSettings, settings)
     return TransformersEngine(path, chosen.max_batch, chosen.prefix_mb)
 

@@ -1,8 +1,8 @@
 """Batched generation with a transformers causal language model and its KV cache.
 
-Equal prompts are read once, and what prompts share with each other or with earlier ones isn't read again (prefixes.py).
-Rows that have finished leave the batch. Nothing here knows adapters, text or requests' owners. B rows, T tokens of
-prompt, P tokens that were read before, V tokens of vocabulary.
+Equal prompts are read once, and what prompts share with each other or with earlier ones isn't read again
+(prefix_cache.py). Finished rows leave the batch. Nothing here depends on adapters or text. B rows, T tokens of prompt,
+P tokens read before, V tokens of vocabulary.
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -17,17 +17,10 @@ from transformers.cache_utils import DynamicLayer
 
 from mirrormatch.agents.engines._types import Constraint, Sampling
 from mirrormatch.agents.engines.hf.constraints import Permit
-from mirrormatch.agents.engines.hf.drawing import Rules, draw, uniforms
+from mirrormatch.agents.engines.hf.drawing import Drawn, Rules, draw, uniforms
 from mirrormatch.agents.engines.hf.prefix_cache import BLOCK, Found, PrefixCache, join_blocks
 
-COMPACT_BELOW = 0.75  # a batch is made smaller when fewer of its rows are still writing
-
-
-class ReadCounts(NamedTuple):
-    """How many tokens of the prompts there were, and how many of them had to be read."""
-
-    num_tokens: int
-    num_computed: int
+COMPACT_BELOW = 0.75  # share of unfinished rows below which the finished ones leave the batch
 
 
 class Request(NamedTuple):
@@ -38,24 +31,54 @@ class Request(NamedTuple):
     seed: int
 
 
+class Vocabulary(NamedTuple):
+    """The tokenizer's part in generation.
+
+    Attributes:
+        end_ids: tokens that end a row.
+        pad_id: any token; it is masked.
+        has_stop: whether the ids, as text, contain one of the stop strings.
+        permit: the tokens that may follow the ids under a constraint; needed if a request has one.
+    """
+
+    end_ids: frozenset[int]
+    pad_id: int
+    has_stop: Callable[[list[int], tuple[str, ...]], bool]
+    permit: Callable[[list[int], Constraint], Permit] | None = None
+
+
+class ReadCounts(NamedTuple):
+    """Number of tokens in all prompts, and number of them whose keys and values were computed."""
+
+    num_tokens: int
+    num_computed: int
+
+
 @dataclass(slots=True)
 class GeneratedRow:
-    """What one row has written so far."""
+    """A request's generated tokens so far; `finish` is None until the row ends."""
 
+    request: Request
     ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     finish: str | None = None
+
+    def append(self, token: int, logprob: float, vocabulary: Vocabulary) -> None:
+        """Appends a token, and ends the row at an end token, a stop string or its token budget."""
+        sampling = self.request.sampling
+        self.ids.append(token)
+        self.logprobs.append(logprob)
+        if token in vocabulary.end_ids or (sampling.stop and vocabulary.has_stop(self.ids, sampling.stop)):
+            self.finish = "stop"
+        elif len(self.ids) >= sampling.max_tokens:
+            self.finish = "length"
 
 
 @torch.inference_mode()
 def generate(
     model: Any,
     requests: Sequence[Request],
-    *,
-    end_ids: frozenset[int],
-    pad_id: int,
-    has_stop: Callable[[list[int], tuple[str, ...]], bool],
-    permit: Callable[[list[int], Constraint], Permit] | None = None,
+    vocabulary: Vocabulary,
     prefixes: PrefixCache | None = None,
     owner: Hashable = None,
 ) -> tuple[list[GeneratedRow], ReadCounts]:
@@ -64,43 +87,27 @@ def generate(
     Args:
         model: a causal language model in eval mode.
         requests: the prompts.
-        end_ids: tokens that end a row.
-        pad_id: any token; it is masked.
-        has_stop: whether the ids, as text, hold one of the stop strings.
-        permit: which tokens may follow the ids under a constraint; needed where a request has one.
-        prefixes: keys and values to begin with, and to add to; none keeps none.
-        owner: under which they are kept: the adapter.
+        vocabulary: the tokenizer's part.
+        prefixes: keys and values to reuse and to add to; None reuses none.
+        owner: the adapter, whose keys and values no other shares.
     """
     if prefixes is None or not _caches_every_token(model):
         prefixes = PrefixCache(0)
-    written = [GeneratedRow() for _ in requests]
-    logits_BV, cache, mask_BT, read = _prefill(model, requests, pad_id, prefixes, owner)
-    device = logits_BV.device
-    rows = list(range(len(requests)))  # batch row -> request
-    rules = _rules(requests, device)
-    seeds_B = np.array([r.seed for r in requests], dtype=np.uint64)
+    prompts, counts = _prefill(model, requests, vocabulary.pad_id, prefixes, owner)
+    rows = [GeneratedRow(request) for request in requests]
+    batch = _Batch(model, rows, prompts)
     for step in range(max(r.sampling.max_tokens for r in requests)):
-        _constrain(logits_BV, [(written[row].ids, requests[row].sampling.constraint) for row in rows], permit)
-        drawn = draw(logits_BV, rules, torch.from_numpy(uniforms(seeds_B, step)).to(device))
-        ids_B, logp_B = drawn.ids_B.tolist(), drawn.logp_B.tolist()
-        for row, token, logp in zip(rows, ids_B, logp_B, strict=True):
-            if written[row].finish is None:
-                _append_token(written[row], token, logp, requests[row].sampling, end_ids, has_stop)
-        writing = [k for k, row in enumerate(rows) if written[row].finish is None]
-        if not writing or len(writing) < COMPACT_BELOW * len(rows):
-            ended = [k for k, row in enumerate(rows) if written[row].finish is not None]
-            _cache_rows(prefixes, owner, cache, mask_BT, {k: _row_ids(requests, written, rows[k]) for k in ended})
-        if not writing:
-            break
+        drawn = batch.draw(step, vocabulary.permit)
+        batch.append(drawn, vocabulary)
+        unfinished = batch.unfinished()
         next_B = drawn.ids_B
-        if len(writing) < COMPACT_BELOW * len(rows):
-            kept_B = torch.tensor(writing, device=device)
-            cache.reorder_cache(kept_B)
-            mask_BT, next_B, rules = mask_BT[kept_B], next_B[kept_B], rules.select_rows(kept_B)
-            seeds_B, rows = seeds_B[writing], [rows[k] for k in writing]
-        mask_BT = torch.cat([mask_BT, mask_BT.new_ones(len(rows), 1)], dim=1)
-        logits_BV = _next_logits(model, next_B, mask_BT, cache)
-    return written, read
+        if len(unfinished) < COMPACT_BELOW * len(batch.rows):
+            _cache_rows(prefixes, owner, batch.cache, batch.mask_BT, batch.finished_ids())
+            if not unfinished:
+                break
+            next_B = next_B[batch.compact(unfinished)]
+        batch.advance(next_B)
+    return rows, counts
 
 
 @torch.inference_mode()
@@ -120,10 +127,65 @@ def continuation_logprobs(
     return [tuple(row[: len(c)]) for row, (_, c) in zip(logp_BC, pairs, strict=True)]
 
 
+class _ReadPrompts(NamedTuple):
+    """Prompts that the model has read, one row each: the next token's logits, the KV cache and its mask."""
+
+    logits_BV: Tensor
+    cache: Any
+    mask_BT: Tensor
+
+
+class _Batch:
+    """The rows that the model continues together. Finished ones stay until the next `compact`."""
+
+    def __init__(self, model: Any, rows: Sequence[GeneratedRow], prompts: _ReadPrompts) -> None:
+        self._model = model
+        self._logits_BV, self.cache, self.mask_BT = prompts
+        self.rows = list(rows)
+        self._rules = _rules([row.request for row in rows], self._logits_BV.device)
+        self._seeds_B = np.array([row.request.seed for row in rows], dtype=np.uint64)
+
+    def draw(self, step: int, permit: Callable[[list[int], Constraint], Permit] | None) -> Drawn:
+        """Draws the next token of every row."""
+        for k, row in enumerate(self.rows):
+            if (constraint := row.request.sampling.constraint) is not None:
+                assert permit is not None, "a constrained request needs a vocabulary with `permit`"
+                _mask_logits(self._logits_BV, k, permit(row.ids, constraint))
+        uniform_B = torch.from_numpy(uniforms(self._seeds_B, step)).to(self._logits_BV.device)
+        return draw(self._logits_BV, self._rules, uniform_B)
+
+    def append(self, drawn: Drawn, vocabulary: Vocabulary) -> None:
+        """Appends the drawn tokens to the unfinished rows."""
+        for row, token, logprob in zip(self.rows, drawn.ids_B.tolist(), drawn.logp_B.tolist(), strict=True):
+            if row.finish is None:
+                row.append(token, logprob, vocabulary)
+
+    def unfinished(self) -> list[int]:
+        """The positions of the unfinished rows."""
+        return [k for k, row in enumerate(self.rows) if row.finish is None]
+
+    def finished_ids(self) -> dict[int, tuple[int, ...]]:
+        """The ids, prompt and reply, of the finished rows, by position."""
+        return {k: (*row.request.prompt_ids, *row.ids) for k, row in enumerate(self.rows) if row.finish is not None}
+
+    def compact(self, kept: list[int]) -> Tensor:
+        """Drops all other rows. Returns the kept positions as a tensor, to index the batch's other tensors with."""
+        kept_B = torch.tensor(kept, device=self.mask_BT.device)
+        self.cache.reorder_cache(kept_B)
+        self.mask_BT, self._rules = self.mask_BT[kept_B], self._rules.select_rows(kept_B)
+        self._seeds_B, self.rows = self._seeds_B[kept], [self.rows[k] for k in kept]
+        return kept_B
+
+    def advance(self, ids_B: Tensor) -> None:
+        """Feeds one token per row to the model."""
+        self.mask_BT = torch.cat([self.mask_BT, self.mask_BT.new_ones(len(self.rows), 1)], dim=1)
+        self._logits_BV = _next_logits(self._model, ids_B, self.mask_BT, self.cache)
+
+
 def _prefill(
     model: Any, requests: Sequence[Request], pad_id: int, prefixes: PrefixCache, owner: Hashable
-) -> tuple[Tensor, Any, Tensor, ReadCounts]:
-    """Reads every different prompt once: next-token logits, cache and mask, with one row per request."""
+) -> tuple[_ReadPrompts, ReadCounts]:
+    """Reads every different prompt once. The result has one row per request."""
     order = {ids: k for k, ids in enumerate(dict.fromkeys(r.prompt_ids for r in requests))}
     prompts = list(order)
     num_shared = _read_shared(model, prompts, pad_id, prefixes, owner)
@@ -131,17 +193,17 @@ def _prefill(
     logits_BV, cache, mask_BT = _read(model, prompts, found, pad_id)
     _cache_rows(prefixes, owner, cache, mask_BT, dict(enumerate(prompts)))
     row_B = torch.tensor([order[r.prompt_ids] for r in requests], device=logits_BV.device)
-    cache.reorder_cache(row_B)  # which takes any rows, and unlike `batch_select_indices` is there for every cache
+    cache.reorder_cache(row_B)  # takes any rows, and unlike `batch_select_indices` exists for every cache
     num_new = sum(len(ids) - f.num for ids, f in zip(prompts, found, strict=True))
-    read = ReadCounts(sum(len(r.prompt_ids) for r in requests), num_shared + num_new)
-    return logits_BV[row_B], cache, mask_BT[row_B], read
+    counts = ReadCounts(sum(len(r.prompt_ids) for r in requests), num_shared + num_new)
+    return _ReadPrompts(logits_BV[row_B], cache, mask_BT[row_B]), counts
 
 
 def _read_shared(
     model: Any, prompts: Sequence[tuple[int, ...]], pad_id: int, prefixes: PrefixCache, owner: Hashable
 ) -> int:
-    """Reads what all prompts begin with once, where it is new and long enough; how many tokens that were."""
-    first, last = min(prompts), max(prompts)  # what these two share, all between them share
+    """Reads the beginning that all prompts share, if it is new and long enough. Returns the number of tokens read."""
+    first, last = min(prompts), max(prompts)  # all prompts between these two share what these two share
     num_shared = next((k for k, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), len(first))
     whole = first[: min(num_shared, len(first) - 1) // BLOCK * BLOCK]
     known = prefixes.num_known(owner, whole)
@@ -153,10 +215,8 @@ def _read_shared(
     return len(whole) - found.num
 
 
-def _read(
-    model: Any, prompts: Sequence[tuple[int, ...]], found: Sequence[Found], pad_id: int
-) -> tuple[Tensor, Any, Tensor]:
-    """Reads what wasn't found: one row per prompt, its beginning and the rest each padded on the left."""
+def _read(model: Any, prompts: Sequence[tuple[int, ...]], found: Sequence[Found], pad_id: int) -> _ReadPrompts:
+    """Reads the tokens that weren't found: one row per prompt, found and new tokens each padded on the left."""
     device = next(model.parameters()).device
     longest = max(f.num for f in found)
     rest = [ids[f.num :] for ids, f in zip(prompts, found, strict=True)]
@@ -170,35 +230,30 @@ def _read(
         for layer in range(kv.shape[1] // 2):
             cache.update(kv[:, 2 * layer], kv[:, 2 * layer + 1], layer)
     mask_BT = torch.cat([mask_BP.reshape(len(prompts), longest), mask_BT], dim=1)
-    return _logits(model, ids_BT, mask_BT, kept=1, cache=cache)[:, -1], cache, mask_BT
+    return _ReadPrompts(_logits(model, ids_BT, mask_BT, kept=1, cache=cache)[:, -1], cache, mask_BT)
 
 
 def _cache_rows(
     prefixes: PrefixCache, owner: Hashable, cache: Any, mask_BT: Tensor, rows: dict[int, tuple[int, ...]]
 ) -> None:
-    """Keeps keys and values of the rows, given with their ids, of which the last may not have been read."""
+    """Stores keys and values of rows, given by position with their ids, the last of which may not have been read."""
     new = {k: ids for k, ids in rows.items() if len(ids) // BLOCK * BLOCK > prefixes.num_known(owner, ids)}
     if not (prefixes.is_enabled and new):
         return
     for k, ids in new.items():
-        columns = mask_BT[k].nonzero()[: len(ids), 0]  # a row that ended goes on being fed, with what doesn't count
+        columns = mask_BT[k].nonzero()[: len(ids), 0]  # a finished row is still fed tokens, which are cut off here
         columns = columns[: len(columns) // BLOCK * BLOCK]
         kv = [t[k].index_select(1, columns) for layer in cache.layers for t in (layer.keys, layer.values)]
         prefixes.keep(owner, ids, torch.stack(kv))
 
 
 def _caches_every_token(model: Any) -> bool:
-    """Whether the cache holds keys and values of all tokens: not with a sliding window or linear attention."""
+    """Whether the cache has keys and values of all tokens: not with a sliding window or linear attention."""
     return all(type(layer) is DynamicLayer for layer in DynamicCache(config=model.config).layers)
 
 
-def _row_ids(requests: Sequence[Request], written: Sequence[GeneratedRow], row: int) -> tuple[int, ...]:
-    """Everything that the row's cache may hold: its prompt and what was written."""
-    return (*requests[row].prompt_ids, *written[row].ids)
-
-
 def _logits(model: Any, ids_BT: Tensor, mask_BT: Tensor, kept: int, cache: Any = None) -> Tensor:
-    """The last `kept` places' logits of rows that are padded on the left, on the right or both."""
+    """The logits at the last `kept` positions of rows that are padded on the left, on the right or both."""
     logits: Tensor = model(
         input_ids=ids_BT,
         attention_mask=mask_BT,
@@ -222,47 +277,22 @@ def _next_logits(model: Any, ids_B: Tensor, mask_BT: Tensor, cache: Any) -> Tens
     return logits
 
 
-def _constrain(
-    logits_BV: Tensor,
-    rows: Sequence[tuple[list[int], Constraint | None]],
-    permit: Callable[[list[int], Constraint], Permit] | None,
-) -> None:
-    """Takes what may not come next out of the running."""
-    for k, (ids, constraint) in enumerate(rows):
-        if constraint is None:
-            continue
-        assert permit is not None, "a constrained request needs to be told what is permitted"
-        permitted = permit(ids, constraint)
-        named = torch.tensor(permitted.ids, device=logits_BV.device, dtype=torch.long)
-        if permitted.only:
-            kept = logits_BV[k, named]
-            logits_BV[k] = float("-inf")
-            logits_BV[k, named] = kept
-        else:
-            logits_BV[k, named] = float("-inf")
+def _mask_logits(logits_BV: Tensor, row: int, permit: Permit) -> None:
+    """Sets the logits of the tokens that may not come next to minus infinity."""
+    listed = torch.tensor(permit.ids, device=logits_BV.device, dtype=torch.long)
+    if permit.only:
+        kept = logits_BV[row, listed]
+        logits_BV[row] = float("-inf")
+        logits_BV[row, listed] = kept
+    else:
+        logits_BV[row, listed] = float("-inf")
 
 
 def _rules(requests: Sequence[Request], device: torch.device) -> Rules:
-    sampled = [r.sampling for r in requests]
+    sampling = [r.sampling for r in requests]
     return Rules(
-        torch.tensor([s.temperature for s in sampled], dtype=torch.float32, device=device),
-        torch.tensor([s.top_k for s in sampled], device=device),
-        torch.tensor([s.top_p for s in sampled], dtype=torch.float32, device=device),
-        any(s.top_k > 0 or s.top_p < 1 for s in sampled),
+        torch.tensor([s.temperature for s in sampling], dtype=torch.float32, device=device),
+        torch.tensor([s.top_k for s in sampling], device=device),
+        torch.tensor([s.top_p for s in sampling], dtype=torch.float32, device=device),
+        any(s.top_k > 0 or s.top_p < 1 for s in sampling),
     )
-
-
-def _append_token(
-    row: GeneratedRow,
-    token: int,
-    logp: float,
-    sampling: Sampling,
-    end_ids: frozenset[int],
-    has_stop: Callable[[list[int], tuple[str, ...]], bool],
-) -> None:
-    row.ids.append(token)
-    row.logprobs.append(logp)
-    if token in end_ids or (sampling.stop and has_stop(row.ids, sampling.stop)):
-        row.finish = "stop"
-    elif len(row.ids) >= sampling.max_tokens:
-        row.finish = "length"

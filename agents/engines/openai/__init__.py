@@ -17,11 +17,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
 from mirrormatch.agents.engines._engine import SpecSettings, read_settings
+from mirrormatch.agents.engines._token_engine import load_tokenizer
 from mirrormatch.agents.engines.openai.answers import Card, Cards, Meter, answer_reader
 from mirrormatch.agents.engines.openai.chat_server import ChatServer, refusal_message
 from mirrormatch.agents.engines.openai.http import Client, Refusal, RetryPolicy, is_local
 from mirrormatch.agents.engines.openai.vllm_lora import PREFIX
-from mirrormatch.agents.engines.openai.vllm_server import TokenServer, load_tokenizer
+from mirrormatch.agents.engines.openai.vllm_server import TokenServer
 from mirrormatch.errors import UserError
 
 DEFAULT_KEY_ENV = "OPENAI_API_KEY"
@@ -173,9 +174,9 @@ def _reason_for_chat(card: Card, chosen: OpenAISettings) -> str:
     if not card.root or not card.max_model_len:
         return "only vLLM's server tells tokens and takes adapters"
     try:
-        load_tokenizer(card.root)
+        load_tokenizer(card.root, local_only=True)
     except UserError as problem:
-        return str(problem)
+        return f"its tokenizer can't be read here: {problem}"
     return ""
 
 

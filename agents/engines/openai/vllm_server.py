@@ -13,16 +13,15 @@ from typing import Any
 from mirrormatch.agents.engines import _adapters as adapters
 from mirrormatch.agents.engines._answer_regex import answer_regex
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
-from mirrormatch.agents.engines._token_engine import TokenEngine
+from mirrormatch.agents.engines._token_engine import TokenEngine, load_tokenizer
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
-from mirrormatch.agents.engines._vllm_limits import RANKS, check_adapter
+from mirrormatch.agents.engines._vllm_limits import RANKS, check_adapter, check_temperature
 from mirrormatch.agents.engines.openai.answers import Meter, TokenAnswer, answer_reader, is_overflow
 from mirrormatch.agents.engines.openai.chat_server import refusal_message
 from mirrormatch.agents.engines.openai.http import Client, Refusal
 from mirrormatch.agents.engines.openai.vllm_lora import PREFIX, BatchGate, ServedAdapters
 from mirrormatch.errors import UserError
 
-MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 2.0  # vLLM raises what is lower without saying so, and refuses what is higher
 NUM_SCORED = 64  # places per request: vLLM compares 128 tokens at most, and a request costs more than a place
 _RETURNS = 3  # how often an adapter that the server has lost is given again for one request
 _PATH = "completions"
@@ -56,7 +55,7 @@ class TokenServer(TokenEngine):
         meter: Meter,
         mixed: bool = False,
     ) -> None:
-        super().__init__(root, load_tokenizer(root))
+        super().__init__(root, load_tokenizer(root, local_only=True))
         self._model = model
         self._names = names
         self._context = context
@@ -123,8 +122,7 @@ class TokenServer(TokenEngine):
 
     def _check_temperature(self, sampling: Sampling) -> None:
         temperature = sampling.temperature
-        if temperature and not MIN_TEMPERATURE <= temperature <= MAX_TEMPERATURE:
-            raise UserError(f"temperature {temperature:g}: vLLM takes 0 and {MIN_TEMPERATURE:g} to {MAX_TEMPERATURE:g}")
+        check_temperature(temperature)
         if temperature not in (0.0, 1.0) and not self._at_temperature:
             raise UserError(
                 f"temperature {temperature:g}: the server at {self._client.url!r} tells log-probs at temperature 1 "
@@ -205,18 +203,3 @@ class TokenServer(TokenEngine):
         except Refusal as refusal:
             raise UserError(refusal_message(self._client.url, self._model, refusal)) from None
         return answer.choices[0].logprobs.token_logprobs == (0.0,)
-
-
-def load_tokenizer(root: str) -> Any:
-    """The tokenizer of a model that is on this machine.
-
-    Raises:
-        UserError: it isn't.
-    """
-    from transformers import AutoTokenizer  # seconds to import, and a chat server does without
-
-    try:
-        return AutoTokenizer.from_pretrained(root, local_files_only=True)
-    except (OSError, ValueError, KeyError) as problem:
-        reason = (str(problem).strip().splitlines() or [""])[0]
-        raise UserError(f"the model {root!r} can't be read here: {reason}") from None

@@ -14,20 +14,18 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from transformers import AutoTokenizer
 
 from mirrormatch.agents.engines import _adapters as adapters
 from mirrormatch.agents.engines._answer_regex import answer_regex
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
 from mirrormatch.agents.engines._engine import SpecSettings, read_settings
-from mirrormatch.agents.engines._token_engine import TokenEngine, check_folder
+from mirrormatch.agents.engines._token_engine import TokenEngine, load_tokenizer
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
-from mirrormatch.agents.engines._vllm_limits import RANKS, check_adapter
+from mirrormatch.agents.engines._vllm_limits import RANKS, check_adapter, check_temperature
 from mirrormatch.agents.engines.vllm.adapters import Residents
 from mirrormatch.agents.engines.vllm.process import is_on_cpu, load_vllm, start_engine, stop_engine
 from mirrormatch.errors import UserError
 
-MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 2.0  # vLLM raises what is lower without saying so, and refuses what is higher
 CPU_BLOCK = 32  # tokens; the smallest that vLLM's kernels for CPUs are made for. A prompt is reused in whole blocks
 
 
@@ -171,13 +169,11 @@ class VllmEngine(TokenEngine):
 
     def _params(self, sampling: Sampling, max_tokens: int, seed: int) -> Any:
         """The request in vLLM's own form."""
-        temperature = sampling.temperature
-        if temperature and not MIN_TEMPERATURE <= temperature <= MAX_TEMPERATURE:
-            raise UserError(f"temperature {temperature:g}: vLLM takes 0 and {MIN_TEMPERATURE:g} to {MAX_TEMPERATURE:g}")
+        check_temperature(sampling.temperature)
         limits = self._vllm.sampling_params.StructuredOutputsParams
         return self._vllm.SamplingParams(
             max_tokens=max_tokens,
-            temperature=temperature,
+            temperature=sampling.temperature,
             top_p=sampling.top_p,
             top_k=sampling.top_k,
             seed=seed,
@@ -237,20 +233,6 @@ class VllmEngine(TokenEngine):
                     "VLLM_LOGGING_LEVEL=INFO shows what it says"
                 ) from None
         return last
-
-
-def load_tokenizer(path: str) -> Any:
-    """The tokenizer of a model.
-
-    Raises:
-        UserError: there is none.
-    """
-    check_folder(path)
-    try:
-        return AutoTokenizer.from_pretrained(path)
-    except (OSError, ValueError, KeyError) as problem:
-        reason = str(problem).strip().splitlines()[0]
-        raise UserError(f"no model can be loaded from {path!r}: {reason}") from None
 
 
 @functools.cache

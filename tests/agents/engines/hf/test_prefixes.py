@@ -78,11 +78,10 @@ def test_a_model_that_keeps_no_keys_of_all_tokens_reads_every_prompt_once(config
     def written(*prompts: tuple[int, ...]) -> tuple[list[list[int]], int]:
         greedy = Sampling(max_tokens=20, temperature=0)
         asked = [decoding.Request(ids, greedy, 0) for ids in prompts]
-        rows, read = decoding.generate(
-            model, asked, end_ids=frozenset(range(100, 130)), pad_id=0, has_stop=lambda *_: False, prefixes=prefixes
-        )
+        rows, read = decoding.generate(model, asked, vocabulary, prefixes)
         return [row.ids for row in rows], read.num_computed
 
+    vocabulary = decoding.Vocabulary(frozenset(range(100, 130)), 0, lambda *_: False)
     prefixes = PrefixCache(1 << 20)
     alone = [written(ids)[0][0] for ids in PROMPTS]
     for _ in range(2):

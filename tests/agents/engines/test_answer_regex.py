@@ -1,10 +1,12 @@
-"""The regular expression of a constraint: exactly the replies that hold the opening once and a choice behind it."""
+"""The regular expression of a constraint matches the replies with one opening, followed by a choice, and no others."""
 
+import doctest
 import itertools
 import re
 
 import pytest
 
+from mirrormatch.agents.engines import _answer_regex
 from mirrormatch.agents.engines._answer_regex import answer_regex
 from mirrormatch.agents.engines._types import Constraint
 
@@ -34,3 +36,7 @@ def test_reasoning_may_hold_pieces_of_the_opening(opening: str) -> None:
 @pytest.mark.parametrize("opening", OPENINGS)
 def test_it_stays_short(opening: str) -> None:
     assert len(answer_regex(Constraint(opening, ("1",), "}"))) < 600
+
+
+def test_its_examples_are_true() -> None:
+    assert doctest.testmod(_answer_regex) == (0, 3)
