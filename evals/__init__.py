@@ -1,6 +1,6 @@
 """Evaluations: matches, exploitability, transfer. Every module in `evals/benchmarks/` is one benchmark."""
 
 from mirrormatch.evals import benchmarks
-from mirrormatch.evals.benchmark import Answered, Benchmark, Item, Verdict
+from mirrormatch.evals.benchmark import AnsweredItem, Benchmark, Item, Verdict
 
-__all__ = ["Answered", "Benchmark", "Item", "Verdict", "benchmarks"]
+__all__ = ["AnsweredItem", "Benchmark", "Item", "Verdict", "benchmarks"]

@@ -78,7 +78,7 @@ class GamesScores(BaseModel):
     matches: tuple[MatchScores, ...]
 
 
-class Played(NamedTuple):
+class MatchEpisode(NamedTuple):
     """One episode of a match with its deal and seating."""
 
     deal: int
@@ -118,7 +118,7 @@ class MatchResult(NamedTuple):
     problems: tuple[Counter[ProblemKind], ...]
     is_mirror: bool
     variety: Variety
-    played: tuple[Played, ...]
+    episodes: tuple[MatchEpisode, ...]
 
 
 async def run_match(
@@ -169,7 +169,7 @@ async def run_match(
         problems=tuple(Counter(t.problem.kind for t in turns if t.problem) for turns in turns_by_agent),
         is_mirror=is_mirror,
         variety=_count_variety(played),
-        played=played,
+        episodes=played,
     )
 
 
@@ -222,14 +222,14 @@ async def _play_all(
     seed: int,
     progress: Progress | None,
     on_episode: EpisodeCallback | None,
-) -> tuple[Played, ...]:
+) -> tuple[MatchEpisode, ...]:
     has_human = any(a.max_retries is None for a in agents)  # a person plays one game after the other
     num_done = 0
 
-    async def play_slot(deal: int, seating: Seating) -> Played:
-        return Played(deal, seating, await play(game, [agents[k] for k in seating], derive(seed, "deal", deal)))
+    async def play_slot(deal: int, seating: Seating) -> MatchEpisode:
+        return MatchEpisode(deal, seating, await play(game, [agents[k] for k in seating], derive(seed, "deal", deal)))
 
-    def report_done(position: int, played: Played) -> None:
+    def report_done(position: int, played: MatchEpisode) -> None:
         nonlocal num_done
         num_done += 1
         if on_episode is not None:
@@ -241,7 +241,9 @@ async def _play_all(
     return tuple(await run_all(jobs, 1 if has_human else NUM_IN_FLIGHT, report_done))
 
 
-def _score_agent(spec: str, agent: int, played: Iterable[Played], turns: Sequence[Turn], seed: int) -> AgentScores:
+def _score_agent(
+    spec: str, agent: int, played: Iterable[MatchEpisode], turns: Sequence[Turn], seed: int
+) -> AgentScores:
     seats = [(p, role) for p in played for role, seated in enumerate(p.seating) if seated == agent]
     outcomes = Counter(p.episode.outcome[role] for p, role in seats)
     kinds = Counter(t.problem.kind for t in turns if t.problem)
@@ -276,11 +278,11 @@ def _share_of_replies(name: str, hits: int, num_replies: int) -> Score:
     return share(name, hits, num_replies, unit="share of replies", better="lower")
 
 
-def _agent_turns(agent: int, played: Iterable[Played]) -> Iterable[Turn]:
+def _agent_turns(agent: int, played: Iterable[MatchEpisode]) -> Iterable[Turn]:
     return (t for p in played for t in p.episode.turns if p.seating[t.role] == agent)
 
 
-def _count_variety(played: Sequence[Played]) -> Variety:
+def _count_variety(played: Sequence[MatchEpisode]) -> Variety:
     trajectories = {(p.seating, p.episode.deal, _moves(p.episode)) for p in played}
     deals = {(p.seating, p.episode.deal) for p in played}
     return Variety(

@@ -28,7 +28,7 @@ class Item:
     answer: str
 
 
-class Answered(NamedTuple):
+class AnsweredItem(NamedTuple):
     """An item and the answer that an agent gave."""
 
     item: Item
@@ -61,12 +61,12 @@ class Benchmark(Protocol):
         """Draws `n` items of every task, no question twice; fewer where a task has no more."""
         ...
 
-    def grade(self, answered: Sequence[Answered]) -> list[Verdict]:
+    def grade(self, answered: Sequence[AnsweredItem]) -> list[Verdict]:
         """Grades answers, one verdict each, in order. Answers are untrusted text and must never be executed."""
         ...
 
 
-def majority(answers: Sequence[str]) -> float:
+def majority_share(answers: Sequence[str]) -> float:
     """The accuracy of always giving the commonest answer. Denominator: all answers."""
     ((_, most),) = Counter(answer.casefold() for answer in answers).most_common(1)
     return most / len(answers)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mirrormatch import agents, games
 from mirrormatch.agents.types import Agent, Decision, Reply
 from mirrormatch.evals import benchmarks
-from mirrormatch.evals.arena import BASELINES, MatchResult, Played, opponent_specs, run_match
+from mirrormatch.evals.arena import BASELINES, MatchEpisode, MatchResult, opponent_specs, run_match
 from mirrormatch.evals.exploitability import PolicyReport, is_readable, measure_exploitability
 from mirrormatch.evals.statistics import Better, Score, share
 from mirrormatch.evals.transfer import Answerer, Transfer, run_transfer
@@ -186,7 +186,7 @@ async def _play_matches(
     agent: Agent, game: Game[Any, Any], plan: Plan, seed: int, parts: _ProgressParts
 ) -> _GameFigures:
     """Plays one game against every opponent: the share of legal replies over all matches, then each match's figures."""
-    matches, deals = _GameFigures([], []), list[list[Played]]()
+    matches, deals = _GameFigures([], []), list[list[MatchEpisode]]()
     for opponent in opponent_specs(game.info, plan.opponents):
         seats = [agent, _Opponent(agents.get(opponent))] if opponent else [agent]
         own_seed = derive(seed, "match", game.info.name, opponent)
@@ -207,7 +207,7 @@ def _add_match(figures: _GameFigures, result: MatchResult, subject: str) -> None
         figures.samples.append(Sample(name=name, unit=score.unit, better=score.better, values=tuple(values)))
 
 
-def _legal_share(name: str, deals: Sequence[Sequence[Played]]) -> _GameFigures:
+def _legal_share(name: str, deals: Sequence[Sequence[MatchEpisode]]) -> _GameFigures:
     """The share of legal moves among the agent's replies; empty where it had no decision to make."""
     is_legal = [[t.problem is None for p in deal for t in p.episode.turns if p.seating[t.role] == 0] for deal in deals]
     hits, num_replies = sum(map(sum, is_legal)), sum(map(len, is_legal))
@@ -218,19 +218,19 @@ def _legal_share(name: str, deals: Sequence[Sequence[Played]]) -> _GameFigures:
     return _GameFigures([score], [Sample(name=name, unit=score.unit, better=score.better, values=tuple(parts))])
 
 
-def _group_by_deal(result: MatchResult) -> list[list[Played]]:
+def _group_by_deal(result: MatchResult) -> list[list[MatchEpisode]]:
     """The episodes of each deal."""
-    deals: dict[int, list[Played]] = {}
-    for played in result.played:
+    deals: dict[int, list[MatchEpisode]] = {}
+    for played in result.episodes:
         deals.setdefault(played.deal, []).append(played)
     return list(deals.values())
 
 
-def _wins(played: Played) -> list[bool]:
+def _wins(played: MatchEpisode) -> list[bool]:
     """Whether each role won."""
     return [outcome == "win" for outcome in played.episode.outcome]
 
 
-def _own_values(played: Played, by_role: Sequence[float]) -> list[float]:
+def _own_values(played: MatchEpisode, by_role: Sequence[float]) -> list[float]:
     """The values of the measured agent's seats."""
     return [value for value, agent in zip(by_role, played.seating, strict=True) if agent == 0]

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from mirrormatch.agents.scheduler import run_all
 from mirrormatch.agents.types import Reply
 from mirrormatch.errors import UserError
-from mirrormatch.evals.benchmark import Answered, Benchmark, Item, Verdict, majority
+from mirrormatch.evals.benchmark import AnsweredItem, Benchmark, Item, Verdict, majority_share
 from mirrormatch.evals.statistics import Better, Difference, Score, difference, exact, share
 from mirrormatch.evals.types import Progress
 from mirrormatch.games.types import Problem, ProblemKind
@@ -133,7 +133,7 @@ def compare_transfers(before: Transfer, after: Transfer) -> list[Difference]:
 
 
 def _grade_items(benchmark: Benchmark, items: Sequence[Item], answers: dict[str, str | Problem]) -> list[Result]:
-    answered = [Answered(item, answer) for item in items if isinstance(answer := answers[item.id], str)]
+    answered = [AnsweredItem(item, answer) for item in items if isinstance(answer := answers[item.id], str)]
     verdicts = dict(zip((a.item.id for a in answered), benchmark.grade(answered), strict=True))
     return [_result(benchmark.name, item, answers[item.id], verdicts.get(item.id, "wrong")) for item in items]
 
@@ -198,7 +198,7 @@ def _figure_scores(figure: _Figure, results: Sequence[Result]) -> list[Score]:
     hits = sum(map(figure.value, covered))
     scores = [share(figure.name, hits, len(covered), unit=UNIT, better=figure.better)]
     if figure.task is not None:
-        constant = majority([r.reference for r in covered])
+        constant = majority_share([r.reference for r in covered])
         scores.append(exact(f"majority/{figure.task}", constant, unit=UNIT, better=None))
     return scores
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mirrormatch.evals.benchmark import Answered, Item, Verdict
+from mirrormatch.evals.benchmark import AnsweredItem, Item, Verdict
 from mirrormatch.games.exercises import LEVELS, draw_exercise, grade_answer
 
 MAX_DRAWS_PER_ITEM = 20  # beyond it the kind has hardly any new question left
@@ -31,7 +31,7 @@ class ExerciseBenchmark:
     def items(self, seed: int, n: int) -> list[Item]:
         return [item for level in LEVELS for item in self._draw_items(level, seed, n)]
 
-    def grade(self, answered: Sequence[Answered]) -> list[Verdict]:
+    def grade(self, answered: Sequence[AnsweredItem]) -> list[Verdict]:
         return ["right" if grade_answer(item.answer, given) else "wrong" for item, given in answered]
 
     def _draw_items(self, level: int, seed: int, n: int) -> list[Item]:

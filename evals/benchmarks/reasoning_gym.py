@@ -17,7 +17,7 @@ from typing import Final
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from mirrormatch.errors import UserError
-from mirrormatch.evals.benchmark import Answered, Item, Verdict
+from mirrormatch.evals.benchmark import AnsweredItem, Item, Verdict
 from mirrormatch.sandbox import GuardedChild
 from mirrormatch.seeds import derive
 
@@ -76,7 +76,7 @@ class ReasoningGym:
         with self._start_child(MAKING_LIMIT_S) as child:
             return [item for task in self.settings for item in _draw_items(child, task, seed, n)]
 
-    def grade(self, answered: Sequence[Answered]) -> list[Verdict]:
+    def grade(self, answered: Sequence[AnsweredItem]) -> list[Verdict]:
         with self._start_child(self.limit_s) as child:
             return [_grade_answer(child, item, given) for item, given in answered]
 

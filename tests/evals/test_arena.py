@@ -22,7 +22,7 @@ TICTACTOE = games.get("tictactoe")
 
 
 class Fixed:
-    """Plays the first of its moves that is legal, else the first legal one; may fail on purpose."""
+    """Plays the first legal one of its moves, else the first legal move; replies with `problem` if one is given."""
 
     max_retries: int | None = 0
 
@@ -40,7 +40,7 @@ class Fixed:
 
 
 class Most(Game[tuple[Action, ...], tuple[Action, ...]]):
-    """Every role says 1 or 2 once, and gets what it said."""
+    """Every role chooses 1 or 2 once, and its choice is its return."""
 
     info = Info(
         name="most", version=1, roles=("p0", "p1"), min_return=-1.0, max_return=2.0, zero_sum=False, max_turns=3,
@@ -83,13 +83,13 @@ class Nothing(Most):
 
 
 class Alone(Most):
-    """The same for one."""
+    """The same for one role."""
 
     info = replace(Most.info, roles=("p0",))
 
 
 class Three(Most):
-    """The same for three."""
+    """The same for three roles."""
 
     info = replace(Most.info, roles=("p0", "p1", "p2"))
 
@@ -100,8 +100,8 @@ def match(game: Game[Any, Any], agents: Sequence[Agent], episodes: int = 40, see
 
 def test_each_deal_is_played_once_in_each_seating() -> None:
     result = match(KUHN, [OptimalAgent(), RandomAgent()], 40)
-    assert Counter(p.seating for p in result.played) == {(0, 1): 20, (1, 0): 20}
-    by_deal = {deal: {p.episode.deal for p in result.played if p.deal == deal} for deal in range(20)}
+    assert Counter(p.seating for p in result.episodes) == {(0, 1): 20, (1, 0): 20}
+    by_deal = {deal: {p.episode.deal for p in result.episodes if p.deal == deal} for deal in range(20)}
     assert all(len(deals) == 1 for deals in by_deal.values())
 
 
@@ -152,12 +152,12 @@ def test_every_kind_of_no_move_but_a_cut_off_one_is_illegal() -> None:
     assert failing.illegal.value == 1.0 and failing.truncated.value == 0.0
 
 
-def test_an_agent_that_was_never_asked_may_be_anything() -> None:
+def test_an_agent_without_a_decision_has_the_whole_interval() -> None:
     illegal = match(Nothing(), [Fixed("one"), Fixed("other")], 2).scores.agents[0].illegal
     assert (illegal.low, illegal.high, illegal.n) == (0.0, 1.0, 0)
 
 
-def test_a_mirror_match_has_one_entry_and_says_what_it_is() -> None:
+def test_a_mirror_match_has_one_entry_and_is_marked() -> None:
     result = match(KUHN, [RandomAgent(), RandomAgent()], 30)
     assert result.is_mirror and len(result.scores.agents) == 1
     only = result.scores.agents[0]
@@ -173,7 +173,7 @@ def test_three_agents_meet_in_pairs_on_the_same_deals() -> None:
     result = match(KUHN, [OptimalAgent(), RandomAgent(), Fixed("bold", "bet", "call")], 10)
     assert result.scores.episodes == 30
     assert [a.episodes for a in result.scores.agents] == [20, 20, 20]
-    assert len({(p.deal, p.episode.deal) for p in result.played}) == 5
+    assert len({(p.deal, p.episode.deal) for p in result.episodes}) == 5
 
 
 def test_one_agent_twice_among_three_is_refused() -> None:
@@ -199,7 +199,7 @@ def test_in_a_game_for_one_an_agent_that_is_given_twice_plays_once() -> None:
 
 def test_in_a_game_for_three_both_sit_in_every_seat_equally_often() -> None:
     result = match(Three(), [Fixed("low", "1"), Fixed("high", "2")], 6)
-    seats = Counter((role, who) for p in result.played for role, who in enumerate(p.seating))
+    seats = Counter((role, who) for p in result.episodes for role, who in enumerate(p.seating))
     assert set(seats.values()) == {3} and len(seats) == 6
 
 

@@ -1,4 +1,4 @@
-"""A report tells what happened, and nothing that a model or a file says can become markup."""
+"""A report shows a run's results, and no text from a model or a file becomes markup."""
 
 import asyncio
 import math
@@ -28,7 +28,7 @@ HEADINGS = ["Before and after", "Learning curves", "Alarms", "What it plays", "E
 
 
 class Page(HTMLParser):
-    """Reads a page, and fails where tags don't match."""
+    """Parses a page, and fails where tags don't match."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -147,7 +147,7 @@ def test_hostile_text_everywhere_else_stays_text(text: str) -> None:
     assert len(shown.within("style")) == len(shown.within("title")) == 1
 
 
-def test_what_a_model_said_is_shown_whole_and_readable() -> None:
+def test_a_model_s_text_is_shown_whole_and_readable() -> None:
     shown = page(episodes=[episode("<script>alert(1)</script>")])
     assert "<script>alert(1)</script>" in shown.within("p")
 
@@ -204,7 +204,7 @@ def test_a_real_episode_names_its_roles_and_moves() -> None:
     ]
 
 
-def test_alarms_are_told_with_their_steps_and_meaning() -> None:
+def test_alarms_are_listed_with_their_steps_and_meaning() -> None:
     metrics = [{"step": float(k), **({"alarm/frozen": 1.0} if k in (3, 4, 5, 9) else {})} for k in range(1, 11)]
     shown = page(metrics=metrics)
     assert "frozen" in shown.within("span")
@@ -256,8 +256,8 @@ def test_ticks_are_round_and_hold_the_range(low: float, high: float, marks: list
 
 def test_a_chart_says_in_words_what_it_draws() -> None:
     drawn = Page(render_chart(Chart("KL", "nats", [Line("kl", [(1, 0.0), (9, 0.25)])])))
-    (told,) = [a["aria-label"] for tag, a in drawn.tags if tag == "svg"]
-    assert told == "KL: kl from 0 at step 1 to 0.25 at step 9"
+    (words,) = [a["aria-label"] for tag, a in drawn.tags if tag == "svg"]
+    assert words == "KL: kl from 0 at step 1 to 0.25 at step 9"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Intervals cover what they say, and small cases are what one finds by hand."""
+"""Intervals have their nominal coverage, and small cases agree with a calculation by hand."""
 
 import math
 import random
@@ -95,7 +95,7 @@ def test_keys_and_pairs_must_fit_the_values() -> None:
         difference("x", [1], [1, 2], seed=1, unit="", better=None)
 
 
-def test_equal_seeds_give_equal_intervals_and_the_global_generators_have_no_say() -> None:
+def test_equal_seeds_give_equal_intervals_independent_of_the_global_generators() -> None:
     values = np.random.default_rng(2).normal(size=30).tolist()
     first = mean("x", values, seed=5, unit="", better=None)
     np.random.seed(0)
@@ -136,8 +136,8 @@ def test_p_is_never_nothing() -> None:
     assert sign_flip(np.ones(64), seed=1) == 1 / 2_001
 
 
-def simulated_coverage(*, by_deal: bool) -> float:
-    """How often an interval holds the true mean 0 when two games share a deal's luck."""
+def simulate_coverage(*, by_deal: bool) -> float:
+    """The share of intervals that hold the true mean 0 when two games share a deal's luck."""
     rng, hits, trials, num_deals = random.Random(11), 0, 300, 40
     for trial in range(trials):
         luck = [rng.gauss(0, 1) for _ in range(num_deals)]
@@ -151,8 +151,8 @@ def simulated_coverage(*, by_deal: bool) -> float:
 
 
 def test_the_cluster_bootstrap_covers_where_treating_games_as_independent_does_not() -> None:
-    assert 0.91 <= simulated_coverage(by_deal=True) <= 0.98
-    assert simulated_coverage(by_deal=False) < 0.90
+    assert 0.91 <= simulate_coverage(by_deal=True) <= 0.98
+    assert simulate_coverage(by_deal=False) < 0.90
 
 
 def test_p_below_a_twentieth_is_as_rare_as_it_should_be_when_nothing_changed() -> None:

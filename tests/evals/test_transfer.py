@@ -8,8 +8,8 @@ import pytest
 
 from mirrormatch.agents.types import Reply
 from mirrormatch.errors import UserError
-from mirrormatch.evals import Answered, Item, benchmarks
-from mirrormatch.evals.benchmark import majority
+from mirrormatch.evals import AnsweredItem, Item, benchmarks
+from mirrormatch.evals.benchmark import majority_share
 from mirrormatch.evals.benchmarks._exercises import ExerciseBenchmark
 from mirrormatch.evals.statistics import Score
 from mirrormatch.evals.transfer import Transfer, compare_transfers, run_transfer
@@ -62,8 +62,8 @@ def test_a_kind_of_exercises_is_a_benchmark_with_a_task_a_level(kind: str) -> No
     assert len({item.id for item in items}) == len({item.question for item in items}) == 80
     assert all(is_held_out(item.question) for item in items)
     assert items == benchmark.items(7, 40)
-    assert set(benchmark.grade([Answered(item, item.answer) for item in items])) == {"right"}
-    assert set(benchmark.grade([Answered(item, "none of these") for item in items])) == {"wrong"}
+    assert set(benchmark.grade([AnsweredItem(item, item.answer) for item in items])) == {"right"}
+    assert set(benchmark.grade([AnsweredItem(item, "none of these") for item in items])) == {"wrong"}
 
 
 def test_more_questions_begin_with_the_same_ones() -> None:
@@ -71,7 +71,7 @@ def test_more_questions_begin_with_the_same_ones() -> None:
 
 
 def test_the_majority_baseline_is_the_share_of_the_commonest_answer() -> None:
-    assert majority(["yes", "no", "Yes", "unknown"]) == 0.5
+    assert majority_share(["yes", "no", "Yes", "unknown"]) == 0.5
 
 
 def test_all_questions_wait_at_once_for_the_engine_to_batch_them() -> None:
@@ -138,7 +138,7 @@ def test_no_question_at_all_is_refused(chosen: list[ExerciseBenchmark], n: int) 
         asyncio.run(run_transfer(Scripted([]), chosen, n, 1))
 
 
-def test_without_the_extra_reasoning_gym_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_reasoning_gym_names_the_command_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'mirrormatch\[evals\]'"):
         benchmarks.get("reasoning_gym").items(1, 1)
@@ -154,8 +154,8 @@ def test_reasoning_gym_makes_the_same_items_again_and_its_own_answers_are_right(
     assert benchmark.items(3, 20) == items
     assert [sum(item.task == task for item in items) for task in benchmark.tasks] == [20] * len(benchmark.tasks)
     assert len({item.question for item in items}) == len({item.id for item in items}) == len(items)
-    assert set(benchmark.grade([Answered(item, f" {item.answer} ") for item in items])) == {"right"}
-    assert "right" not in benchmark.grade([Answered(item, "the answer is " + item.answer) for item in items])
+    assert set(benchmark.grade([AnsweredItem(item, f" {item.answer} ") for item in items])) == {"right"}
+    assert "right" not in benchmark.grade([AnsweredItem(item, "the answer is " + item.answer) for item in items])
 
 
 def test_a_reasoning_gym_scorer_that_hangs_is_a_counted_wrong_answer() -> None:
@@ -165,7 +165,7 @@ def test_a_reasoning_gym_scorer_that_hangs_is_a_counted_wrong_answer() -> None:
     coins = ReasoningGym(settings={"coin_flip": {}}, limit_s=1.0)
     (item,) = coins.items(3, 1)
     hanging = "1e9999999999"  # its scorer makes an exact fraction of it
-    assert coins.grade([Answered(item, text) for text in (item.answer, hanging, item.answer)]) == [
+    assert coins.grade([AnsweredItem(item, text) for text in (item.answer, hanging, item.answer)]) == [
         "right", "failed", "right",
     ]  # fmt: skip
 
@@ -182,7 +182,7 @@ def test_malicious_answers_neither_hang_nor_run(task: str, tmp_path: Path) -> No
     began = time.monotonic()
     verdicts = gym.grade(
         [
-            Answered(item, text)
+            AnsweredItem(item, text)
             for text in (
                 "9**9**9**9",
                 f"__import__('os').system('touch {seen}')",

@@ -66,14 +66,14 @@ class Answerer(RandomAgent):
         return Reply(answer="0", text="0")
 
 
-def measured() -> set[str]:
+def measurement_names() -> set[str]:
     plan = Plan(
         games=("kuhn_poker",), episodes=2, exploitability=("kuhn_poker",), transfer=("arithmetic", "logic"), items=1
     )
     return {score.name for score in asyncio.run(measure_agent(Answerer(), plan, 0)).scores}
 
 
-@pytest.mark.parametrize("names", [of_play, of_learning, alarms, measured, lambda: TIMES])
+@pytest.mark.parametrize("names", [of_play, of_learning, alarms, measurement_names, lambda: TIMES])
 def test_every_metric_is_documented(names: object) -> None:
     assert callable(names)
     found = {generalize(name) for name in names()}
@@ -82,7 +82,7 @@ def test_every_metric_is_documented(names: object) -> None:
 
 
 def test_every_row_has_its_metric() -> None:
-    counted = {generalize(name) for name in (*of_play(), *of_learning(), *alarms(), *measured(), *TIMES)}
+    counted = {generalize(name) for name in (*of_play(), *of_learning(), *alarms(), *measurement_names(), *TIMES)}
     assert documented() == counted
 
 

@@ -226,7 +226,7 @@ def test_a_key_is_nowhere_to_be_read(
         server.always = None
         agent = LLMAgent(f"openai:tiny@{server.url}", engine, prompts.get("boxed"), Sampling())
         result = asyncio.run(run_match(KUHN, [agent, agent], episodes=2))
-    for played in result.played:
+    for played in result.episodes:
         episodes.append_episode(tmp_path / "episodes.jsonl", played.episode)
     shown += [engine, vars(engine), engine.usage, result, caplog.text, (tmp_path / "episodes.jsonl").read_text()]
     assert "chat/completions" in caplog.text

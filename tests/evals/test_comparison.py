@@ -1,0 +1,96 @@
+"""Two measurements are compared part by part."""
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console
+from tests.evals.measured_agents import Solver, Stumbling, measure, values_by_name
+
+from mirrormatch import agents
+from mirrormatch.cli.terminal.tables import comparison_table
+from mirrormatch.errors import UserError
+from mirrormatch.evals.comparison import compare_measurements, comparison_rows
+from mirrormatch.evals.measurement import Measurement, Plan
+from mirrormatch.evals.statistics import Score
+
+
+def changes_by_name(before: Measurement, after: Measurement) -> dict[str, Score]:
+    return {change.score.name: change.score for change in compare_measurements(before, after)}
+
+
+def test_a_change_is_after_minus_before(by_random: Measurement, by_optimal: Measurement) -> None:
+    earlier, later = values_by_name(by_random), values_by_name(by_optimal)
+    found = changes_by_name(by_random, by_optimal)
+    assert found.keys() == earlier.keys() - {"floor/kuhn_poker"}
+    assert {n: s.value for n, s in found.items()} == pytest.approx({n: later[n] - earlier[n] for n in found})
+    assert all(s.low <= s.value <= s.high for s in found.values())
+
+
+def test_a_change_of_a_share_over_replies_is_that_of_the_shares(by_random: Measurement) -> None:
+    assert changes_by_name(measure(Stumbling()), by_random)["legal/tictactoe"].value == pytest.approx(0.5)
+
+
+def test_exact_exploitability_falls_by_exactly_that_much(by_random: Measurement, by_optimal: Measurement) -> None:
+    (change,) = [c for c in compare_measurements(by_random, by_optimal) if c.score.name == "exploitability/kuhn_poker"]
+    assert change.score.low == change.score.value == change.score.high == pytest.approx(-11 / 24)
+    assert change.p < 0.01
+
+
+def test_problems_are_paired_one_by_one() -> None:
+    found = changes_by_name(measure(Solver(known=2)), measure(Solver(known=6)))
+    assert found["accuracy/overall"].value == 0.5
+    assert found["accuracy/arithmetic_1"].n == 4
+
+
+def test_nothing_changes_between_a_measurement_and_itself(by_random: Measurement) -> None:
+    assert {(s.low, s.value, s.high) for s in changes_by_name(by_random, by_random).values()} == {(0.0, 0.0, 0.0)}
+
+
+def test_only_what_both_have_is_compared(by_random: Measurement) -> None:
+    assert "exploitability/kuhn_poker" not in changes_by_name(by_random, measure(Stumbling()))
+
+
+@pytest.mark.parametrize("other", [{"seed": 6}, {"plan": Plan(games=("kuhn_poker",), episodes=20)}])
+def test_other_deals_cannot_be_compared(by_random: Measurement, other: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match="different plans or seeds"):
+        compare_measurements(by_random, measure(agents.get("random"), **other))
+
+
+# The table.
+
+
+def print_comparison(before: Measurement, after: Measurement, plain: bool = False) -> str:
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(comparison_table(before, after, plain))
+    return console.export_text()
+
+
+def test_the_table_says_what_became_better(by_random: Measurement, by_optimal: Measurement) -> None:
+    shown = print_comparison(by_random, by_optimal)
+    assert "exploitability            0.458    0.000  -0.458 [-0.458, -0.458]" in shown
+    assert [line.split()[-1] for line in shown.splitlines() if "-0.458" in line] == ["better"]
+    assert "worse" in print_comparison(by_optimal, by_random)
+
+
+def test_the_table_fits_80_columns_without_cutting(by_random: Measurement, by_optimal: Measurement) -> None:
+    shown = print_comparison(by_random, by_optimal)
+    assert max(map(len, shown.splitlines())) <= 80
+    assert "…" not in shown
+
+
+def test_a_plain_table_has_no_lines(by_random: Measurement, by_optimal: Measurement) -> None:
+    assert "─" in print_comparison(by_random, by_optimal)
+    assert "─" not in print_comparison(by_random, by_optimal, plain=True)
+
+
+def test_what_only_one_of_the_two_has_is_shown_beside_a_gap(by_random: Measurement) -> None:
+    shown = comparison_rows(by_random, measure(Solver(known=6)))
+    (overall,) = [row for row in shown if row.label.text == "overall accuracy"]
+    assert overall.before is None and overall.after is not None and overall.change is None
+
+
+def test_tasks_and_the_overall_accuracy_are_shown_and_kinds_are_not() -> None:
+    found = measure(Solver(known=6))
+    problems = [row.label.text for row in comparison_rows(found, found) if row.label.section == "problems"]
+    assert problems == ["arithmetic 1", "arithmetic 2", "overall accuracy", "no answer, overall"]
