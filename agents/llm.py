@@ -66,7 +66,7 @@ class LLMAgent:
         sampling = self.by_role.get(observation.role, self.sampling)
         if not (self.constrain and observation.legal):
             return sampling
-        opening, _, closing = self.prompt.answer(_MARK).partition(_MARK)
+        opening, _, closing = self.prompt.format_answer(_MARK).partition(_MARK)
         return replace(sampling, constraint=Constraint(opening, observation.legal, closing))
 
     async def _generate_reply(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Reply:
@@ -88,7 +88,7 @@ class LLMAgent:
 
     async def _generate(self, prompt_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Completion:
         """One completion; with a budget of reasoning in two parts, between which the reasoning is ended if need be."""
-        closing = self.prompt.thought(_MARK).partition(_MARK)[2]
+        closing = self.prompt.format_thinking(_MARK).partition(_MARK)[2]
         if self.thinking_tokens is None or not closing or self.thinking_tokens >= sampling.max_tokens:
             return await self.engine.generate(prompt_ids, sampling, adapter=self.adapter, seed=seed)
         first = Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=self.adapter)

@@ -45,7 +45,7 @@ class Thought(NamedTuple):
 def thought_end(agent: LLMAgent) -> str | None:
     """The text that ends a thought; None for a prompt without thinking."""
     mark = "\0"
-    _, found, end = agent.prompt.thought(mark).partition(mark)
+    _, found, end = agent.prompt.format_thinking(mark).partition(mark)
     return end if found else None
 
 
@@ -107,7 +107,7 @@ class Interview:
         """The thought and the move as a turn of the prompt's history."""
         if thought.is_whole:
             return Exchange(info_set.observation, thought.reply, thought.reply_ids)
-        answer = self._agent.prompt.answer(action)
+        answer = self._agent.prompt.format_answer(action)
         ids = (*thought.reply_ids, *self._agent.engine.complete(answer))  # the chat template ends the turn
         return Exchange(info_set.observation, thought.reply + answer, ids)
 
@@ -163,7 +163,7 @@ class Interview:
     async def _move_probability(self, ids: tuple[int, ...], num_used: int, move: Action) -> float:
         """The probability of the canonical answer and any end token; 0 where the token budget has no room for it."""
         engine, adapter = self._agent.engine, self._agent.adapter
-        answer_ids = engine.complete(self._agent.prompt.answer(move))
+        answer_ids = engine.complete(self._agent.prompt.format_answer(move))
         if num_used + len(answer_ids) > self._agent.sampling.max_tokens:
             return 0.0
         endings = ((*answer_ids, end) for end in sorted(engine.end_ids))

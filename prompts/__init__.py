@@ -1,4 +1,4 @@
-"""The prompts: `get` one, list their `names`. Each file in the folder `prompts/formats/` is one prompt format."""
+"""The prompts: `get` returns one, `names` lists them. Each file in `prompts/formats/` is one prompt format."""
 
 from mirrormatch.prompts import formats
 from mirrormatch.prompts.prompt import Exchange, Message, Prompt, PromptSettings, Reading
@@ -9,5 +9,5 @@ names = formats.names
 
 
 def get(name: str, settings: PromptSettings | None = None) -> Prompt:
-    """The prompt of that name, with the given settings or the defaults."""
+    """Returns the prompt of that name, with the given settings or the defaults."""
     return formats.get(name)(settings or PromptSettings())

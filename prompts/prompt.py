@@ -1,8 +1,7 @@
-"""What a model is told and how its reply is read; no token is known here.
+"""The interface of a prompt format: a model's input messages, and the parsing of its replies, without tokens.
 
-Texts are parts of messages and stay apart: the referee's, and the model's own earlier replies. What another player said
-is quoted inside the referee's text (games/player_text.py), and an engine encodes every text such that nothing in
-it can become a special token.
+The referee's text and the model's own earlier replies are separate messages. Other players' text is quoted inside the
+referee's text (games/player_text.py), and an engine never encodes anything in a text as a special token.
 """
 
 from abc import ABC, abstractmethod
@@ -18,9 +17,9 @@ class Message(NamedTuple):
     """One chat message.
 
     Attributes:
-        role: as chat templates name it.
-        text: what it says.
-        token_ids: for the model's own earlier replies, the ids as they were sampled; an engine uses them as they are.
+        role: the author's role, as chat templates name it.
+        text: the message's content.
+        token_ids: the sampled ids of the model's own earlier reply, which an engine uses without encoding the text.
     """
 
     role: Literal["system", "user", "assistant"]
@@ -29,7 +28,7 @@ class Message(NamedTuple):
 
 
 class Exchange(NamedTuple):
-    """An earlier turn of the same role: what it was shown and what it replied, raw."""
+    """An earlier turn of the same role: its observation and its raw reply."""
 
     observation: Observation
     reply: str
@@ -37,11 +36,11 @@ class Exchange(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """A reply taken apart.
+    """The parts of a reply.
 
     Attributes:
-        thinking: the private part; never shown to another role.
-        answer: the delimited answer, still in the model's spelling, or why there is none.
+        thinking: the reasoning, which no other role sees.
+        answer: the delimited answer in the model's spelling, or the reason why there is none.
     """
 
     thinking: str
@@ -49,7 +48,7 @@ class Reading(NamedTuple):
 
 
 class PromptSettings(BaseModel):
-    """What may be turned about a prompt."""
+    """A prompt's options."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -68,7 +67,7 @@ class PromptSettings(BaseModel):
 
 
 class Prompt(ABC):
-    """One way to put a game before a model. Subclasses are found by their file."""
+    """One way to present a game to a model. The registry finds subclasses by their file."""
 
     def __init__(self, settings: PromptSettings) -> None:
         self.settings = settings
@@ -77,32 +76,32 @@ class Prompt(ABC):
     def turn(
         self, rules: str, past: Sequence[Exchange], observation: Observation, notice: str = ""
     ) -> tuple[Message, ...]:
-        """The messages that ask for a move.
+        """The messages that request a move.
 
         Args:
             rules: the game's rules text.
             past: the role's own earlier turns, oldest first.
-            observation: what the role is shown now.
-            notice: what was wrong with its last reply, when it is asked again.
+            observation: the role's current observation.
+            notice: the error in the role's last reply, when the move is requested again.
         """
 
     @abstractmethod
     def question(self, text: str) -> tuple[Message, ...]:
-        """The messages that put a problem outside any game, for the transfer benchmarks."""
+        """The messages that pose a problem outside any game, for the transfer benchmarks."""
 
     @abstractmethod
     def read(self, reply: str, truncated: bool) -> Reading:
-        """Reasoning and answer of a raw reply.
+        """Separates the reasoning and the answer of a raw reply.
 
         Args:
             reply: the model's text, as generated.
-            truncated: whether the token budget ended it.
+            truncated: whether the token budget cut it off.
         """
 
     @abstractmethod
-    def answer(self, move: str) -> str:
-        """The text with which a model that has finished thinking gives this answer."""
+    def format_answer(self, move: str) -> str:
+        """Formats an answer as a model writes it after its reasoning."""
 
     @abstractmethod
-    def thought(self, thinking: str) -> str:
-        """The text of finished reasoning, as it stands before an answer."""
+    def format_thinking(self, thinking: str) -> str:
+        """Formats finished reasoning as a model writes it before an answer."""

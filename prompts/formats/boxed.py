@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from mirrormatch.games.types import Observation, Problem, ProblemKind
 from mirrormatch.prompts.prompt import Exchange, Message, Prompt, Reading
 
-MAX_REPLY_CHARS = 50_000  # a longer reply is not read
+MAX_REPLY_CHARS = 50_000  # longer replies are rejected unparsed
 _OPEN, _CLOSE = "<think>", "</think>"
 _BOX = "\\boxed{"
 _THINK = "Think in <think></think>, then "
-_UNPAIRED = re.compile("[\ufffd\ud800-\udfff]")  # what decoders leave of bytes that were no text
+_UNPAIRED = re.compile("[\ufffd\ud800-\udfff]")  # left by decoders in place of bytes that aren't text
 
 
 class Boxed(Prompt):
@@ -19,15 +19,15 @@ class Boxed(Prompt):
     def turn(
         self, rules: str, past: Sequence[Exchange], observation: Observation, notice: str = ""
     ) -> tuple[Message, ...]:
-        messages = [Message("system", f"{rules}\n{self._form('give your move')}")]
-        for exchange in self._kept(past):
-            messages.append(Message("user", self._asked(exchange.observation, "")))
-            messages.append(self._own(exchange))
-        messages.append(Message("user", self._asked(observation, notice)))
+        messages = [Message("system", f"{rules}\n{self._answer_format('give your move')}")]
+        for exchange in self._select_history(past):
+            messages.append(Message("user", self._user_text(exchange.observation, "")))
+            messages.append(self._own_message(exchange))
+        messages.append(Message("user", self._user_text(observation, notice)))
         return tuple(messages)
 
     def question(self, text: str) -> tuple[Message, ...]:
-        return Message("system", f"Solve the problem.\n{self._form('give the answer')}"), Message("user", text)
+        return Message("system", f"Solve the problem.\n{self._answer_format('give the answer')}"), Message("user", text)
 
     def read(self, reply: str, truncated: bool) -> Reading:
         if len(reply) > MAX_REPLY_CHARS:
@@ -37,7 +37,7 @@ class Boxed(Prompt):
         thinking, visible = _split(reply)
         if _UNPAIRED.search(reply):
             return Reading(thinking, Problem(ProblemKind.GARBLED, "not valid text"))
-        answers = {" ".join(a.split()) for a in _boxes(visible)}
+        answers = {" ".join(a.split()) for a in _find_boxes(visible)}
         if len(answers) == 1:
             return Reading(thinking, answers.pop())
         if answers:
@@ -46,18 +46,18 @@ class Boxed(Prompt):
             return Reading(thinking, Problem(ProblemKind.TRUNCATED, "cut off before an answer"))
         return Reading(thinking, Problem(ProblemKind.NONE, "no \\boxed{} answer"))
 
-    def answer(self, move: str) -> str:
+    def format_answer(self, move: str) -> str:
         return f"{_BOX}{move}}}"
 
-    def thought(self, thinking: str) -> str:
+    def format_thinking(self, thinking: str) -> str:
         return f"{_OPEN}{thinking}{_CLOSE}" if self.settings.thinking else ""
 
-    def _form(self, what: str) -> str:
+    def _answer_format(self, what: str) -> str:
         if self.settings.thinking:
             return f"{_THINK}{what} in \\boxed{{}}."
         return f"{what.capitalize()} in \\boxed{{}}."
 
-    def _asked(self, observation: Observation, notice: str) -> str:
+    def _user_text(self, observation: Observation, notice: str) -> str:
         lines = [observation.text]
         if self.settings.list_legal and observation.legal is not None:
             lines.append(f"Legal moves: {', '.join(observation.legal)}.")
@@ -65,26 +65,26 @@ class Boxed(Prompt):
             lines.append(f"Your last reply was no move: {notice}.")
         return "\n".join(lines)
 
-    def _kept(self, past: Sequence[Exchange]) -> Sequence[Exchange]:
+    def _select_history(self, past: Sequence[Exchange]) -> Sequence[Exchange]:
         num_kept = {"state": 0, "bounded": self.settings.history_turns, "full": len(past)}[self.settings.history]
         return past[len(past) - min(num_kept, len(past)) :]
 
-    def _own(self, exchange: Exchange) -> Message:
+    def _own_message(self, exchange: Exchange) -> Message:
         if self.settings.keep_thoughts:
             return Message("assistant", exchange.reply, exchange.token_ids)
         return Message("assistant", _split(exchange.reply)[1].strip())
 
 
 def _split(reply: str) -> tuple[str, str]:
-    """Reasoning and the visible rest. Reasoning that was opened and never closed leaves nothing visible."""
+    """Separates the reasoning from the visible rest. After reasoning that is never closed nothing is visible."""
     finished, _, after = reply.rpartition(_CLOSE)
     visible, opened, unfinished = after.partition(_OPEN)
     thinking = (finished + unfinished).replace(_OPEN, "").replace(_CLOSE, "").strip()
     return thinking, "" if opened else visible
 
 
-def _boxes(text: str) -> Iterator[str]:
-    r"""The contents of every closed `\boxed{...}`, braces balanced."""
+def _find_boxes(text: str) -> Iterator[str]:
+    r"""Yields the content of every closed `\boxed{...}`, braces balanced."""
     start = text.find(_BOX)
     while start >= 0:
         depth, k = 1, start + len(_BOX)

@@ -1,4 +1,4 @@
-r"""How the boxed prompt reads a reply, and what it puts before a model."""
+r"""The boxed prompt: parsing of replies, and messages to a model."""
 
 import itertools
 
@@ -19,13 +19,13 @@ PAST = tuple(
 PIECES = ("<think>", "</think>", "\\boxed{", "}", "\ud800", "4")
 
 
-def answer(reply: str, truncated: bool = False) -> str:
-    read = BOXED.read(reply, truncated).answer
-    assert isinstance(read, str), f"{reply[:80]!r}: {read}"
-    return read
+def read_answer(reply: str, truncated: bool = False) -> str:
+    answer = BOXED.read(reply, truncated).answer
+    assert isinstance(answer, str), f"{reply[:80]!r}: {answer}"
+    return answer
 
 
-def problem(reply: str, truncated: bool = False) -> ProblemKind:
+def read_problem(reply: str, truncated: bool = False) -> ProblemKind:
     read = BOXED.read(reply, truncated).answer
     assert isinstance(read, Problem), f"{reply[:80]!r} was read as {read!r}"
     return read.kind
@@ -57,29 +57,29 @@ def texts(messages: tuple[Message, ...]) -> list[str]:
     ],
 )
 def test_the_box_is_the_answer(reply: str, expected: str) -> None:
-    assert answer(reply) == expected
+    assert read_answer(reply) == expected
 
 
 def test_two_different_boxes_are_ambiguous() -> None:
-    assert problem(r"\boxed{4} or \boxed{5}") is ProblemKind.AMBIGUOUS
+    assert read_problem(r"\boxed{4} or \boxed{5}") is ProblemKind.AMBIGUOUS
 
 
 @pytest.mark.parametrize("reply", ["", "4", "[4]", r"\boxed 4", r"boxed{4}", r"\boxed{4", r"\boxed{{4}", r"\Boxed{4}"])
 def test_without_a_closed_box_there_is_no_answer(reply: str) -> None:
-    assert problem(reply) is ProblemKind.NONE
+    assert read_problem(reply) is ProblemKind.NONE
 
 
 def test_a_reply_cut_off_before_its_answer_is_truncated() -> None:
-    assert problem(r"I take \boxed{4", truncated=True) is ProblemKind.TRUNCATED
+    assert read_problem(r"I take \boxed{4", truncated=True) is ProblemKind.TRUNCATED
 
 
 def test_an_answer_given_before_the_cut_counts() -> None:
-    assert answer(r"\boxed{4} because", truncated=True) == "4"
+    assert read_answer(r"\boxed{4} because", truncated=True) == "4"
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="{}\ufffd")))
 def test_an_answer_in_its_own_form_is_read_back(move: str) -> None:
-    assert answer(BOXED.answer(move)) == " ".join(move.split())
+    assert read_answer(BOXED.format_answer(move)) == " ".join(move.split())
 
 
 # the reasoning
@@ -90,23 +90,23 @@ def test_reasoning_is_kept_apart_from_the_answer() -> None:
 
 
 def test_a_box_in_the_reasoning_is_no_answer() -> None:
-    assert answer(r"<think>\boxed{4}? No.</think>\boxed{5}") == "5"
+    assert read_answer(r"<think>\boxed{4}? No.</think>\boxed{5}") == "5"
 
 
 def test_a_box_only_in_the_reasoning_is_no_answer() -> None:
-    assert problem(r"<think>\boxed{4}</think>I don't know.") is ProblemKind.NONE
+    assert read_problem(r"<think>\boxed{4}</think>I don't know.") is ProblemKind.NONE
 
 
 def test_a_box_in_reasoning_that_never_ends_is_no_answer() -> None:
-    assert problem(r"<think>maybe \boxed{4}") is ProblemKind.NONE
+    assert read_problem(r"<think>maybe \boxed{4}") is ProblemKind.NONE
 
 
 def test_a_box_in_a_second_reasoning_that_never_ends_is_no_answer() -> None:
-    assert problem(r"<think>so</think><think>maybe \boxed{4}") is ProblemKind.NONE
+    assert read_problem(r"<think>so</think><think>maybe \boxed{4}") is ProblemKind.NONE
 
 
 def test_reasoning_that_never_ends_is_truncated_by_the_budget() -> None:
-    assert problem(r"<think>maybe \boxed{4}", truncated=True) is ProblemKind.TRUNCATED
+    assert read_problem(r"<think>maybe \boxed{4}", truncated=True) is ProblemKind.TRUNCATED
 
 
 def test_reasoning_that_never_ends_is_still_kept_apart() -> None:
@@ -123,11 +123,11 @@ def test_a_closed_reasoning_never_shows_in_the_answer(pieces: tuple[str, ...]) -
     assert isinstance(read, Problem) or read == "4"
 
 
-# replies that nobody should send
+# malformed replies
 
 
 def test_a_reply_of_100_000_characters_is_too_long() -> None:
-    assert problem("x" * 100_000 + r"\boxed{4}") is ProblemKind.TOO_LONG
+    assert read_problem("x" * 100_000 + r"\boxed{4}") is ProblemKind.TOO_LONG
 
 
 @pytest.mark.parametrize("text", [
@@ -135,7 +135,7 @@ def test_a_reply_of_100_000_characters_is_too_long() -> None:
     "\\boxed{4\ud83d}", "<think>\udc00</think>\\boxed{4}",
 ])  # fmt: skip
 def test_a_reply_that_is_not_valid_text_is_garbled(text: str) -> None:
-    assert problem(text) is ProblemKind.GARBLED
+    assert read_problem(text) is ProblemKind.GARBLED
 
 
 @pytest.mark.parametrize("piece", [r"\boxed{", "{", "}", "<think>", "</think>", r"\boxed{}"])
@@ -149,7 +149,7 @@ def test_any_reply_is_read_without_an_error(reply: str, truncated: bool) -> None
     assert isinstance(BOXED.read(reply, truncated).answer, str | Problem)
 
 
-# what a model is told
+# messages
 
 
 def test_a_turn_is_the_rules_and_the_view() -> None:
@@ -171,7 +171,7 @@ def test_thinking_can_be_left_out() -> None:
     assert texts(with_settings(thinking=False).turn("Rules.", (), SEEN))[0] == "Rules.\nGive your move in \\boxed{}."
 
 
-def test_a_model_that_is_asked_again_is_told_why() -> None:
+def test_a_repeated_request_names_the_error() -> None:
     asked = texts(BOXED.turn("", (), SEEN, "names 2 moves"))[-1]
     assert asked == "You are X.\nLegal moves: 1, 2.\nYour last reply was no move: names 2 moves."
 
@@ -201,4 +201,4 @@ def test_own_thoughts_can_be_dropped() -> None:
 
 
 def test_a_finished_thought_and_an_answer_are_read_as_such() -> None:
-    assert BOXED.read(BOXED.thought("so") + BOXED.answer("4"), truncated=False) == Reading("so", "4")
+    assert BOXED.read(BOXED.format_thinking("so") + BOXED.format_answer("4"), truncated=False) == Reading("so", "4")

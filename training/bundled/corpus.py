@@ -128,5 +128,5 @@ def _exercise_conversations(prompt: Prompt, seed: int) -> Iterator[Conversation]
     for index in itertools.count():
         kind, level = rng.choice(exercises.KINDS), rng.choices(exercises.LEVELS, LEVEL_SHARES)[0]
         exercise = exercises.draw_exercise(kind, level, seed, index, held_out=False)
-        reply = prompt.thought(exercise.thinking) + prompt.answer(exercise.answer)
+        reply = prompt.format_thinking(exercise.thinking) + prompt.format_answer(exercise.answer)
         yield (*prompt.question(exercise.question), OwnText(reply))

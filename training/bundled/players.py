@@ -39,7 +39,7 @@ class ThinkingAgent:
 
     async def act(self, decision: Decision) -> Reply:
         choice = self._player(decision, decision.rng())
-        text = self._prompt.thought(choice.thinking) + self._prompt.answer(choice.move)
+        text = self._prompt.format_thinking(choice.thinking) + self._prompt.format_answer(choice.move)
         return Reply(answer=choice.move, text=text, thinking=choice.thinking)
 
 
