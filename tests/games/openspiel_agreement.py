@@ -19,7 +19,7 @@ def agree(
     their_action: Callable[[Any, Action, Any], int],
     num_games: int = NUM_GAMES,
 ) -> int:
-    """Asserts the same actors, legal actions, chances and returns, move by move; gives the number of positions.
+    """Asserts the same actors, legal actions, chances and returns, move by move; returns the number of positions.
 
     Args:
         game: ours.

@@ -32,7 +32,7 @@ def their_action(name: str, action: Action) -> int:
     return KUHN_ACTIONS[action] if name == "kuhn_poker" else int(action) - 1
 
 
-def applied(name: str, game: Game[Any, Any], pair: Pair, action: Action) -> Pair:
+def apply_pair(name: str, game: Game[Any, Any], pair: Pair, action: Action) -> Pair:
     theirs = pair.theirs.clone()
     theirs.apply_action(their_action(name, action))
     return Pair(game.apply(pair.ours, action), theirs)
@@ -44,7 +44,7 @@ def options(game: Game[Any, Any], state: Any) -> tuple[Action, ...]:
     return game.legal(state) or ()
 
 
-def started(name: str) -> Pair:
+def start_pair(name: str) -> Pair:
     return Pair(games.get(name).start(), pyspiel.load_game(SPIEL_NAMES[name]).new_initial_state())
 
 
@@ -53,9 +53,9 @@ def random_pairs(name: str) -> tuple[Pair, ...]:
     """Every position of `NUM_GAMES` random games."""
     game, rng, pairs = games.get(name), random.Random(20), []
     for _ in range(NUM_GAMES):
-        pairs.append(pair := started(name))
+        pairs.append(pair := start_pair(name))
         while game.to_act(pair.ours) != OVER:
-            pairs.append(pair := applied(name, game, pair, rng.choice(options(game, pair.ours))))
+            pairs.append(pair := apply_pair(name, game, pair, rng.choice(options(game, pair.ours))))
     return tuple(pairs)
 
 
@@ -63,12 +63,12 @@ def whole_tree(name: str, pair: Pair) -> Iterator[Pair]:
     game = games.get(name)
     yield pair
     for action in options(game, pair.ours):
-        yield from whole_tree(name, applied(name, game, pair, action))
+        yield from whole_tree(name, apply_pair(name, game, pair, action))
 
 
 @cache
 def kuhn_tree() -> tuple[Pair, ...]:
-    return tuple(whole_tree("kuhn_poker", started("kuhn_poker")))
+    return tuple(whole_tree("kuhn_poker", start_pair("kuhn_poker")))
 
 
 @cache
@@ -83,13 +83,13 @@ def tictactoe_positions() -> frozenset[Any]:
     return frozenset(found)
 
 
-def value(game: Game[Any, Any], state: Any) -> float:
-    """The first role's expected return when both play `solution`, by a walk through the whole tree."""
+def expected_return(game: Game[Any, Any], state: Any) -> float:
+    """Computes the first role's expected return when both play `solution`, by walking the whole tree."""
     role = game.to_act(state)
     if role == OVER:
         return game.returns(state)[0]
     options = game.chance(state) if role == CHANCE else game.solution(game.view(state, role))
-    return sum(p * value(game, game.apply(state, action)) for action, p in options)
+    return sum(p * expected_return(game, game.apply(state, action)) for action, p in options)
 
 
 @pytest.mark.parametrize("name", SPIEL_NAMES)
@@ -139,10 +139,10 @@ def test_tictactoe_has_5478_positions() -> None:
 
 def test_kuhn_poker_is_worth_minus_one_eighteenth_to_the_first_player() -> None:
     game = games.get("kuhn_poker")
-    assert value(game, game.start()) == pytest.approx(-1 / 18, abs=1e-12)
+    assert expected_return(game, game.start()) == pytest.approx(-1 / 18, abs=1e-12)
 
 
-def test_nobody_gains_against_the_kuhn_solution() -> None:
+def test_no_player_gains_against_the_kuhn_solution() -> None:
     theirs = pyspiel.load_game("kuhn_poker")
     ours = spiel_policy.TabularPolicy(theirs)
     game = games.get("kuhn_poker")
@@ -159,14 +159,14 @@ def test_tictactoe_is_a_draw_between_solvers() -> None:
     game = games.get("tictactoe")
 
     @cache
-    def worst(state: Any) -> float:
-        """The least that the first player ever gets when both play any move of their solution."""
+    def worst_return(state: Any) -> float:
+        """The first player's minimum return when both play any move of their solution."""
         role = game.to_act(state)
         if role == OVER:
             return game.returns(state)[0]
-        return min(worst(game.apply(state, action)) for action, _ in game.solution(game.view(state, role)))
+        return min(worst_return(game.apply(state, action)) for action, _ in game.solution(game.view(state, role)))
 
-    assert worst(game.start()) == 0.0
+    assert worst_return(game.start()) == 0.0
 
 
 @pytest.mark.parametrize("solver", ROLES)
@@ -174,14 +174,14 @@ def test_the_tictactoe_solution_never_loses_to_any_play(solver: int) -> None:
     game = games.get("tictactoe")
 
     @cache
-    def worst(state: Any) -> float:
+    def worst_return(state: Any) -> float:
         role = game.to_act(state)
         if role == OVER:
             return game.returns(state)[solver]
         solved = [action for action, _ in game.solution(game.view(state, role))] if role == solver else None
-        return min(worst(game.apply(state, action)) for action in solved or game.legal(state) or ())
+        return min(worst_return(game.apply(state, action)) for action in solved or game.legal(state) or ())
 
-    assert worst(game.start()) == 0.0
+    assert worst_return(game.start()) == 0.0
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -1,4 +1,4 @@
-"""Settings are read from a game's name, and a wrong one is told in one line."""
+"""Settings are read from a game's name, and a wrong one is reported in one line."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ class Table(GameSettings):
     share: float = setting(0.5, "of the pot", (0.0, 0.5, 1.0))
 
 
-def test_what_is_not_said_keeps_its_default() -> None:
+def test_an_omitted_setting_keeps_its_default() -> None:
     assert Table().read("players=4", "poker") == Table(players=4)
 
 
@@ -47,7 +47,7 @@ def test_a_name_holds_what_is_not_the_default_in_the_order_of_the_fields() -> No
         ("", "game 'poker' has no setting ''"),
     ],
 )
-def test_a_wrong_setting_is_told_in_one_line(given: str, message: str) -> None:
+def test_a_wrong_setting_is_reported_in_one_line(given: str, message: str) -> None:
     with pytest.raises(UserError) as told:
         Table().read(given, "poker")
     assert message in str(told.value)

@@ -90,7 +90,11 @@ def _python(path: Path) -> Iterator[Passage]:
 def _shown_to_players(tree: ast.Module) -> set[int]:
     """The classes of games: their docstrings are the pages in `docs/games`."""
     classes = [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
-    return {id(node) for node in classes if any(ast.unparse(base).startswith("Game[") for base in node.bases)}
+    return {
+        id(node)
+        for node in classes
+        if any(ast.unparse(base).startswith(("Game[", "RepeatedGame")) for base in node.bases)
+    }
 
 
 def _messages(tree: ast.Module, in_games: bool, docstrings: set[int]) -> Iterator[ast.Constant]:

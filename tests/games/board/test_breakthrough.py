@@ -1,4 +1,4 @@
-"""Breakthrough is OpenSpiel's, turned round, and a move is read in many spellings."""
+"""Breakthrough is OpenSpiel's with the board mirrored, and a move is read in many spellings."""
 
 import random
 from typing import Any
@@ -19,18 +19,18 @@ def variant(rows: int, columns: int) -> Game[Any, Any]:
     return games.get(f"breakthrough:rows={rows},columns={columns}")
 
 
-def theirs(rows: int, columns: int) -> Any:
+def their_game(rows: int, columns: int) -> Any:
     return pyspiel.load_game("breakthrough", {"rows": rows, "columns": columns})
 
 
-def turned(action: Action, rows: int) -> str:
-    """A move as OpenSpiel writes it, whose first player begins at the top: row 2 of 6 is its row 5."""
+def mirror_move(action: Action, rows: int) -> str:
+    """Converts a move to OpenSpiel's notation, whose first player begins at the top: row 2 of 6 is its row 5."""
     files, ranks = action[0::3], [rows + 1 - int(n) for n in action[1::3]]
     return f"{files[0]}{ranks[0]}{files[1]}{ranks[1]}{'*' if action[2] == 'x' else ''}"
 
 
-def after(*moves: str, game: Game[Any, Any] = GAME) -> Any:
-    """The state after the moves, each read as an agent's reply would be."""
+def reach(*moves: str, game: Game[Any, Any] = GAME) -> Any:
+    """Parses the moves like an agent's replies and returns the state that they lead to."""
     state = game.start()
     for text in moves:
         move = game.parse(state, text)
@@ -39,7 +39,7 @@ def after(*moves: str, game: Game[Any, Any] = GAME) -> Any:
     return state
 
 
-def solved(state: Any, game: Game[Any, Any] = GAME) -> set[Action]:
+def solver_moves(state: Any, game: Game[Any, Any] = GAME) -> set[Action]:
     return {action for action, _ in game.solution(game.view(state, game.to_act(state)))}
 
 
@@ -49,16 +49,16 @@ def solved(state: Any, game: Game[Any, Any] = GAME) -> set[Action]:
 @pytest.mark.parametrize(("rows", "columns"), SIZES)
 def test_it_is_openspiels_breakthrough(rows: int, columns: int) -> None:
     def their_action(ours: Any, action: Action, other: Any) -> int:
-        number: int = other.string_to_action(other.current_player(), turned(action, rows))
+        number: int = other.string_to_action(other.current_player(), mirror_move(action, rows))
         return number
 
     num_games = NUM_GAMES if (rows, columns) == SIZES[0] else 100
-    agree(variant(rows, columns), theirs(rows, columns), their_action, num_games)
+    agree(variant(rows, columns), their_game(rows, columns), their_action, num_games)
 
 
 @pytest.mark.parametrize(("rows", "columns"), SIZES)
 def test_the_board_shown_is_openspiels_turned_round(rows: int, columns: int) -> None:
-    game, other, rng = variant(rows, columns), theirs(rows, columns).new_initial_state(), random.Random(3)
+    game, other, rng = variant(rows, columns), their_game(rows, columns).new_initial_state(), random.Random(3)
     state = game.start()
     while game.to_act(state) != OVER:
         ours = [line.replace(" ", "")[1:] for line in game.observe(state, 0).text.splitlines()[1:-1]]
@@ -66,7 +66,7 @@ def test_the_board_shown_is_openspiels_turned_round(rows: int, columns: int) -> 
         assert ours == [line.translate(str.maketrans("wb", "bw")) for line in upside_down]
         action = rng.choice(game.legal(state) or ())
         state = game.apply(state, action)
-        other.apply_action(other.string_to_action(other.current_player(), turned(action, rows)))
+        other.apply_action(other.string_to_action(other.current_player(), mirror_move(action, rows)))
 
 
 @pytest.mark.parametrize(("rows", "columns", "most"), [(6, 5, 71), (4, 3, 13), (8, 8, 177)])
@@ -76,12 +76,12 @@ def test_the_number_of_moves_is_bounded_by_the_steps_that_pawns_can_make(rows: i
 
 
 def test_the_first_to_reach_the_other_side_wins() -> None:
-    state = after("a1-a2", "b4-b3", "a2xb3", "a4xb3", "b1-b2", "c4-c3", "b2xc3", "b3-b2", game=SMALL)
+    state = reach("a1-a2", "b4-b3", "a2xb3", "a4xb3", "b1-b2", "c4-c3", "b2xc3", "b3-b2", game=SMALL)
     assert SMALL.returns(SMALL.apply(state, "c3-c4")) == (1.0, -1.0)
 
 
 def test_black_wins_on_row_1() -> None:
-    state = after("a1-a2", "b4-b3", "a2xb3", "a4xb3", "b1-a2", "b3xa2", "c1-c2", game=SMALL)
+    state = reach("a1-a2", "b4-b3", "a2xb3", "a4xb3", "b1-a2", "b3xa2", "c1-c2", game=SMALL)
     assert SMALL.returns(SMALL.apply(state, "a2-a1")) == (-1.0, 1.0)
 
 
@@ -102,7 +102,7 @@ def test_a_pawn_does_not_leave_the_board() -> None:
 
 
 def test_the_board_is_shown_with_its_squares_and_whose_side_one_is_on() -> None:
-    assert GAME.observe(after("a2-b3"), 1).text == (
+    assert GAME.observe(reach("a2-b3"), 1).text == (
         "You are black (b), moving down.\n"
         "6 b b b b b\n"
         "5 b b b b b\n"
@@ -124,16 +124,16 @@ def test_a_step_is_written_in_many_ways(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["b3xc4", "B3xC4", "b3 x c4", "b3 takes c4", "b3-c4", "b3c4", "b3 to c4"])
 def test_a_capture_is_written_in_many_ways(text: str) -> None:
-    assert GAME.parse(after("a2-b3", "d5-c4"), text) == "b3xc4"
+    assert GAME.parse(reach("a2-b3", "d5-c4"), text) == "b3xc4"
 
 
-def test_nothing_is_taken_where_nothing_stands() -> None:
+def test_an_empty_square_holds_nothing_to_take() -> None:
     problem = GAME.parse(GAME.start(), "a2xb3")
     assert isinstance(problem, Problem) and problem.kind is ProblemKind.ILLEGAL
 
 
 def test_a_step_backwards_is_a_move_of_the_game_but_not_allowed() -> None:
-    problem = GAME.parse(after("a2-a3", "a5-a4"), "a3-a2")
+    problem = GAME.parse(reach("a2-a3", "a5-a4"), "a3-a2")
     assert isinstance(problem, Problem) and problem.kind is ProblemKind.ILLEGAL
 
 
@@ -147,12 +147,12 @@ def test_what_names_no_step_is_no_move(text: str) -> None:
 
 def test_the_solver_wins_at_once_when_it_can() -> None:
     state = GAME.start()._replace(cells="6 b . . . b\n5 . . w . .\n4 . . . . .\n3 . . . . .\n2 . b . . .\n1 . . . . w")
-    assert solved(state) == {"c5-b6", "c5-c6", "c5-d6"}
+    assert solver_moves(state) == {"c5-b6", "c5-c6", "c5-d6"}
 
 
 def test_the_solver_takes_a_pawn_that_is_about_to_arrive() -> None:
     state = GAME.start()._replace(cells="6 b b . b b\n5 . . . . .\n4 . . . . .\n3 . . w . .\n2 . b . . .\n1 w . . . w")
-    assert solved(state) == {"a1xb2"}
+    assert solver_moves(state) == {"a1xb2"}
 
 
 @pytest.mark.parametrize("solver", [0, 1])
@@ -161,7 +161,7 @@ def test_the_solver_beats_random_play(solver: int) -> None:
     for _ in range(100):
         state = GAME.start()
         while (role := GAME.to_act(state)) != OVER:
-            options = sorted(solved(state)) if role == solver else GAME.legal(state) or ()
+            options = sorted(solver_moves(state)) if role == solver else GAME.legal(state) or ()
             state = GAME.apply(state, rng.choice(options))
         won += GAME.returns(state)[solver] == 1.0
     assert won >= 97

@@ -1,4 +1,4 @@
-"""Connect Four is OpenSpiel's, move by move, and its solver sees what is about to happen."""
+"""Connect Four is OpenSpiel's, move by move, and its solver sees wins and threats in advance."""
 
 import random
 from typing import Any
@@ -14,22 +14,22 @@ GAME = games.get("connect_four")
 ROWS, COLUMNS = 6, 7
 
 
-def after(moves: str) -> Any:
-    """The state after the moves, one digit each."""
+def reach(moves: str) -> Any:
+    """Returns the state after the moves, one digit each."""
     state = GAME.start()
     for move in moves:
         state = GAME.apply(state, move)
     return state
 
 
-def solved(moves: str) -> set[str]:
+def solver_moves(moves: str) -> set[str]:
     """The solver's moves after the given ones."""
-    state = after(moves)
+    state = reach(moves)
     return {action for action, _ in GAME.solution(GAME.view(state, GAME.to_act(state)))}
 
 
 def slow_winner(grid: list[str]) -> str | None:
-    """Whose mark stands four times in a row somewhere, by looking everywhere; rows from the top."""
+    """Finds the mark with four in a row by checking every line; rows from the top."""
     for r in range(ROWS):
         for c in range(COLUMNS):
             for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
@@ -80,21 +80,21 @@ def test_a_slow_look_at_every_line_finds_the_same_winner() -> None:
     "76655454414",  # up to the left, from column 7 to column 4
 ])  # fmt: skip
 def test_lines_are_found_in_every_direction(moves: str) -> None:
-    assert GAME.to_act(after(moves[:-1])) == 0
-    assert GAME.returns(after(moves)) == (1.0, -1.0)
+    assert GAME.to_act(reach(moves[:-1])) == 0
+    assert GAME.returns(reach(moves)) == (1.0, -1.0)
 
 
 def test_a_line_does_not_go_on_over_the_edge() -> None:
     # X has 6 and 7 in the second row, 1 and 2 on the floor: side by side only where the text is read on
-    assert GAME.to_act(after("1627647")) == 1
+    assert GAME.to_act(reach("1627647")) == 1
 
 
 def test_a_full_column_takes_no_more() -> None:
-    assert GAME.legal(after("111111")) == ("2", "3", "4", "5", "6", "7")
+    assert GAME.legal(reach("111111")) == ("2", "3", "4", "5", "6", "7")
 
 
 def test_a_full_column_is_refused() -> None:
-    problem = GAME.parse(after("111111"), "1")
+    problem = GAME.parse(reach("111111"), "1")
     assert isinstance(problem, Problem) and problem.kind is ProblemKind.ILLEGAL
 
 
@@ -109,7 +109,7 @@ def test_what_is_not_a_column_is_no_move(text: str) -> None:
 
 
 def test_the_board_is_shown_with_its_columns_and_the_top_row_first() -> None:
-    assert GAME.observe(after("443"), 1).text == (
+    assert GAME.observe(reach("443"), 1).text == (
         "You are O.\n"
         "1 2 3 4 5 6 7\n"
         ". . . . . . .\n"
@@ -126,16 +126,16 @@ def test_the_board_is_shown_with_its_columns_and_the_top_row_first() -> None:
 
 @pytest.mark.parametrize("moves", ["121212", "112233", "1223343447"])
 def test_the_solver_wins_at_once_when_it_can(moves: str) -> None:
-    assert all(GAME.returns(after(moves + move))[len(moves) % 2] == 1.0 for move in solved(moves))
+    assert all(GAME.returns(reach(moves + move))[len(moves) % 2] == 1.0 for move in solver_moves(moves))
 
 
 def test_the_solver_blocks_a_column() -> None:
-    assert solved("12121") == {"1"}
+    assert solver_moves("12121") == {"1"}
 
 
 def test_the_solver_does_not_let_two_open_ends_happen() -> None:
     # X has 4 and 5 on the floor; a third disc at 3 or 6 would leave both ends open
-    assert solved("445") <= {"2", "3", "6"}
+    assert solver_moves("445") <= {"2", "3", "6"}
 
 
 @pytest.mark.parametrize("solver", [0, 1])

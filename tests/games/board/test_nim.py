@@ -1,4 +1,4 @@
-"""Nim is OpenSpiel's, and Bouton's theorem says what a walk through the whole game finds."""
+"""Nim is OpenSpiel's, and Bouton's theorem agrees with a search of the whole game."""
 
 import itertools
 import random
@@ -17,22 +17,22 @@ GAME = games.get("nim")
 NORMAL = games.get("nim:play=normal")
 
 
-def theirs(piles: str, play: str) -> Any:
+def their_game(piles: str, play: str) -> Any:
     return pyspiel.load_game("nim", {"pile_sizes": piles.replace("-", ";"), "is_misere": play == "misere"})
 
 
-def take(ours: Any, action: Action, other: Any) -> int:
+def their_action(ours: Any, action: Action, other: Any) -> int:
     """OpenSpiel's number of a move: (how many - 1) * piles + pile."""
     return (int(action[1:]) - 1) * len(ours.left) + "abcde".index(action[0])
 
 
 @cache
-def wins(left: tuple[int, ...], misere: bool) -> bool:
-    """Whether who is to move can force a win, by trying everything."""
+def is_winning(left: tuple[int, ...], misere: bool) -> bool:
+    """Whether the player to move can force a win, by exhaustive search."""
     if not any(left):
         return misere  # the other has just taken the last object
     return any(
-        not wins((*left[:k], rest, *left[k + 1 :]), misere) for k, size in enumerate(left) for rest in range(size)
+        not is_winning((*left[:k], rest, *left[k + 1 :]), misere) for k, size in enumerate(left) for rest in range(size)
     )
 
 
@@ -41,7 +41,7 @@ def moves_to_lost(left: tuple[int, ...], misere: bool) -> set[Action]:
         f"{'abcde'[k]}{size - rest}"
         for k, size in enumerate(left)
         for rest in range(size)
-        if not wins((*left[:k], rest, *left[k + 1 :]), misere)
+        if not is_winning((*left[:k], rest, *left[k + 1 :]), misere)
     }
 
 
@@ -52,12 +52,12 @@ def moves_to_lost(left: tuple[int, ...], misere: bool) -> set[Action]:
 @pytest.mark.parametrize("piles", PILES)
 def test_it_is_openspiels_nim(piles: str, play: str) -> None:
     num_games = 2_000 if piles == NimSettings().piles else 200
-    agree(games.get(f"nim:piles={piles},play={play}"), theirs(piles, play), take, num_games)
+    agree(games.get(f"nim:piles={piles},play={play}"), their_game(piles, play), their_action, num_games)
 
 
 def test_the_defaults_are_openspiels() -> None:
     default = pyspiel.load_game("nim").new_initial_state()
-    assert str(default) == str(theirs(NimSettings().piles, NimSettings().play).new_initial_state())
+    assert str(default) == str(their_game(NimSettings().piles, NimSettings().play).new_initial_state())
 
 
 def test_who_takes_the_last_object_loses_the_misere_game() -> None:
@@ -123,7 +123,7 @@ def test_the_theorem_holds_for_every_position_of_up_to_four_piles_of_five(misere
 )
 def test_the_start_is_won_by(piles: str, play: str, winner: int) -> None:
     left = tuple(map(int, piles.split("-")))
-    assert wins(left, play == "misere") == (winner == 0)
+    assert is_winning(left, play == "misere") == (winner == 0)
 
 
 @pytest.mark.parametrize("solver", [0, 1])

@@ -15,8 +15,8 @@ GAME = games.get("reverse_tictactoe")
 ROLES = (0, 1)
 
 
-def after(moves: str) -> Any:
-    """The state after the moves, one digit each."""
+def reach(moves: str) -> Any:
+    """Returns the state after the moves, one digit each."""
     state = GAME.start()
     for move in moves:
         state = GAME.apply(state, move)
@@ -25,7 +25,7 @@ def after(moves: str) -> Any:
 
 @cache
 def slow_value(cells: tuple[str, ...], mark: str) -> int:
-    """The value for the player whose mark is next, by a walk through the game on a board of its own."""
+    """Computes the value for the player whose mark is next, by exhaustive search on a separate board."""
     other = "O" if mark == "X" else "X"
     rows = [cells[k : k + 3] for k in (0, 3, 6)]
     lines = [*rows, *zip(*rows, strict=True), cells[0::4], cells[2:7:2]]
@@ -40,15 +40,15 @@ def test_it_is_openspiels_misere_tictactoe() -> None:
 
 
 def test_who_completes_a_line_loses() -> None:
-    assert GAME.returns(after("14253")) == (-1.0, 1.0)
+    assert GAME.returns(reach("14253")) == (-1.0, 1.0)
 
 
 def test_a_full_board_without_a_line_is_a_draw() -> None:
-    assert GAME.returns(after("132465798")) == (0.0, 0.0)
+    assert GAME.returns(reach("132465798")) == (0.0, 0.0)
 
 
 def test_the_game_is_over_with_the_first_line() -> None:
-    assert GAME.to_act(after("14253")) == OVER
+    assert GAME.to_act(reach("14253")) == OVER
 
 
 def test_a_square_is_named_in_words() -> None:
@@ -56,11 +56,11 @@ def test_a_square_is_named_in_words() -> None:
 
 
 def test_a_taken_square_is_refused() -> None:
-    assert isinstance(GAME.parse(after("5"), "center"), Problem)
+    assert isinstance(GAME.parse(reach("5"), "center"), Problem)
 
 
-def test_players_are_told_what_loses() -> None:
-    assert GAME.observe(after("5"), 1).text == "You are O. Three O in a line lose.\n1 2 3\n4 X 6\n7 8 9"
+def test_every_view_names_what_loses() -> None:
+    assert GAME.observe(reach("5"), 1).text == "You are O. Three O in a line lose.\n1 2 3\n4 X 6\n7 8 9"
 
 
 def test_the_solution_plays_exactly_the_moves_of_the_best_value() -> None:
@@ -83,30 +83,30 @@ def test_it_is_worth_a_draw() -> None:
 
 
 def test_x_draws_by_the_center_and_the_opposite_squares() -> None:
-    def worst(state: Any) -> float:
+    def worst_return(state: Any) -> float:
         if GAME.to_act(state) == OVER:
             return GAME.returns(state)[0]
         replies = [GAME.apply(state, a) for a in GAME.legal(state) or ()]
         last = [next(int(a) for a in "123456789" if s.cells[int(a) - 1] != state.cells[int(a) - 1]) for s in replies]
         return min(
-            GAME.returns(s)[0] if GAME.to_act(s) == OVER else worst(GAME.apply(s, str(10 - k)))
+            GAME.returns(s)[0] if GAME.to_act(s) == OVER else worst_return(GAME.apply(s, str(10 - k)))
             for s, k in zip(replies, last, strict=True)
         )
 
-    assert worst(after("5")) == 0.0
+    assert worst_return(reach("5")) == 0.0
 
 
 @pytest.mark.parametrize("solver", ROLES)
 def test_the_solution_never_loses_to_any_play(solver: int) -> None:
     @cache
-    def worst(state: Any) -> float:
+    def worst_return(state: Any) -> float:
         role = GAME.to_act(state)
         if role == OVER:
             return GAME.returns(state)[solver]
         solved = [action for action, _ in GAME.solution(GAME.view(state, role))] if role == solver else None
-        return min(worst(GAME.apply(state, action)) for action in solved or GAME.legal(state) or ())
+        return min(worst_return(GAME.apply(state, action)) for action in solved or GAME.legal(state) or ())
 
-    assert worst(GAME.start()) == 0.0
+    assert worst_return(GAME.start()) == 0.0
 
 
 @pytest.mark.parametrize(("solver", "least"), [(0, 80), (1, 170)])

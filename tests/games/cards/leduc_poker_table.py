@@ -1,4 +1,4 @@
-"""Makes games/data/leduc_poker.json, the equilibrium of Leduc poker, with OpenSpiel's CFR+ in half a minute.
+"""Computes games/cards/data/leduc_poker.json, the equilibrium of Leduc poker, with OpenSpiel's CFR+ in half a minute.
 
 python -m tests.games.cards.leduc_poker_table
 """
@@ -12,13 +12,13 @@ from mirrormatch import games
 from mirrormatch.games import CHANCE, OVER, Action
 from mirrormatch.games.cards.leduc_poker import CARDS, TABLE, key
 
-NUM_ITERATIONS = 10_000  # the average policy can then be exploited by 0.000005 chips a game
-DIGITS = 5  # of a probability in the table
+NUM_ITERATIONS = 10_000  # exploitability of the average policy: 0.000005 chips a game
+DIGITS = 5  # decimals of a probability in the table
 THEIR_MOVES = {"fold": 0, "check": 1, "call": 1, "bet": 2, "raise": 2}
 
 
 def their_game() -> Any:
-    """OpenSpiel's game, in which two cards of one rank are the same card."""
+    """Loads OpenSpiel's game with two identical cards of each rank."""
     return pyspiel.load_game("leduc_poker", {"suit_isomorphism": True})
 
 
@@ -26,8 +26,8 @@ def their_action(ours: Any, action: Action, theirs: Any) -> int:
     return CARDS.index(action) if action in CARDS else THEIR_MOVES[action]
 
 
-def solved(num_iterations: int) -> dict[str, list[float]]:
-    """CFR+'s average policy: from an information state's name to the probabilities of its legal moves, in order."""
+def average_policy(num_iterations: int) -> dict[str, list[float]]:
+    """Runs CFR+ and returns its average policy: an information state's key -> probabilities of its legal moves."""
     solver = pyspiel.CFRPlusSolver(their_game())
     for _ in range(num_iterations):
         solver.evaluate_and_update_policy()
@@ -49,10 +49,10 @@ def solved(num_iterations: int) -> dict[str, list[float]]:
     return rows
 
 
-def write() -> None:
-    lines = [f'"{name}": {json.dumps(row)}' for name, row in sorted(solved(NUM_ITERATIONS).items())]
+def write_table() -> None:
+    lines = [f'"{name}": {json.dumps(row)}' for name, row in sorted(average_policy(NUM_ITERATIONS).items())]
     TABLE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
 if __name__ == "__main__":
-    write()
+    write_table()

@@ -1,4 +1,4 @@
-"""Goofspiel is OpenSpiel's, move by move; nobody sees a bid too early; its solution is an equilibrium."""
+"""Goofspiel is OpenSpiel's, move by move; no player sees a bid too early; its solution is an equilibrium."""
 
 import random
 from typing import Any
@@ -18,20 +18,20 @@ SEARCHED = ("cards=4", "cards=4,order=ascending", "cards=4,score=point_differenc
 ROLES = (0, 1)
 
 
-def after(*actions: str, game: Game[Any, Any] = GAME) -> Any:
-    """The state after the actions, chance's too."""
+def reach(*actions: str, game: Game[Any, Any] = GAME) -> Any:
+    """Returns the state after the actions, chance's included."""
     state = game.start()
     for action in actions:
         state = game.apply(state, action)
     return state
 
 
-def said(state: Any, role: int, game: Game[Any, Any] = GAME) -> str:
+def render_for(state: Any, role: int, game: Game[Any, Any] = GAME) -> str:
     return game.observe(state, role).text
 
 
 def mean_return(game: Game[Any, Any], solver: int, num_games: int = 300) -> float:
-    """What the solver earns in that seat against random play."""
+    """The solver's mean return in that seat against random play."""
     rng, total = random.Random(3), 0.0
     for _ in range(num_games):
         state = game.start()
@@ -77,22 +77,22 @@ def test_the_longest_game_is_openspiels_too() -> None:
     ],
 )
 def test_more_points_win(bids: str, first: float) -> None:
-    assert GAME.returns(after(*bids.replace(" ", ""))) == (first, -first)
+    assert GAME.returns(reach(*bids.replace(" ", ""))) == (first, -first)
 
 
 def test_the_point_difference_is_halved() -> None:
     game = games.get("goofspiel:score=point_difference")
-    # 14 points to the first, 1 to the second: the most that anybody can win
-    assert game.returns(after(*"54433221", game=game)) == (6.5, -6.5) == (game.info.max_return, game.info.min_return)
+    # 14 points to the first, 1 to the second: the largest possible win
+    assert game.returns(reach(*"54433221", game=game)) == (6.5, -6.5) == (game.info.max_return, game.info.min_return)
 
 
 def test_the_last_round_plays_itself() -> None:
-    state = after(*"54433221")
+    state = reach(*"54433221")
     assert (GAME.to_act(state), state.prizes[-1], state.bids[-2:]) == (OVER, 1, (1, 5))
 
 
 def test_a_card_can_be_bid_only_once() -> None:
-    assert GAME.legal(after("3", "2")) == ("1", "2", "4", "5")
+    assert GAME.legal(reach("3", "2")) == ("1", "2", "4", "5")
 
 
 @pytest.mark.parametrize("game", [GAME, AT_RANDOM], ids=lambda game: game.info.name)
@@ -105,22 +105,22 @@ def test_exchanged_bids_give_exchanged_returns(game: Game[Any, Any]) -> None:
             state = game.apply(state, path[-1])
         mirrored = game.swap_seats(path)
         assert mirrored is not None
-        assert game.returns(after(*mirrored, game=game)) == game.returns(state)[::-1]
+        assert game.returns(reach(*mirrored, game=game)) == game.returns(state)[::-1]
 
 
-# what is seen
+# observations
 
 
 def test_the_second_does_not_see_the_bid_that_waits_for_its_own() -> None:
-    assert len({(GAME.view(after(bid), 1), GAME.observe(after(bid), 1)) for bid in "12345"}) == 1
+    assert len({(GAME.view(reach(bid), 1), GAME.observe(reach(bid), 1)) for bid in "12345"}) == 1
 
 
 def test_the_first_sees_its_own() -> None:
-    assert said(after("3"), 0).endswith("\nYou have bid 3.")
+    assert render_for(reach("3"), 0).endswith("\nYou have bid 3.")
 
 
 def test_both_see_the_bids_of_a_finished_round() -> None:
-    assert said(after("3", "2"), 1) == (
+    assert render_for(reach("3", "2"), 1) == (
         "You are the second player.\n"
         "Prize 5: you bid 2, the other 3, the other wins.\n"
         "Points: you 0, the other 5.\n"
@@ -131,8 +131,8 @@ def test_both_see_the_bids_of_a_finished_round() -> None:
 
 
 def test_prizes_at_random_are_known_one_by_one() -> None:
-    state = after("2", "1", "4", "3", game=AT_RANDOM)
-    assert said(state, 0, AT_RANDOM).endswith("The prize now: 3. Later, in any order: 1, 4.")
+    state = reach("2", "1", "4", "3", game=AT_RANDOM)
+    assert render_for(state, 0, AT_RANDOM).endswith("The prize now: 3. Later, in any order: 1, 4.")
 
 
 @pytest.mark.parametrize("text", ["4", "[4]", "bid 4", "Four.", "play 4", "card four"])
@@ -145,7 +145,7 @@ def test_a_bid_may_be_written_in_many_ways(text: str) -> None:
     [("3", ProblemKind.ILLEGAL), ("4 or 5", ProblemKind.AMBIGUOUS), ("7", ProblemKind.NONE), ("45", ProblemKind.NONE)],
 )
 def test_what_is_no_card_in_the_hand_is_no_bid(text: str, kind: ProblemKind) -> None:
-    problem = GAME.parse(after("3", "2"), text)
+    problem = GAME.parse(reach("3", "2"), text)
     assert isinstance(problem, Problem) and problem.kind is kind
 
 
@@ -153,7 +153,7 @@ def test_what_is_no_card_in_the_hand_is_no_bid(text: str, kind: ProblemKind) -> 
 
 
 @pytest.mark.parametrize("given", SEARCHED)
-def test_nobody_gains_against_the_solution(given: str) -> None:
+def test_no_player_gains_against_the_solution(given: str) -> None:
     game = games.get("goofspiel").with_settings(given)
     assert exploitability(game, lambda view: dict(game.solution(view))).value == pytest.approx(0, abs=1e-9)
 
@@ -166,7 +166,7 @@ def test_uniform_play_is_as_exploitable_as_openspiel_says(given: str) -> None:
         "goofspiel",
         {"num_cards": settings.cards, "points_order": settings.order, "returns_type": settings.score},
     )
-    moves = {spot.view: spot.legal for spot in information_states(game)}
+    moves = {infoset.view: infoset.legal for infoset in information_states(game)}
     found = exploitability(game, lambda view: dict.fromkeys(moves[view], 1 / len(moves[view])))
     assert found.value == pytest.approx(pyspiel.exploitability(theirs, pyspiel.UniformRandomPolicy(theirs)))
 
@@ -176,8 +176,8 @@ def test_the_equilibrium_of_the_default_game_is_mixed_from_the_first_bid() -> No
 
 
 def test_the_solver_plays_the_same_in_both_seats() -> None:
-    assert [GAME.solution(GAME.view(after("3", "2"), role)) for role in ROLES] == [
-        GAME.solution(GAME.view(after("2", "3"), 1 - role)) for role in ROLES
+    assert [GAME.solution(GAME.view(reach("3", "2"), role)) for role in ROLES] == [
+        GAME.solution(GAME.view(reach("2", "3"), 1 - role)) for role in ROLES
     ]
 
 

@@ -11,7 +11,7 @@ import pytest
 from open_spiel.python import policy as spiel_policy
 from open_spiel.python.algorithms import expected_game_score
 from open_spiel.python.algorithms import exploitability as spiel_exploitability
-from tests.games.cards.leduc_poker_table import solved, their_action, their_game
+from tests.games.cards.leduc_poker_table import average_policy, their_action, their_game
 from tests.games.openspiel_agreement import agree
 
 from mirrormatch import games
@@ -22,8 +22,8 @@ from mirrormatch.games.theory.information_states import information_states
 
 GAME = games.get("leduc_poker")
 ROLES = (0, 1)
-VALUE = -0.0856063  # to the first player, by 10,000 iterations of OpenSpiel's CFR+
-TOLERANCE = 0.0001  # chips a game that a best response may gain; the game's docstring promises it
+VALUE = -0.0856063  # value to the first player, by 10,000 iterations of OpenSpiel's CFR+
+TOLERANCE = 0.0001  # a best response's gain in chips a game, bounded as in the game's docstring
 UNIFORM = 4.7472 / 2  # the exploitability of uniform play
 
 
@@ -34,17 +34,17 @@ class Pair(NamedTuple):
     theirs: Any
 
 
-def after(cards: str, *moves: str) -> Hand:
-    """The state after the cards (first, second, public) and the moves, dealt as they are due."""
+def reach(cards: str, *moves: str) -> Hand:
+    """Returns the state after the cards (first, second, public), dealt when due, and the moves."""
     state: Hand = GAME.start()
-    deck, said = iter(cards), iter(moves)
+    deck, remaining = iter(cards), iter(moves)
     for _ in range(len(cards) + len(moves)):
-        state = GAME.apply(state, next(deck) if GAME.to_act(state) == CHANCE else next(said))
+        state = GAME.apply(state, next(deck) if GAME.to_act(state) == CHANCE else next(remaining))
     return state
 
 
-def played(theirs: Any) -> Iterator[Pair]:
-    """Every position of OpenSpiel's game in tree order, with ours; suits are dropped where the game has them."""
+def walk_positions(theirs: Any) -> Iterator[Pair]:
+    """Yields every position of OpenSpiel's game in tree order, paired with ours; suits are dropped."""
     two_suits = theirs.get_parameters()["suit_isomorphism"] is False
 
     def walk(pair: Pair) -> Iterator[Pair]:
@@ -59,10 +59,10 @@ def played(theirs: Any) -> Iterator[Pair]:
     return walk(Pair(GAME.start(), theirs.new_initial_state()))
 
 
-def tabular(theirs: Any, policy: Any) -> spiel_policy.TabularPolicy:
-    """Our policy (view -> probabilities) in their words."""
+def to_tabular(theirs: Any, policy: Any) -> spiel_policy.TabularPolicy:
+    """Converts our policy (view -> probabilities) to OpenSpiel's."""
     table = spiel_policy.TabularPolicy(theirs)
-    for ours, state in played(theirs):
+    for ours, state in walk_positions(theirs):
         if (role := GAME.to_act(ours)) >= 0:
             row = table.policy_for_key(state.information_state_string())
             row[:] = 0.0
@@ -80,11 +80,11 @@ def states() -> dict[Any, tuple[Action, ...]]:
     return {spot.view: spot.legal for spot in information_states(GAME)}
 
 
-def uniform(view: View) -> dict[Action, float]:
+def uniform_policy(view: View) -> dict[Action, float]:
     return dict.fromkeys(states()[view], 1 / len(states()[view]))
 
 
-def said(state: Hand, role: int) -> str:
+def render_for(state: Hand, role: int) -> str:
     return GAME.observe(state, role).text
 
 
@@ -96,15 +96,17 @@ def test_random_games_are_openspiels_move_by_move() -> None:
 
 
 def test_the_game_has_288_information_states_as_openspiels_without_suits() -> None:
-    theirs = {state.information_state_string() for ours, state in played(their_game()) if GAME.to_act(ours) >= 0}
+    theirs = {
+        state.information_state_string() for ours, state in walk_positions(their_game()) if GAME.to_act(ours) >= 0
+    }
     assert len(states()) == len(theirs) == 288
 
 
 def test_states_are_shown_alike_exactly_when_the_information_is() -> None:
     shown: dict[str, set[str]] = {}
-    for (ours, theirs), role in itertools.product(played(their_game()), ROLES):
+    for (ours, theirs), role in itertools.product(walk_positions(their_game()), ROLES):
         if GAME.to_act(ours) >= 0:
-            shown.setdefault(theirs.information_state_string(role), set()).add(said(ours, role))
+            shown.setdefault(theirs.information_state_string(role), set()).add(render_for(ours, role))
     texts = [text for alike in shown.values() for text in alike]
     assert len(shown) == len(texts) == len(set(texts))
 
@@ -124,7 +126,7 @@ def test_states_are_shown_alike_exactly_when_the_information_is() -> None:
     ],
 )
 def test_returns_are_what_one_counts_by_hand(cards: str, moves: str, first: float) -> None:
-    assert GAME.returns(after(cards, *moves.split())) == (first, -first)
+    assert GAME.returns(reach(cards, *moves.split())) == (first, -first)
 
 
 @pytest.mark.parametrize(
@@ -138,30 +140,30 @@ def test_returns_are_what_one_counts_by_hand(cards: str, moves: str, first: floa
     ],
 )
 def test_a_raise_is_the_last_one(moves: str, legal: tuple[Action, ...]) -> None:
-    assert GAME.legal(after("KJ", *moves.split())) == legal
+    assert GAME.legal(reach("KJ", *moves.split())) == legal
 
 
 def test_a_public_card_comes_before_the_second_round() -> None:
-    assert GAME.to_act(after("KJ", "check", "check")) == CHANCE
+    assert GAME.to_act(reach("KJ", "check", "check")) == CHANCE
 
 
 def test_no_public_card_comes_after_a_fold() -> None:
-    assert GAME.to_act(after("KJ", "bet", "fold")) == OVER
+    assert GAME.to_act(reach("KJ", "bet", "fold")) == OVER
 
 
 def test_the_first_player_begins_the_second_round_too() -> None:
-    assert GAME.to_act(after("KJQ", "check", "bet", "call")) == 0
+    assert GAME.to_act(reach("KJQ", "check", "bet", "call")) == 0
 
 
 def test_a_card_that_lies_open_is_rarer() -> None:
-    assert dict(GAME.chance(after("KK", "check", "check"))) == {"J": 0.5, "Q": 0.5}
+    assert dict(GAME.chance(reach("KK", "check", "check"))) == {"J": 0.5, "Q": 0.5}
 
 
-# words
+# rendering and parsing
 
 
 def test_a_player_is_shown_its_card_the_moves_and_what_each_has_paid() -> None:
-    assert said(after("KJQ", "check", "bet", "call", "bet"), 1) == (
+    assert render_for(reach("KJQ", "check", "bet", "call", "bet"), 1) == (
         "You are the second player. Your card is J. The public card is Q.\n"
         "Round 1: the other checks, you bet, the other calls.\n"
         "Round 2: the other bets.\n"
@@ -171,12 +173,12 @@ def test_a_player_is_shown_its_card_the_moves_and_what_each_has_paid() -> None:
 
 @pytest.mark.parametrize(("moves", "meant"), [("", "check"), ("bet", "fold")])
 def test_a_pass_is_what_costs_nothing(moves: str, meant: Action) -> None:
-    assert GAME.parse(after("KJ", *moves.split()), "pass") == meant
+    assert GAME.parse(reach("KJ", *moves.split()), "pass") == meant
 
 
 @pytest.mark.parametrize("text", ["call", "fold", "raise", "bet or check", "I bet that you check"])
 def test_what_is_no_single_legal_move_is_none(text: str) -> None:
-    assert isinstance(GAME.parse(after("KJ"), text), Problem)
+    assert isinstance(GAME.parse(reach("KJ"), text), Problem)
 
 
 # the solution
@@ -194,7 +196,7 @@ def test_no_best_response_beats_the_value_of_the_game(role: int) -> None:
 @pytest.mark.parametrize(("with_suits", "num_states"), [(False, 288), (True, 936)])
 def test_openspiel_finds_it_an_equilibrium_with_and_without_suits(with_suits: bool, num_states: int) -> None:
     theirs = pyspiel.load_game("leduc_poker", {"suit_isomorphism": not with_suits})
-    policy = tabular(theirs, solution)
+    policy = to_tabular(theirs, solution)
     found = spiel_exploitability.exploitability(theirs, policy)
     value = expected_game_score.policy_value(theirs.new_initial_state(), [policy, policy])[0]
     assert (len(policy.states), found < TOLERANCE, round(value, 4)) == (num_states, True, round(VALUE, 4))
@@ -202,22 +204,22 @@ def test_openspiel_finds_it_an_equilibrium_with_and_without_suits(with_suits: bo
 
 def test_uniform_play_is_as_exploitable_as_openspiel_says() -> None:
     expected = pyspiel.exploitability(their_game(), pyspiel.UniformRandomPolicy(their_game()))
-    assert exploitability(GAME, uniform).value == pytest.approx(expected) == pytest.approx(UNIFORM, abs=1e-4)
+    assert exploitability(GAME, uniform_policy).value == pytest.approx(expected) == pytest.approx(UNIFORM, abs=1e-4)
 
 
 def test_the_table_has_the_rows_that_its_maker_writes() -> None:
-    assert json.loads(TABLE.read_text()).keys() == solved(1).keys() == {key(view) for view in states()}
+    assert json.loads(TABLE.read_text()).keys() == average_policy(1).keys() == {key(view) for view in states()}
 
 
 def test_the_solution_earns_from_uniform_play_in_either_seat() -> None:
-    def value(state: Hand, solver: int) -> float:
+    def expected_return(state: Hand, solver: int) -> float:
         role = GAME.to_act(state)
         if role == OVER:
             return GAME.returns(state)[solver]
         if role == CHANCE:
             options = dict(GAME.chance(state))
         else:
-            options = (solution if role == solver else uniform)(GAME.view(state, role))
-        return sum(p * value(GAME.apply(state, a), solver) for a, p in options.items())
+            options = (solution if role == solver else uniform_policy)(GAME.view(state, role))
+        return sum(p * expected_return(GAME.apply(state, a), solver) for a, p in options.items())
 
-    assert [value(GAME.start(), solver) > 0.5 for solver in ROLES] == [True, True]
+    assert [expected_return(GAME.start(), solver) > 0.5 for solver in ROLES] == [True, True]

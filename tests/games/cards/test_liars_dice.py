@@ -1,4 +1,4 @@
-"""Liar's dice: OpenSpiel's for two players, a slow oracle's for more, and bids as people write them."""
+"""Liar's dice agrees with OpenSpiel for two players and with a slow oracle for more; bids have many spellings."""
 
 import itertools
 import random
@@ -21,7 +21,7 @@ CROWDS = ("liars_dice", "liars_dice:players=3", "liars_dice:players=4,dice=1", "
 
 
 class Oracle:
-    """The rules the long way round: every die lies before its owner, a bid is a pair of numbers."""
+    """A slow oracle of the rules: a list of dice per player, a bid as a pair of numbers."""
 
     def __init__(self, players: int, dice: int, faces: int) -> None:
         self.hands: list[list[int]] = [[] for _ in range(players)]
@@ -67,12 +67,12 @@ class Sides(NamedTuple):
     dice_sides: int
 
 
-def after(dice: str, *said: str, game: Game[Any, Any] = GAME) -> Any:
-    """The state after the roll, player by player, and what is said, each read as an agent's reply would be."""
+def reach(dice: str, *calls: str, game: Game[Any, Any] = GAME) -> Any:
+    """Returns the state after the roll, player by player, and the calls, parsed like an agent's replies."""
     state = game.start()
     for face in dice:
         state = game.apply(state, face)
-    for text in said:
+    for text in calls:
         move = game.parse(state, text)
         assert not isinstance(move, Problem), f"{text!r}: {move}"
         state = game.apply(state, move)
@@ -86,7 +86,7 @@ def problem_of(state: Any, text: str) -> ProblemKind:
 
 
 def mean_return(game: Game[Any, Any], solver: int, num_games: int = 200) -> float:
-    """What the solver earns in that seat when all others play at random."""
+    """The solver's mean return in that seat when all others play at random."""
     rng, total = random.Random(3), 0.0
     for _ in range(num_games):
         state = game.start()
@@ -151,30 +151,30 @@ def test_random_games_of_a_crowd_are_the_slow_oracles(name: str) -> None:
     ],
 )
 def test_the_caller_loses_if_the_bid_is_true(dice: str, bid: str, is_true: bool) -> None:
-    assert GAME.returns(after(dice, bid, LIAR)) == ((1.0, -1.0) if is_true else (-1.0, 1.0))
+    assert GAME.returns(reach(dice, bid, LIAR)) == ((1.0, -1.0) if is_true else (-1.0, 1.0))
 
 
 def test_the_highest_face_of_a_small_die_is_wild_too() -> None:
-    assert SMALLEST.returns(after("31", "2x1", LIAR, game=SMALLEST)) == (1.0, -1.0)
+    assert SMALLEST.returns(reach("31", "2x1", LIAR, game=SMALLEST)) == (1.0, -1.0)
 
 
-def test_whoever_has_no_part_in_the_challenge_wins_with_the_winner() -> None:
+def test_a_player_without_a_part_in_the_challenge_wins_with_the_winner() -> None:
     trio = games.get("liars_dice:players=3,dice=1")
     # The second has bid two fives, there is one: it loses to the third, and the first shares the win.
-    assert trio.returns(after("513", "1x5", "2x5", LIAR, game=trio)) == (0.5, -1.0, 0.5)
+    assert trio.returns(reach("513", "1x5", "2x5", LIAR, game=trio)) == (0.5, -1.0, 0.5)
 
 
 def test_the_third_of_three_is_followed_by_the_first() -> None:
     trio = games.get("liars_dice:players=3,dice=1")
-    assert trio.to_act(after("513", "1x1", "1x2", "1x3", game=trio)) == 0
+    assert trio.to_act(reach("513", "1x1", "1x2", "1x3", game=trio)) == 0
 
 
-def test_there_is_nobody_to_call_before_the_first_bid() -> None:
-    assert problem_of(after("1553"), LIAR) is ProblemKind.ILLEGAL
+def test_there_is_no_bid_to_call_before_the_first() -> None:
+    assert problem_of(reach("1553"), LIAR) is ProblemKind.ILLEGAL
 
 
 def test_the_highest_bid_can_only_be_called() -> None:
-    assert GAME.legal(after("1553", "4x6")) == (LIAR,)
+    assert GAME.legal(reach("1553", "4x6")) == (LIAR,)
 
 
 def test_the_smallest_game_has_as_many_information_states_as_openspiels() -> None:
@@ -194,55 +194,55 @@ def test_uniform_play_of_the_smallest_game_is_as_exploitable_as_openspiel_says()
     assert found.value == pytest.approx(pyspiel.exploitability(theirs, pyspiel.UniformRandomPolicy(theirs)))
 
 
-# words
+# rendering and parsing
 
 
 @pytest.mark.parametrize(
     "text", ["2x5", "2 x 5", "2X5", "[2×5]", "2*5", "bid 2x5", "two fives", "Bid two fives.", "2 fives", "2 5s"]
 )
 def test_a_bid_may_be_written_in_many_ways(text: str) -> None:
-    assert GAME.parse(after("1553"), text) == "2x5"
+    assert GAME.parse(reach("1553"), text) == "2x5"
 
 
 @pytest.mark.parametrize("text", ["liar", "Liar!", "call liar", "challenge", "bluff"])
 def test_a_challenge_may_be_written_in_many_ways(text: str) -> None:
-    assert GAME.parse(after("1553", "2x5"), text) == LIAR
+    assert GAME.parse(reach("1553", "2x5"), text) == LIAR
 
 
 @pytest.mark.parametrize("text", ["2 5", "25", "5", "2x", "x5", "2x7", "0x5", "5x1", "I don't bid 2x5", "fives", ""])
 def test_what_is_no_bid_is_none(text: str) -> None:
-    assert problem_of(after("1553"), text) is ProblemKind.NONE
+    assert problem_of(reach("1553"), text) is ProblemKind.NONE
 
 
 @pytest.mark.parametrize("text", ["2x5 or 3x5", "2x5 liar", "not liar, 3x1"])
 def test_two_moves_are_ambiguous(text: str) -> None:
-    assert problem_of(after("1553", "2x4"), text) is ProblemKind.AMBIGUOUS
+    assert problem_of(reach("1553", "2x4"), text) is ProblemKind.AMBIGUOUS
 
 
 @pytest.mark.parametrize("text", ["2x4", "2x5", "1x6"])
 def test_a_bid_that_does_not_raise_is_illegal(text: str) -> None:
-    assert problem_of(after("1553", "2x5"), text) is ProblemKind.ILLEGAL
+    assert problem_of(reach("1553", "2x5"), text) is ProblemKind.ILLEGAL
 
 
 def test_a_player_is_shown_its_own_dice_and_the_bids() -> None:
-    assert GAME.observe(after("1553", "1x5", "2x5"), 1).text == (
+    assert GAME.observe(reach("1553", "1x5", "2x5"), 1).text == (
         "You are the second of 2 players. Your dice: 3 5. There are 4 dice in all.\nBids: 1x5 (first), 2x5 (you)."
     )
 
 
 def test_all_dice_are_shown_after_the_challenge() -> None:
-    assert GAME.observe(after("1553", "2x5", LIAR), 0).text.endswith("Shown: you 1 5, second 3 5. 2x5 is true.")
+    assert GAME.observe(reach("1553", "2x5", LIAR), 0).text.endswith("Shown: you 1 5, second 3 5. 2x5 is true.")
 
 
 @pytest.mark.parametrize("name", CROWDS)
-def test_nobody_sees_anybody_elses_dice_before(name: str) -> None:
+def test_no_player_sees_another_players_dice_before(name: str) -> None:
     game, rng = games.get(name), random.Random(7)
     settings: Any = game.settings
     for role in range(settings.players):
         own = "".join(rng.choices("123", k=settings.dice))
         before, behind = role * settings.dice, (settings.players - role - 1) * settings.dice
-        states = [after("1" * before + own + "1" * behind, "1x2", game=game)]
-        states += [after("2" * before + own + "3" * behind, "1x2", game=game)]
+        states = [reach("1" * before + own + "1" * behind, "1x2", game=game)]
+        states += [reach("2" * before + own + "3" * behind, "1x2", game=game)]
         assert len({game.observe(state, role) for state in states}) == len({game.view(s, role) for s in states}) == 1
 
 
@@ -250,11 +250,11 @@ def test_nobody_sees_anybody_elses_dice_before(name: str) -> None:
 
 
 def test_the_solver_calls_a_bid_that_cannot_be_true() -> None:
-    assert GAME.solution(GAME.view(after("1253", "4x4"), 1)) == ((LIAR, 1.0),)
+    assert GAME.solution(GAME.view(reach("1253", "4x4"), 1)) == ((LIAR, 1.0),)
 
 
 def test_the_solver_does_not_call_what_its_own_dice_prove() -> None:
-    assert GAME.solution(GAME.view(after("1255", "2x5"), 1)) != ((LIAR, 1.0),)
+    assert GAME.solution(GAME.view(reach("1255", "2x5"), 1)) != ((LIAR, 1.0),)
 
 
 @pytest.mark.parametrize(("name", "least"), [("liars_dice", 0.6), ("liars_dice:players=3", 0.3)])

@@ -1,4 +1,4 @@
-"""Mini Hanabi is OpenSpiel's Hanabi, move by move; what the players are shown is all they may know and no more."""
+"""Mini Hanabi is OpenSpiel's Hanabi, move by move; observations hold exactly what the players may know."""
 
 import random
 from typing import Any
@@ -24,7 +24,7 @@ VARIANTS = {
 }
 
 
-def theirs(game: Any) -> Any:
+def their_game(game: Any) -> Any:
     s = game.settings
     given = {"colors": s.colours, "ranks": s.ranks, "hand_size": s.hand}
     tokens = {"max_information_tokens": s.hints, "max_life_tokens": s.lives}
@@ -43,15 +43,15 @@ def their_action(game: Any, action: Action) -> int:
     return 2 * int(s.hand) + int(s.colours) + int(words[2]) - 1
 
 
-def after(*actions: str, deal: tuple[str, ...] = DEAL, name: str = "mini_hanabi") -> Any:
-    """The state after the deal and the actions, draws among them."""
+def reach(*actions: str, deal: tuple[str, ...] = DEAL, name: str = "mini_hanabi") -> Any:
+    """Returns the state after the deal and the actions, draws included."""
     state = games.get(name).start()
     for action in (*deal, *actions):
         state = games.get(name).apply(state, action)
     return state
 
 
-def played(solvers: tuple[bool, bool], seed: int, name: str = "mini_hanabi") -> Any:
+def play_game(solvers: tuple[bool, bool], seed: int, name: str = "mini_hanabi") -> Any:
     game, rng = games.get(name), random.Random(seed)
     state = game.start()
     while (role := game.to_act(state)) != OVER:
@@ -66,7 +66,7 @@ def played(solvers: tuple[bool, bool], seed: int, name: str = "mini_hanabi") -> 
 
 
 def mean_score(solvers: tuple[bool, bool], num_games: int = 300) -> float:
-    return sum(GAME.returns(played(solvers, seed))[0] for seed in range(num_games)) / num_games
+    return sum(GAME.returns(play_game(solvers, seed))[0] for seed in range(num_games)) / num_games
 
 
 # against OpenSpiel
@@ -75,14 +75,14 @@ def mean_score(solvers: tuple[bool, bool], num_games: int = 300) -> float:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_position_is_openspiels(name: str) -> None:
     game = games.get(name)
-    assert agree(game, theirs(game), lambda _, a, __: their_action(game, a), VARIANTS[name]) > 8 * VARIANTS[name]
+    assert agree(game, their_game(game), lambda _, a, __: their_action(game, a), VARIANTS[name]) > 8 * VARIANTS[name]
 
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_what_the_hints_tell_is_openspiels(name: str) -> None:
     game, rng = games.get(name), random.Random(3)
     for _ in range(50):
-        ours, other = game.start(), theirs(game).new_initial_state()
+        ours, other = game.start(), their_game(game).new_initial_state()
         while (role := game.to_act(ours)) != OVER:
             dealt = game.chance(ours) if role == CHANCE else ()
             action = rng.choice([a for a, _ in dealt] or game.legal(ours) or ())
@@ -92,7 +92,7 @@ def test_what_the_hints_tell_is_openspiels(name: str) -> None:
 
 
 def knowledge(state: Any, game: Any) -> list[str]:
-    """The colours and ranks that every card may have in its owner's eyes, as OpenSpiel writes them: `RY123`."""
+    """Each card's possible colours and ranks by its owner's knowledge, in OpenSpiel's notation: `RY123`."""
     return [
         "".join(LETTERS[k] for k in range(game.settings.colours) if colours >> k & 1)
         + "".join(str(r + 1) for r in range(game.settings.ranks) if ranks >> r & 1)
@@ -105,56 +105,56 @@ def knowledge(state: Any, game: Any) -> list[str]:
 
 
 def test_the_next_card_of_a_colour_is_built() -> None:
-    state = after("play 1")
+    state = reach("play 1")
     assert (state.built, state.lives, state.discarded) == ((1, 0), 2, ())
 
 
 def test_a_card_out_of_order_costs_a_life_and_is_discarded() -> None:
-    state = after("play 2")
+    state = reach("play 2")
     assert (state.built, state.lives, state.discarded) == ((0, 0), 1, (4,))
 
 
 def test_the_second_lost_life_ends_the_game_without_a_point() -> None:
-    state = after("play 1", "R1", "play 2", "R2", "play 1")  # red 1 fits; yellow 3 and then yellow 2 don't
+    state = reach("play 1", "R1", "play 2", "R2", "play 1")  # red 1 fits; yellow 3 and then yellow 2 don't
     assert GAME.to_act(state) == OVER and GAME.returns(state) == (0.0, 0.0)
 
 
 def test_a_drawn_card_becomes_the_last_of_the_hand() -> None:
-    assert after("play 1", "R3").hands[0] == (4, 2)
+    assert reach("play 1", "R3").hands[0] == (4, 2)
 
 
 def test_nothing_can_be_discarded_with_all_hint_tokens() -> None:
-    assert GAME.legal(after()) == ("hint colour yellow", "hint rank 1", "hint rank 3", "play 1", "play 2")
+    assert GAME.legal(reach()) == ("hint colour yellow", "hint rank 1", "hint rank 3", "play 1", "play 2")
 
 
 def test_a_hint_costs_a_token_and_a_discard_regains_it() -> None:
-    assert (after("hint rank 1").hints, after("hint rank 1", "discard 2").hints) == (2, 3)
+    assert (reach("hint rank 1").hints, reach("hint rank 1", "discard 2").hints) == (2, 3)
 
 
 def test_without_tokens_there_is_no_hint() -> None:
-    state = after("hint rank 1", "hint rank 2", "hint rank 3")
+    state = reach("hint rank 1", "hint rank 2", "hint rank 3")
     assert GAME.legal(state) == ("discard 1", "discard 2", "play 1", "play 2")
 
 
 def test_a_hint_that_matches_no_card_is_refused() -> None:
     with pytest.raises(ValueError, match="not allowed now"):
-        GAME.apply(after(), "hint colour red")
+        GAME.apply(reach(), "hint colour red")
 
 
 def test_completing_a_colour_regains_a_token() -> None:
     deal = ("R1", "R3", "R2", "Y1")
-    state = after("play 1", "Y1", "play 1", "Y1", "hint colour yellow", "hint rank 3", "play 1", deal=deal)
+    state = reach("play 1", "Y1", "play 1", "Y1", "hint colour yellow", "hint rank 3", "play 1", deal=deal)
     assert (state.built, state.hints) == ((3, 0), 2)
 
 
 def test_all_cards_built_end_the_game_at_once() -> None:
     reds = ("play 1", "Y2", "play 1", "Y3", "play 1", "R1")  # red 1, 2 and 3
-    state = after(*reds, "play 1", "R1", "play 1", "Y1", "play 1", deal=("R1", "R3", "R2", "Y1"))
+    state = reach(*reds, "play 1", "R1", "play 1", "Y1", "play 1", deal=("R1", "R3", "R2", "Y1"))
     assert GAME.to_act(state) == OVER and GAME.returns(state) == (6.0, 6.0)
 
 
 def test_with_the_deck_empty_each_player_has_one_more_turn() -> None:
-    state, num_turns = after("hint rank 1"), 0
+    state, num_turns = reach("hint rank 1"), 0
     while GAME.to_act(state) != OVER:
         if GAME.to_act(state) == CHANCE:
             state = GAME.apply(state, GAME.chance(state)[0][0])
@@ -189,20 +189,20 @@ def test_the_longest_game_is_as_long_as_promised(name: str) -> None:
     ],
 )  # fmt: skip
 def test_moves_are_read_in_many_spellings(text: str, move: str) -> None:
-    assert GAME.parse(after(), text) == move
+    assert GAME.parse(reach(), text) == move
 
 
 @pytest.mark.parametrize("text", ["play", "yellow", "1", "play 1 or play 2", "do not play 1", "hint", "play 1 2"])
 def test_anything_else_is_no_move(text: str) -> None:
-    move = GAME.parse(after(), text)
+    move = GAME.parse(reach(), text)
     assert isinstance(move, Problem) and move.kind is ProblemKind.NONE
 
 
-# what is shown
+# observations
 
 
 def test_a_player_is_shown_the_partners_cards_and_what_the_partner_knows() -> None:
-    text = GAME.observe(after("hint rank 1"), 0).text
+    text = GAME.observe(reach("hint rank 1"), 0).text
     assert (
         "Partner's cards:\n  1: yellow 1; knows: any colour, rank 1\n  2: yellow 3; knows: any colour, rank 2 or 3"
         in text
@@ -210,20 +210,20 @@ def test_a_player_is_shown_the_partners_cards_and_what_the_partner_knows() -> No
 
 
 def test_a_player_is_shown_what_is_known_of_its_own_cards() -> None:
-    text = GAME.observe(after("hint rank 1"), 1).text
+    text = GAME.observe(reach("hint rank 1"), 1).text
     assert text.endswith("Your cards, as far as you know:\n  1: any colour, rank 1\n  2: any colour, rank 2 or 3")
 
 
 def test_both_are_shown_what_has_been_played() -> None:
-    state = after("play 2", "R3")
+    state = reach("play 2", "R3")
     assert "Moves: You: play 2 (yellow 2, a life lost)." in GAME.observe(state, 0).text
     assert "Moves: Partner: play 2 (yellow 2, a life lost)." in GAME.observe(state, 1).text
 
 
 @pytest.mark.parametrize("role", [0, 1])
-def test_a_player_is_shown_the_same_whatever_it_holds(role: int) -> None:
+def test_a_player_is_shown_the_same_for_every_hand_of_its_own(role: int) -> None:
     elsewhere = ("Y2", "R3", *DEAL[2:]) if role == 0 else (*DEAL[:2], "R3", "R2")
-    assert GAME.observe(after(), role).text == GAME.observe(after(deal=elsewhere), role).text
+    assert GAME.observe(reach(), role).text == GAME.observe(reach(deal=elsewhere), role).text
 
 
 # the solver
@@ -239,6 +239,6 @@ def test_a_solver_helps_a_random_partner(solvers: tuple[bool, bool]) -> None:
 
 
 def test_the_solver_plays_what_it_knows_to_fit() -> None:
-    state = after("play 1", "R3", "play 1", "R1", "hint rank 3", "hint rank 2")
+    state = reach("play 1", "R3", "play 1", "R1", "hint rank 3", "hint rank 2")
     # the first knows that its yellow 2 is a 2; with red 1 and yellow 1 built every 2 fits
     assert GAME.solution(GAME.view(state, 0)) == (("play 1", 1.0),)

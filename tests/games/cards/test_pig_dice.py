@@ -1,4 +1,4 @@
-"""Pig is OpenSpiel's, and its solution is the published one and what a slow iteration over every state says."""
+"""Pig is OpenSpiel's, and its solution agrees with the published one and with slow value iteration."""
 
 import itertools
 import random
@@ -17,34 +17,34 @@ GAME = games.get("pig_dice")
 GOAL = 50
 
 
-def theirs(goal: int, sides: int) -> Any:
+def their_game(goal: int, sides: int) -> Any:
     return pyspiel.load_game("pig", {"winscore": goal, "diceoutcomes": sides, "horizon": 10 * goal})
 
 
-def number(ours: Any, action: Action, other: Any) -> int:
+def their_action(ours: Any, action: Action, other: Any) -> int:
     return ("roll", "stop").index(action) if action in ("roll", "stop") else int(action) - 1
 
 
-def after(*actions: str) -> Any:
-    """The state after the decisions and rolls."""
+def reach(*actions: str) -> Any:
+    """Returns the state after the decisions and rolls."""
     state = GAME.start()
     for action in actions:
         state = GAME.apply(state, action)
     return state
 
 
-def shown(state: Any, role: int) -> list[str]:
+def shown_lines(state: Any, role: int) -> list[str]:
     return GAME.observe(state, role).text.splitlines()
 
 
-def solved(goal: int, mine: int, their: int, total: int) -> Action:
+def solver_move(goal: int, mine: int, their: int, total: int) -> Action:
     ((action, _),) = games.get(f"pig_dice:goal={goal}").solution(View(0, Race((mine, their), 0, total, False, 0, None)))
     return action
 
 
 @cache
 def slow_values(goal: int, sides: int) -> dict[tuple[int, int, int], float]:
-    """The chance to win of who is to move, by its points, the other's and the turn's: every state, over and over."""
+    """The mover's chance to win, by its points, the other's and the turn's, by value iteration over all states."""
     states = [(i, j, k) for i in range(goal) for j in range(goal) for k in range(goal - i + sides)]
     values = dict.fromkeys(states, 0.0)
     change = 1.0
@@ -72,7 +72,7 @@ def slow_roll(values: dict[tuple[int, int, int], float], goal: int, sides: int, 
 
 @pytest.mark.parametrize(("goal", "sides", "num_games"), [(50, 6, 2_000), (10, 4, 500), (20, 20, 500), (100, 6, 100)])
 def test_it_is_openspiels_pig(goal: int, sides: int, num_games: int) -> None:
-    agree(games.get(f"pig_dice:goal={goal},sides={sides}"), theirs(goal, sides), number, num_games)
+    agree(games.get(f"pig_dice:goal={goal},sides={sides}"), their_game(goal, sides), their_action, num_games)
 
 
 def test_with_100_points_it_ends_where_openspiels_default_does() -> None:
@@ -82,7 +82,7 @@ def test_with_100_points_it_ends_where_openspiels_default_does() -> None:
 
 
 def test_a_game_of_500_decisions_is_a_draw_as_in_openspiel() -> None:
-    state, other = GAME.start(), theirs(GOAL, 6).new_initial_state()
+    state, other = GAME.start(), their_game(GOAL, 6).new_initial_state()
     for _ in range(500):
         assert GAME.to_act(state) == other.current_player()
         state = GAME.apply(state, "stop")
@@ -91,30 +91,30 @@ def test_a_game_of_500_decisions_is_a_draw_as_in_openspiel() -> None:
 
 
 def test_the_last_decision_is_not_rolled_out() -> None:
-    state = GAME.apply(after(*["stop"] * 499), "roll")
+    state = GAME.apply(reach(*["stop"] * 499), "roll")
     assert (GAME.to_act(state), GAME.returns(state)) == (OVER, (0.0, 0.0))
 
 
 def test_rolls_add_up_and_a_stop_keeps_them() -> None:
-    assert after("roll", "6", "roll", "3", "stop").scores == (9, 0)
+    assert reach("roll", "6", "roll", "3", "stop").scores == (9, 0)
 
 
 def test_a_one_loses_the_turn_and_its_points() -> None:
-    state = after("roll", "6", "roll", "1")
+    state = reach("roll", "6", "roll", "1")
     assert (state.scores, state.role, state.total) == ((0, 0), 1, 0)
 
 
 def test_points_that_are_not_kept_do_not_win() -> None:
-    state = after(*["roll", "6"] * 9)
+    state = reach(*["roll", "6"] * 9)
     assert (state.total, GAME.to_act(state)) == (54, 0)
 
 
 def test_from_the_goal_on_one_can_only_stop() -> None:
-    assert GAME.legal(after(*["roll", "6"] * 9)) == ("stop",)
+    assert GAME.legal(reach(*["roll", "6"] * 9)) == ("stop",)
 
 
 def test_who_stops_at_the_goal_wins() -> None:
-    state = after(*["roll", "6"] * 9, "stop")
+    state = reach(*["roll", "6"] * 9, "stop")
     assert (GAME.to_act(state), GAME.returns(state)) == (OVER, (1.0, -1.0))
 
 
@@ -134,14 +134,14 @@ def test_a_sentence_is_no_decision(text: str) -> None:
 
 
 def test_at_the_start_only_the_goal_and_the_points_are_shown() -> None:
-    assert shown(GAME.start(), 0) == [
+    assert shown_lines(GAME.start(), 0) == [
         "Goal: 50. Your score: 0. Other's score: 0.",
         "Your turn. Turn total: 0.",
     ]
 
 
 def test_one_is_shown_how_the_turn_goes() -> None:
-    assert shown(after("roll", "6", "roll", "4"), 0) == [
+    assert shown_lines(reach("roll", "6", "roll", "4"), 0) == [
         "Goal: 50. Your score: 0. Other's score: 0.",
         "Last: you rolled 4.",
         "Your turn. Turn total: 10.",
@@ -149,7 +149,7 @@ def test_one_is_shown_how_the_turn_goes() -> None:
 
 
 def test_one_is_shown_what_the_other_has_kept() -> None:
-    assert shown(after("roll", "6", "stop"), 1) == [
+    assert shown_lines(reach("roll", "6", "stop"), 1) == [
         "Goal: 50. Your score: 0. Other's score: 6.",
         "Last: other stopped and kept 6.",
         "Your turn. Turn total: 0.",
@@ -157,12 +157,12 @@ def test_one_is_shown_what_the_other_has_kept() -> None:
 
 
 def test_one_is_shown_what_was_lost() -> None:
-    assert shown(after("roll", "6", "roll", "1"), 0)[1] == "Last: you rolled 1 and lost 6."
+    assert shown_lines(reach("roll", "6", "roll", "1"), 0)[1] == "Last: you rolled 1 and lost 6."
 
 
 def test_the_draw_is_announced_fifty_decisions_before() -> None:
-    assert shown(after(*["stop"] * 449), 0)[-1] == "Other's turn. Turn total: 0."
-    assert shown(after(*["stop"] * 450), 0)[-1] == "Decisions left before a draw: 50."
+    assert shown_lines(reach(*["stop"] * 449), 0)[-1] == "Other's turn. Turn total: 0."
+    assert shown_lines(reach(*["stop"] * 450), 0)[-1] == "Decisions left before a draw: 50."
 
 
 # the solution
@@ -187,19 +187,19 @@ def test_to_50_the_first_player_wins_54_6_percent() -> None:
 
 
 def test_to_100_one_holds_at_21_at_the_start() -> None:
-    assert [solved(100, 0, 0, total) for total in (20, 21)] == ["roll", "stop"]
+    assert [solver_move(100, 0, 0, total) for total in (20, 21)] == ["roll", "stop"]
 
 
 def test_one_stops_at_the_goal() -> None:
-    assert solved(50, 30, 45, 20) == "stop"
+    assert solver_move(50, 30, 45, 20) == "stop"
 
 
 def test_one_rolls_for_the_goal_when_the_other_is_about_to_win() -> None:
-    assert solved(50, 20, 49, 25) == "roll"
+    assert solver_move(50, 20, 49, 25) == "roll"
 
 
-def played(first: Any, second: Any, seed: int) -> Any:
-    """The last state of a game; each player is a function from state to decision."""
+def play_out(first: Any, second: Any, seed: int) -> Any:
+    """Plays a game and returns its last state; each player is a function from state to decision."""
     rng, state = random.Random(seed), GAME.start()
     while (role := GAME.to_act(state)) != OVER:
         if role == CHANCE:
@@ -209,7 +209,7 @@ def played(first: Any, second: Any, seed: int) -> Any:
     return state
 
 
-def best(state: Any, rng: random.Random) -> Action:
+def best_decision(state: Any, rng: random.Random) -> Action:
     return GAME.solution(GAME.view(state, state.role))[0][0]
 
 
@@ -223,9 +223,9 @@ def until_it_is_lost(state: Any, rng: random.Random) -> Action:
 
 @pytest.mark.parametrize("solver", [0, 1])
 def test_the_solution_beats_random_play(solver: int) -> None:
-    players = (best, any_decision) if solver == 0 else (any_decision, best)
-    assert sum(GAME.returns(played(*players, seed))[solver] == 1.0 for seed in range(200)) >= 180
+    players = (best_decision, any_decision) if solver == 0 else (any_decision, best_decision)
+    assert sum(GAME.returns(play_out(*players, seed))[solver] == 1.0 for seed in range(200)) >= 180
 
 
 def test_the_draw_is_far_even_from_a_player_who_wastes_time() -> None:
-    assert max(played(best, until_it_is_lost, seed).num_decisions for seed in range(300)) < 400
+    assert max(play_out(best_decision, until_it_is_lost, seed).num_decisions for seed in range(300)) < 400

@@ -19,16 +19,16 @@ GUESSES = ("even", "odd")
 
 
 class Round(NamedTuple):
-    said: tuple[Action, ...]
+    past: tuple[Action, ...]
 
 
 class Known(NamedTuple):
     role: int
-    said: tuple[Action, ...]
+    past: tuple[Action, ...]
 
 
 class Coin(Game[Any, Any]):
-    """A coin is tossed; the teller sees it and says odd or even; the guesser guesses the side. Nothing is broken."""
+    """A coin is tossed; the teller sees it and calls odd or even; the guesser guesses the side. Nothing is broken."""
 
     info: Info = Info(
         name=Path(__file__).stem, version=1, roles=("teller", "guesser"), min_return=-1.0, max_return=1.0,
@@ -43,30 +43,30 @@ class Coin(Game[Any, Any]):
         return Round(())
 
     def to_act(self, state: Any) -> int:
-        return (CHANCE, 0, 1, OVER)[len(state.said)]
+        return (CHANCE, 0, 1, OVER)[len(state.past)]
 
     def chance(self, state: Any) -> tuple[tuple[Action, float], ...]:
         return (("heads", 0.5), ("tails", 0.5))
 
     def legal(self, state: Any) -> tuple[Action, ...] | None:
-        return ((), GUESSES, SIDES, ())[len(state.said)]
+        return ((), GUESSES, SIDES, ())[len(state.past)]
 
     def apply(self, state: Any, action: Action) -> Any:
-        if action not in (SIDES, GUESSES, SIDES, ())[len(state.said)]:
+        if action not in (SIDES, GUESSES, SIDES, ())[len(state.past)]:
             raise ValueError(f"{action!r} is not allowed now")
-        return Round((*state.said, action))
+        return Round((*state.past, action))
 
     def returns(self, state: Any) -> tuple[float, ...]:
-        return (-1.0, 1.0) if state.said[0] == state.said[2] else (1.0, -1.0)
+        return (-1.0, 1.0) if state.past[0] == state.past[2] else (1.0, -1.0)
 
     def view(self, state: Any, role: int) -> Any:
-        return Known(role, state.said[role:])
+        return Known(role, state.past[role:])
 
     def rules(self) -> str:
         return "One tells, one guesses."
 
     def render(self, view: Any) -> str:
-        return f"You know: {', '.join(view.said) or 'nothing'}."
+        return f"You know: {', '.join(view.past) or 'nothing'}."
 
     def notation(self, state: Any) -> dict[str, Action]:
         return {word: word for word in (*SIDES, *GUESSES)}
@@ -76,7 +76,7 @@ class Coin(Game[Any, Any]):
         return ((options[0], 0.5), (options[1], 0.5))
 
 
-class NothingSaidAboutIt(Coin):
+class NoDescription(Coin):
     __doc__ = " "
 
 
@@ -98,7 +98,7 @@ class EndlessChance(Coin):
 
 class ThirdRole(Coin):
     def to_act(self, state: Any) -> int:
-        return (CHANCE, 0, 2, OVER)[len(state.said)]
+        return (CHANCE, 0, 2, OVER)[len(state.past)]
 
 
 class SaysNotRandom(Coin):
@@ -115,7 +115,7 @@ class SaysOpenText(Coin):
 
 class ShowsAll(Coin):
     def view(self, state: Any, role: int) -> Any:
-        return Known(role, state.said)
+        return Known(role, state.past)
 
 
 class UnhashableState(Coin):
@@ -124,33 +124,33 @@ class UnhashableState(Coin):
 
     def apply(self, state: Any, action: Action) -> Any:
         super().apply(state, action)
-        return MutableRound([*state.said, action])
+        return MutableRound([*state.past, action])
 
 
 class MutableRound:
     """Compares by content, has no hash."""
 
-    def __init__(self, said: list[Action]) -> None:
-        self.said = said
+    def __init__(self, past: list[Action]) -> None:
+        self.past = past
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, MutableRound) and self.said == other.said
+        return isinstance(other, MutableRound) and self.past == other.past
 
     def __repr__(self) -> str:
-        return f"MutableRound({self.said})"
+        return f"MutableRound({self.past})"
 
 
 class StateByIdentity(Coin):
     class Round:
-        def __init__(self, said: tuple[Action, ...]) -> None:
-            self.said = said
+        def __init__(self, past: tuple[Action, ...]) -> None:
+            self.past = past
 
     def start(self) -> Any:
         return self.Round(())
 
     def apply(self, state: Any, action: Action) -> Any:
         super().apply(state, action)
-        return self.Round((*state.said, action))
+        return self.Round((*state.past, action))
 
 
 class ChangesTheOldState(Coin):
@@ -158,17 +158,17 @@ class ChangesTheOldState(Coin):
         return LoggedRound((), [])
 
     def apply(self, state: Any, action: Action) -> Any:
-        said = super().apply(state, action).said
+        past = super().apply(state, action).past
         state.log.append(action)
-        return LoggedRound(said, [])
+        return LoggedRound(past, [])
 
 
 class LoggedRound(NamedTuple):
-    said: tuple[Action, ...]
+    past: tuple[Action, ...]
     log: list[Action]
 
     def __hash__(self) -> int:
-        return hash(self.said)
+        return hash(self.past)
 
 
 class LopsidedChance(Coin):
@@ -183,22 +183,22 @@ class ImpossibleChance(Coin):
 
 class UnsortedMoves(Coin):
     def legal(self, state: Any) -> tuple[Action, ...] | None:
-        return ((), GUESSES[::-1], SIDES, ())[len(state.said)]
+        return ((), GUESSES[::-1], SIDES, ())[len(state.past)]
 
 
 class RepeatedMoves(Coin):
     def legal(self, state: Any) -> tuple[Action, ...] | None:
-        return ((), GUESSES, ("heads", "heads", "tails"), ())[len(state.said)]
+        return ((), GUESSES, ("heads", "heads", "tails"), ())[len(state.past)]
 
 
 class MovesDuringChance(Coin):
     def legal(self, state: Any) -> tuple[Action, ...] | None:
-        return (SIDES, GUESSES, SIDES, ())[len(state.said)]
+        return (SIDES, GUESSES, SIDES, ())[len(state.past)]
 
 
 class TakesAnything(Coin):
     def apply(self, state: Any, action: Action) -> Any:
-        return Round((*state.said, action))
+        return Round((*state.past, action))
 
 
 class RefusesWithAnotherError(Coin):
@@ -212,14 +212,14 @@ class RefusesWithAnotherError(Coin):
 class ShowsTheCoin(Coin):
     def observe(self, state: Any, role: int) -> Observation:
         seen = super().observe(state, role)
-        return seen._replace(text=f"{seen.text} The coin: {state.said[:1]}.")
+        return seen._replace(text=f"{seen.text} The coin: {state.past[:1]}.")
 
 
 class MovesRevealTheCoin(Coin):
     info = replace(Coin.info, solver=None)
 
     def legal(self, state: Any) -> tuple[Action, ...] | None:
-        return state.said[:1] if len(state.said) == 2 else super().legal(state)
+        return state.past[:1] if len(state.past) == 2 else super().legal(state)
 
 
 class TerminalEscapes(Coin):
@@ -231,7 +231,7 @@ class UnhashableView(Coin):
     info = replace(Coin.info, solver=None)
 
     def view(self, state: Any, role: int) -> Any:
-        return MutableRound(list(state.said[role:]))
+        return MutableRound(list(state.past[role:]))
 
 
 class ReadsCase(Coin):
@@ -315,7 +315,7 @@ class CooperatesAgainstEachOther(Coin):
         return (0.0, 0.0)
 
 
-class NobodyEverWins(Coin):
+class WinOutOfReach(Coin):
     info = replace(Coin.info, win_at=5.0)
 
 
@@ -341,22 +341,22 @@ class RemembersTheLastGame(Coin):
 
 
 class AnyWordIsTheSameMove(Coin):
-    """Its moves are free text, but whatever isn't a side counts as tails."""
+    """Its moves are free text, but every text without a side counts as tails."""
 
     info = replace(Coin.info, open_text=True)
 
     def legal(self, state: Any) -> tuple[Action, ...] | None:
-        return None if len(state.said) == 2 else super().legal(state)
+        return None if len(state.past) == 2 else super().legal(state)
 
     def parse(self, state: Any, text: str) -> Action | Problem:
-        return super().parse(state, text) if len(state.said) == 1 else ("heads" if "heads" in text.lower() else "tails")
+        return super().parse(state, text) if len(state.past) == 1 else ("heads" if "heads" in text.lower() else "tails")
 
     def sample(self, view: Any, legal: tuple[Action, ...] | None, rng: random.Random) -> Action:
         return rng.choice(legal or SIDES)
 
 
 BROKEN: dict[type[Coin], set[str]] = {
-    NothingSaidAboutIt: {"facts make sense"},
+    NoDescription: {"facts make sense"},
     OtherName: {"name is the file"},
     NoLongerThanOneTurn: {"play"},
     EndlessChance: {"play", "apply leaves the state", "flags are used"},
@@ -393,7 +393,7 @@ BROKEN: dict[type[Coin], set[str]] = {
     RewardsSilence: {"forfeits are losses"},
     SharesUnequally: {"returns are shared"},
     CooperatesAgainstEachOther: {"facts make sense", "forfeits are losses"},
-    NobodyEverWins: {"facts make sense"},
+    WinOutOfReach: {"facts make sense"},
     SaysTheSeatsAreEqual: {"seats are equal"},
     NoRoles: {"facts make sense", "play", "flags are used"},
     RolesAlike: {"facts make sense"},
@@ -408,7 +408,7 @@ METHODS = (
 )  # fmt: skip
 
 
-def rules_broken(findings: list[Finding]) -> set[str]:
+def broken_rules(findings: list[Finding]) -> set[str]:
     return {finding.rule for finding in findings}
 
 
@@ -441,7 +441,7 @@ def test_the_toy_game_keeps_the_contract() -> None:
 
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.__name__)
 def test_a_broken_game_is_found_out(broken: type[Coin]) -> None:
-    assert rules_broken(check(broken(), num_games=50)) == BROKEN[broken]
+    assert broken_rules(check(broken(), num_games=50)) == BROKEN[broken]
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -449,15 +449,15 @@ def test_a_method_that_raises_is_a_finding(method: str) -> None:
     def broken(*_: object) -> None:
         raise RuntimeError("out of order")
 
-    assert any("RuntimeError: out of order" in f.message for f in check(with_method(method, broken), num_games=5))
+    assert any("RuntimeError: out of order" in f.message for f in check(replace_method(method, broken), num_games=5))
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_a_method_that_returns_nothing_is_a_finding(method: str) -> None:
-    assert check(with_method(method, lambda *_: None), num_games=5)
+    assert check(replace_method(method, lambda *_: None), num_games=5)
 
 
-def with_method(name: str, method: Callable[..., None]) -> Coin:
+def replace_method(name: str, method: Callable[..., None]) -> Coin:
     broken: type[Coin] = type("Broken", (Coin,), {name: method})
     return broken()
 
@@ -473,7 +473,7 @@ def test_a_finding_is_the_same_for_the_same_seed() -> None:
 
 def test_a_rule_is_found_broken_only_once() -> None:
     findings = check(PaysBoth(), num_games=50)
-    assert len(findings) == len(rules_broken(findings))
+    assert len(findings) == len(broken_rules(findings))
 
 
 def test_a_state_that_cannot_be_printed_is_no_crash() -> None:
@@ -486,6 +486,6 @@ def test_a_state_that_cannot_be_printed_is_no_crash() -> None:
             return Unprintable(())
 
         def apply(self, state: Any, action: Action) -> Any:
-            return Unprintable(super().apply(state, action).said)
+            return Unprintable(super().apply(state, action).past)
 
-    assert "legal is in order" in rules_broken(check(Silent(), num_games=5))
+    assert "legal is in order" in broken_rules(check(Silent(), num_games=5))

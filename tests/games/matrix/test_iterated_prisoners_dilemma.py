@@ -16,15 +16,15 @@ ACTIONS = {"cooperate": 0, "defect": 1}
 C, D = "cooperate", "defect"
 
 
-def after(*moves: Action, name: str = "iterated_prisoners_dilemma") -> Any:
+def reach(*moves: Action, name: str = "iterated_prisoners_dilemma") -> Any:
     state = games.get(name).start()
     for move in moves:
         state = games.get(name).apply(state, move)
     return state
 
 
-def solved(role: int, *moves: Action) -> Action:
-    ((move, probability),) = GAME.solution(GAME.view(after(*moves), role))
+def solver_move(role: int, *moves: Action) -> Action:
+    ((move, probability),) = GAME.solution(GAME.view(reach(*moves), role))
     assert probability == 1
     return move
 
@@ -41,12 +41,12 @@ def test_random_games_agree_with_openspiel() -> None:
 )
 def test_a_round_pays_what_the_rules_say(first: Action, second: Action, expected: tuple[float, float]) -> None:
     name = "iterated_prisoners_dilemma:rounds=1"
-    assert games.get(name).returns(after(first, second, name=name)) == expected
+    assert games.get(name).returns(reach(first, second, name=name)) == expected
 
 
 def test_points_add_up_over_the_rounds() -> None:
     name = "iterated_prisoners_dilemma:rounds=4"
-    assert games.get(name).returns(after(C, C, C, D, D, C, D, D, name=name)) == (9, 9)  # 3+0+5+1 and 3+5+0+1
+    assert games.get(name).returns(reach(C, C, C, D, D, C, D, D, name=name)) == (9, 9)  # 3+0+5+1 and 3+5+0+1
 
 
 def test_there_are_as_many_rounds_as_the_setting_says() -> None:
@@ -55,17 +55,17 @@ def test_there_are_as_many_rounds_as_the_setting_says() -> None:
 
 @pytest.mark.parametrize("past", [(), (C, D)])
 def test_the_second_does_not_see_what_the_first_has_just_chosen(past: tuple[Action, ...]) -> None:
-    assert len({GAME.observe(after(*past, move), 1) for move in (C, D)}) == 1
+    assert len({GAME.observe(reach(*past, move), 1) for move in (C, D)}) == 1
 
 
 def test_both_see_the_round_when_it_is_over() -> None:
-    first, second = (GAME.observe(after(C, D), role).text for role in (0, 1))
+    first, second = (GAME.observe(reach(C, D), role).text for role in (0, 1))
     assert "Round 1: you cooperate, other defect; you got 0, other got 5." in first
     assert "Round 1: you defect, other cooperate; you got 5, other got 0." in second
 
 
 def test_the_first_sees_its_own_waiting_choice() -> None:
-    assert GAME.observe(after(D), 0).text.endswith("You have chosen defect.")
+    assert GAME.observe(reach(D), 0).text.endswith("You have chosen defect.")
 
 
 def test_the_solver_cooperates_with_itself_until_the_last_round() -> None:
@@ -75,15 +75,15 @@ def test_the_solver_cooperates_with_itself_until_the_last_round() -> None:
 
 
 def test_the_solver_never_forgives() -> None:
-    assert solved(0, C, D, D, C) == solved(1, D, C, C, D, C) == D
+    assert solver_move(0, C, D, D, C) == solver_move(1, D, C, C, D, C) == D
 
 
 def test_the_solver_does_not_take_its_own_defection_for_the_others() -> None:
-    assert solved(0, D, C) == C
+    assert solver_move(0, D, C) == C
 
 
 def test_the_solver_does_not_know_what_it_has_not_seen() -> None:
-    assert solved(1, D) == C
+    assert solver_move(1, D) == C
 
 
 def test_always_defecting_is_the_one_equilibrium_of_a_round() -> None:
@@ -114,14 +114,14 @@ def test_the_seats_are_equal() -> None:
 
 
 def test_who_fails_to_move_gets_nothing_and_the_other_keeps_its_points() -> None:
-    assert GAME.forfeit_returns(after(C, C), 1) == (23.25, 0)  # 3, and 9 rounds of (3+0+5+1) / 4 on average
+    assert GAME.forfeit_returns(reach(C, C), 1) == (23.25, 0)  # 3, and 9 rounds of (3+0+5+1) / 4 on average
 
 
 @pytest.mark.parametrize("text", ["defect", "[Defect]", "D", "choose defect", '"defect."'])
 def test_a_move_is_read_in_many_spellings(text: str) -> None:
-    assert GAME.parse(after(), text) == D
+    assert GAME.parse(reach(), text) == D
 
 
 @pytest.mark.parametrize("text", ["defect or cooperate", "I won't defect", "cooperate defect", "peace", ""])
 def test_a_sentence_is_no_move(text: str) -> None:
-    assert isinstance(GAME.parse(after(), text), Problem)
+    assert isinstance(GAME.parse(reach(), text), Problem)

@@ -1,4 +1,4 @@
-"""All 144 games are OpenSpiel's matrix games of the same payoffs; composed ones pay what is reckoned by hand."""
+"""All 144 games are OpenSpiel's matrix games of the same payoffs; composed ones agree with hand-computed payoffs."""
 
 import asyncio
 import itertools
@@ -27,7 +27,7 @@ COMPOSED = [
 ROUNDS = 4
 
 
-def after(game: Game[Any, Any], *moves: Action) -> Any:
+def reach(game: Game[Any, Any], *moves: Action) -> Any:
     state = game.start()
     for move in moves:
         state = game.apply(state, move)
@@ -35,7 +35,7 @@ def after(game: Game[Any, Any], *moves: Action) -> Any:
 
 
 def matrices(*tables: Any) -> tuple[list[list[float]], list[list[float]]]:
-    """The payoffs of all tables together, by the choices at each of them in binary order, first's and second's."""
+    """Both players' summed payoffs over all tables, by the choices at each table in binary order."""
     choices = list(itertools.product((0, 1), repeat=len(tables)))
     first, second = (
         [[sum(t[a][b][role] for t, a, b in zip(tables, i, j, strict=True)) for j in choices] for i in choices]
@@ -77,46 +77,46 @@ def test_parallel_games_are_one_matrix_game_of_their_sums(names: tuple[str, ...]
 
 @pytest.mark.parametrize(("moves", "expected"), [("aa", (3, 3)), ("ab", (1, 4)), ("ba", (4, 1)), ("bb", (2, 2))])
 def test_the_prisoners_dilemma_pays_its_ranks(moves: str, expected: tuple[float, float]) -> None:
-    assert GAME.returns(after(GAME, *moves)) == expected
+    assert GAME.returns(reach(GAME, *moves)) == expected
 
 
 def test_points_add_up_over_the_rounds() -> None:
     game = games.get("matrix_game:rounds=3")
-    assert game.returns(after(game, *"aa", *"ab", *"bb")) == (6, 9)  # 3+1+2 and 3+4+2
+    assert game.returns(reach(game, *"aa", *"ab", *"bb")) == (6, 9)  # 3+1+2 and 3+4+2
 
 
 def test_games_in_sequence_pay_one_after_the_other() -> None:
     game = games.get("matrix_game:compose=sequential,second=chicken,third=g112,rounds=2")
     # prisoners_dilemma ab: 1, 4; chicken ba: 4, 2; g112 ab (first's ranking 3 1 4 2, second's 3 2 4 1): 1, 4; then aa
     # everywhere: 3, 3 each time
-    assert game.returns(after(game, *"ab", *"ba", *"ab", *"aaaaaa")) == (1 + 4 + 1 + 9, 4 + 2 + 4 + 9)
+    assert game.returns(reach(game, *"ab", *"ba", *"ab", *"aaaaaa")) == (1 + 4 + 1 + 9, 4 + 2 + 4 + 9)
 
 
 def test_parallel_games_pay_together() -> None:
     game = games.get("matrix_game:compose=parallel,second=chicken")
-    assert game.returns(after(game, "a b", "b a")) == (1 + 4, 4 + 2)
+    assert game.returns(reach(game, "a b", "b a")) == (1 + 4, 4 + 2)
 
 
 def test_both_first_choices_open_the_inner_game() -> None:
     game = games.get("matrix_game:compose=nested,second=stag_hunt")
-    assert game.returns(after(game, *"aa", *"ab")) == (3 + 1, 3 + 3)
+    assert game.returns(reach(game, *"aa", *"ab")) == (3 + 1, 3 + 3)
 
 
 @pytest.mark.parametrize(("moves", "expected"), [("ab", (1, 4)), ("ba", (4, 1)), ("bb", (2, 2))])
 def test_without_a_third_game_any_other_outcome_ends_the_round(moves: str, expected: tuple[float, float]) -> None:
     game = games.get("matrix_game:compose=nested,second=stag_hunt")
-    state = after(game, *moves)
+    state = reach(game, *moves)
     assert (game.to_act(state), game.returns(state)) == (OVER, expected)
 
 
 def test_any_other_outcome_leads_to_the_third_game() -> None:
     game = games.get("matrix_game:compose=nested,second=stag_hunt,third=chicken")
-    assert game.returns(after(game, *"ba", *"ba")) == (4 + 4, 1 + 2)
+    assert game.returns(reach(game, *"ba", *"ba")) == (4 + 4, 1 + 2)
 
 
 def test_the_next_round_of_a_nested_game_begins_with_the_outer_game() -> None:
     game = games.get("matrix_game:compose=nested,rounds=2")
-    state = after(game, *"bb", *"aa")
+    state = reach(game, *"bb", *"aa")
     assert game.observe(state, 0).text.splitlines()[-2:] == ["Round 2 of 2, game 2.", "Points: you 5, other 5."]
 
 
@@ -155,7 +155,7 @@ def test_the_second_does_not_see_what_the_first_has_just_chosen(name: str) -> No
 
 def test_both_see_the_choices_of_a_finished_round() -> None:
     game = games.get("matrix_game:rounds=2,story=couriers")
-    shown = [game.observe(after(game, "north", "south"), role).text for role in (0, 1)]
+    shown = [game.observe(reach(game, "north", "south"), role).text for role in (0, 1)]
     assert "Round 1: you north, other south; you got 1, other got 4." in shown[0]
     assert "Round 1: you south, other north; you got 4, other got 1." in shown[1]
 
@@ -169,18 +169,18 @@ def test_each_is_shown_its_own_payoffs_first() -> None:
 # solutions
 
 
-def expected(game: Game[Any, Any], state: Any, role: int, plan: dict[Any, Action]) -> float:
-    """The role's expected return if it follows the plan where it has one, and both the solution elsewhere."""
+def expected_return(game: Game[Any, Any], state: Any, role: int, plan: dict[Any, Action]) -> float:
+    """Computes the role's expected return if it follows the plan where it has one, and both the solution elsewhere."""
     actor = game.to_act(state)
     if actor == OVER:
         return game.returns(state)[role]
     view = game.view(state, actor)
     options = ((plan[view], 1.0),) if actor == role and view in plan else game.solution(view)
-    return sum(p * expected(game, game.apply(state, move), role, plan) for move, p in options)
+    return sum(p * expected_return(game, game.apply(state, move), role, plan) for move, p in options)
 
 
-def spots(game: Game[Any, Any]) -> list[Any]:
-    """Every state in which nobody's choice waits."""
+def round_starts(game: Game[Any, Any]) -> list[Any]:
+    """All states without a pending choice."""
     found, waiting = list[Any](), [game.start()]
     while waiting:
         if game.to_act(state := waiting.pop()) == OVER:
@@ -190,29 +190,29 @@ def spots(game: Game[Any, Any]) -> list[Any]:
     return found
 
 
-def shown_to(game: Game[Any, Any], state: Any, role: int) -> Any:
+def observe_text(game: Game[Any, Any], state: Any, role: int) -> Any:
     return game.view(state if role == 0 else game.apply(state, (game.legal(state) or ("",))[0]), role)
 
 
-def gain(game: Game[Any, Any], state: Any, role: int) -> float:
-    """What the role gains at most by leaving the solution once, here. No gain anywhere means no gain at all."""
-    kept = expected(game, state, role, {})
-    view = shown_to(game, state, role)
-    return max(expected(game, state, role, {view: move}) for move in game.legal(state) or ()) - kept
+def best_deviation_gain(game: Game[Any, Any], state: Any, role: int) -> float:
+    """The role's maximum gain from one deviation at this state; an equilibrium has no gain at any state."""
+    kept = expected_return(game, state, role, {})
+    view = observe_text(game, state, role)
+    return max(expected_return(game, state, role, {view: move}) for move in game.legal(state) or ()) - kept
 
 
 @pytest.mark.parametrize("role", [0, 1])
 @pytest.mark.parametrize("name", [*COMPOSED, "matrix_game:rounds=3,game=g222", "matrix_game:rounds=3,game=chicken"])
-def test_nobody_gains_by_leaving_the_solution_anywhere(name: str, role: int) -> None:
+def test_no_player_gains_by_leaving_the_solution_anywhere(name: str, role: int) -> None:
     game = games.get(name)
-    assert max(gain(game, state, role) for state in spots(game)) == pytest.approx(0, abs=1e-9)
+    assert max(best_deviation_gain(game, state, role) for state in round_starts(game)) == pytest.approx(0, abs=1e-9)
 
 
 @pytest.mark.parametrize("role", [0, 1])
 @pytest.mark.parametrize("number", NUMBERS)
-def test_nobody_gains_by_leaving_the_solution_of_a_nested_game(number: str, role: int) -> None:
+def test_no_player_gains_by_leaving_the_solution_of_a_nested_game(number: str, role: int) -> None:
     game = games.get(f"matrix_game:compose=nested,game=prisoners_dilemma,second={number},third=g222")
-    assert max(gain(game, state, role) for state in spots(game)) == pytest.approx(0, abs=1e-9)
+    assert max(best_deviation_gain(game, state, role) for state in round_starts(game)) == pytest.approx(0, abs=1e-9)
 
 
 def test_an_inner_game_can_make_cooperation_the_best_choice() -> None:
@@ -255,7 +255,7 @@ def test_the_seats_of_an_asymmetric_game_are_not(given: str) -> None:
 
 def test_who_fails_to_move_gets_the_least_and_the_other_keeps_its_points() -> None:
     game = games.get("matrix_game:rounds=3")
-    assert game.forfeit_returns(after(game, *"ab"), 0) == (3, 9)  # 4, and 2 rounds of (1+2+3+4) / 4
+    assert game.forfeit_returns(reach(game, *"ab"), 0) == (3, 9)  # 4, and 2 rounds of (1+2+3+4) / 4
 
 
 def test_a_forfeit_in_a_nested_game_counts_all_ways_to_play_on() -> None:
@@ -270,7 +270,7 @@ def test_a_game_has_one_name_however_it_is_called() -> None:
     assert games.get("matrix_game:game=battle_of_the_sexes").info.name == "matrix_game:game=leader"
 
 
-def test_an_unknown_game_is_told_with_the_nearest() -> None:
+def test_an_unknown_game_is_reported_with_the_nearest() -> None:
     with pytest.raises(UserError, match="did you mean 'chicken'"):
         games.get("matrix_game:game=chiken")
 
@@ -295,7 +295,7 @@ def test_a_story_changes_the_words_and_not_the_payoffs(story: str) -> None:
     plain, told = games.get("matrix_game:game=g231"), games.get(f"matrix_game:game=g231,story={story}")
     words = dict(zip("ab", told.legal(told.start()) or (), strict=True))
     for moves in itertools.product("ab", repeat=2):
-        assert told.returns(after(told, *(words[m] for m in moves))) == plain.returns(after(plain, *moves))
+        assert told.returns(reach(told, *(words[m] for m in moves))) == plain.returns(reach(plain, *moves))
     assert all(word in told.rules() for word in words.values())
 
 

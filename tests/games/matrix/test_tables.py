@@ -17,13 +17,13 @@ SYMMETRIC = {
 NUMBERS = [game.number for game in all_games()]
 
 
-def renamed(game: Flat) -> frozenset[Flat]:
-    """The game with its choices called otherwise, in all four ways."""
+def relabelings(game: Flat) -> frozenset[Flat]:
+    """The four games that differ only in the names of the choices."""
     orders = ((0, 1, 2, 3), (2, 3, 0, 1), (1, 0, 3, 2), (3, 2, 1, 0))
     return frozenset((tuple(game[0][k] for k in o), tuple(game[1][k] for k in o)) for o in orders)
 
 
-def seats_exchanged(game: Flat) -> Flat:
+def exchange_seats(game: Flat) -> Flat:
     (a, b, c, d), (w, x, y, z) = game
     return (w, y, x, z), (a, c, b, d)
 
@@ -32,22 +32,22 @@ def seats_exchanged(game: Flat) -> Flat:
 
 
 def test_there_are_144_games() -> None:
-    assert len({renamed(flatten(game)) for game in all_games()}) == len(all_games()) == 144
+    assert len({relabelings(flatten(game)) for game in all_games()}) == len(all_games()) == 144
 
 
 def test_every_pair_of_rankings_is_one_of_them() -> None:
     rankings = list(itertools.permutations((1.0, 2.0, 3.0, 4.0)))
-    assert {renamed((first, second)) for first in rankings for second in rankings} == {
-        renamed(flatten(game)) for game in all_games()
+    assert {relabelings((first, second)) for first in rankings for second in rankings} == {
+        relabelings(flatten(game)) for game in all_games()
     }
 
 
 def test_78_are_left_if_the_players_may_be_exchanged() -> None:
-    assert len({renamed(flatten(g)) | renamed(seats_exchanged(flatten(g))) for g in all_games()}) == 78
+    assert len({relabelings(flatten(g)) | relabelings(exchange_seats(flatten(g))) for g in all_games()}) == 78
 
 
 def test_12_are_symmetric() -> None:
-    equal = [game for game in all_games() if seats_exchanged(flatten(game)) in renamed(flatten(game))]
+    equal = [game for game in all_games() if exchange_seats(flatten(game)) in relabelings(flatten(game))]
     assert [(g.name, g.number) for g in equal] == list(SYMMETRIC.items())
     assert [is_symmetric(game) for game in all_games()] == [game in equal for game in all_games()]
 
@@ -62,7 +62,7 @@ def test_the_classics_rank_the_outcomes_as_openspiels_do(name: str, theirs: str)
     game = pyspiel.load_matrix_game(theirs)
     first, second = [float(v) for v in game.row_utilities().flat], [float(v) for v in game.col_utilities().flat]
     ranked = [tuple(sorted(values).index(v) + 1 for v in values) for values in (first, second)]
-    assert (ranked[0], ranked[1]) in renamed(flatten(find(name)))
+    assert (ranked[0], ranked[1]) in relabelings(flatten(find(name)))
 
 
 @pytest.mark.parametrize(
@@ -93,14 +93,16 @@ def test_neighbours_in_a_layer_differ_by_one_exchange_of_adjoining_payoffs(layer
 def test_exchanging_both_players_best_payoffs_changes_the_layer(here: str, there: str) -> None:
     exchanged = {3: 4, 4: 3}
     first, second = [tuple(exchanged.get(int(v), v) for v in values) for values in flatten(find(here))]
-    assert renamed((first, second)) == renamed(flatten(find(there)))
+    assert relabelings((first, second)) == relabelings(flatten(find(there)))
 
 
 @pytest.mark.parametrize("number", NUMBERS)
 def test_exchanging_the_players_exchanges_the_last_two_digits(number: str) -> None:
     layer = {"1": "1", "2": "4", "3": "3", "4": "2"}[number[1]]
     assert find(f"g{layer}{number[3]}{number[2]}").number in {
-        game.number for game in all_games() if renamed(flatten(game)) == renamed(seats_exchanged(flatten(find(number))))
+        game.number
+        for game in all_games()
+        if relabelings(flatten(game)) == relabelings(exchange_seats(flatten(find(number))))
     }
 
 

@@ -1,4 +1,4 @@
-"""Best responses are worth what OpenSpiel's are."""
+"""The values of best responses agree with OpenSpiel's."""
 
 import random
 from collections.abc import Callable, Hashable
@@ -18,7 +18,7 @@ KUHN = games.get("kuhn_poker")
 
 
 def decision_views(game: Game[Any, Any]) -> dict[Hashable, tuple[Any, int]]:
-    """Every information state in which a role decides, with one of its states and the role, in tree order."""
+    """Lists every information state in tree order, with one of its states and its role."""
     found: dict[Hashable, tuple[Any, int]] = {}
     waiting = [game.start()]
     while waiting:
@@ -35,15 +35,15 @@ LETTERS = {"check": "p", "fold": "p", "bet": "b", "call": "b"}  # as OpenSpiel w
 ROLES = (0, 1)
 
 
-def boldly(p: Callable[[Any], float]) -> dict[Any, dict[Action, float]]:
-    """The policy that bets or calls with that probability."""
+def bold_policy(p: Callable[[Any], float]) -> dict[Any, dict[Action, float]]:
+    """Makes the policy that bets or calls with probability `p(view)`."""
     return {
         view: {a: p(view) if LETTERS[a] == "b" else 1 - p(view) for a in KUHN.legal(state) or ()}
         for view, (state, _) in decision_views(KUHN).items()
     }
 
 
-def theirs(policy: dict[Any, dict[Action, float]]) -> spiel_policy.TabularPolicy:
+def to_tabular(policy: dict[Any, dict[Action, float]]) -> spiel_policy.TabularPolicy:
     tabular = spiel_policy.TabularPolicy(pyspiel.load_game("kuhn_poker"))
     for view, moves in policy.items():
         key = f"{'JQK'.index(view.card)}{''.join(LETTERS[m] for m in view.moves)}"
@@ -56,9 +56,9 @@ def theirs(policy: dict[Any, dict[Action, float]]) -> spiel_policy.TabularPolicy
 @pytest.mark.parametrize("seed", range(20))
 def test_a_random_policy_is_as_exploitable_as_openspiel_says(seed: int) -> None:
     rng = random.Random(seed)
-    policy = boldly(lambda view: rng.random())
+    policy = bold_policy(lambda view: rng.random())
     found = exploitability(KUHN, policy.__getitem__)
-    expected = spiel_exploitability.nash_conv(pyspiel.load_game("kuhn_poker"), theirs(policy), False)
+    expected = spiel_exploitability.nash_conv(pyspiel.load_game("kuhn_poker"), to_tabular(policy), False)
     assert found.value == pytest.approx(expected.nash_conv / 2, abs=1e-9)
 
 
@@ -67,11 +67,11 @@ def test_small_cases_are_what_one_finds_by_hand(p: float, value: float) -> None:
     # Half and half: a best response earns 1/2 as the first player and 5/12 as the second.
     # Always bold: J folds (-1), Q calls and breaks even, K wins 2: 1/3 in either seat.
     # Never bold: every bet takes the pot of 1 from either seat.
-    assert exploitability(KUHN, boldly(lambda view: p).__getitem__).value == pytest.approx(value)
+    assert exploitability(KUHN, bold_policy(lambda view: p).__getitem__).value == pytest.approx(value)
 
 
 @pytest.mark.parametrize(("responder", "value"), [(0, -1 / 18), (1, 1 / 18)])
-def test_nobody_earns_more_than_the_value_of_the_game_against_the_equilibrium(responder: int, value: float) -> None:
+def test_no_player_earns_more_than_the_value_of_the_game_against_the_equilibrium(responder: int, value: float) -> None:
     solved = best_response_value(KUHN, lambda view: dict(KUHN.solution(view)), responder)
     assert solved == pytest.approx(value)
 

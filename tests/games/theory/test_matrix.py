@@ -30,7 +30,7 @@ matrices = st.tuples(st.integers(1, 5), st.integers(1, 5)).flatmap(
 
 
 def stable_cells(game: Flat) -> list[tuple[int, int]]:
-    """Pure equilibria by asking each player at each outcome."""
+    """Finds pure equilibria by checking each player's deviation at each outcome."""
     first, second = game
     found = []
     for i, j in itertools.product((0, 1), repeat=2):
@@ -47,7 +47,7 @@ def num_dominant(game: Flat) -> int:
 
 
 def gains(game: Flat, p: float, q: float) -> tuple[float, float]:
-    """What each gains at most by leaving the mixture."""
+    """Each player's maximum gain from leaving the mixture."""
     (a, b, c, d), (w, x, y, z) = game
     mine = (q * a + (1 - q) * b, q * c + (1 - q) * d)
     theirs = (p * w + (1 - p) * y, p * x + (1 - p) * z)
@@ -106,7 +106,7 @@ def test_both_mix_exactly_where_nothing_dominates(number: str) -> None:
 
 
 @pytest.mark.parametrize("number", NUMBERS)
-def test_nobody_gains_by_leaving_the_mixed_equilibrium(number: str) -> None:
+def test_no_player_gains_by_leaving_the_mixed_equilibrium(number: str) -> None:
     mixed = mixed_equilibrium(find(number).table)
     assert mixed is None or gains(flatten(find(number)), *mixed) == pytest.approx((0, 0), abs=1e-12)
 
