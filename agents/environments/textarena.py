@@ -10,15 +10,15 @@ from typing import Any
 
 from mirrormatch import games
 from mirrormatch.errors import UserError
-from mirrormatch.games.bridges.textarena.run import library
-from mirrormatch.games.bridges.textarena.words import visible
+from mirrormatch.games.bridges.textarena.run import import_library
+from mirrormatch.games.bridges.textarena.words import strip_reasoning
 from mirrormatch.games.game import Game, outcomes, sample_chance
 from mirrormatch.games.types import CHANCE, OVER, Action, Problem, ProblemKind
 from mirrormatch.seeds import derive
 
 ERROR_ALLOWANCE = 1  # TextArena's usual number of invalid moves in a row that are asked again
 
-_ta = library()
+_ta = import_library()
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 
 
@@ -111,7 +111,7 @@ class GameEnv(_ta.Env):  # type: ignore[name-defined, misc]  # textarena has no 
 
     def _parse(self, text: str) -> Action | Problem:
         """The one move that stands in brackets, or the whole text as a move."""
-        text = visible(text).strip()
+        text = strip_reasoning(text).strip()
         whole = self.game.parse(self._position, text)
         if not isinstance(whole, Problem):
             return whole

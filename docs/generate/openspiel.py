@@ -11,8 +11,8 @@ from mirrormatch.games.bridges.openspiel import BRIDGE
 from mirrormatch.games.types import Info
 
 
-def page() -> str:
-    """The page in Markdown."""
+def make_page() -> str:
+    """Makes the page as Markdown."""
     names, unavailable = BRIDGE.names(), BRIDGE.unavailable()
     return "\n".join(
         [
@@ -31,7 +31,7 @@ def page() -> str:
             "",
             "| game | players | kind | hidden | chance | returns |",
             "|---|---|---|---|---|---|",
-            *(_row(name, BRIDGE.get(name).info) for name in names),
+            *(_describe_game(name, BRIDGE.get(name).info) for name in names),
             "",
             "## Not playable",
             "",
@@ -43,11 +43,11 @@ def page() -> str:
     )
 
 
-def _row(name: str, info: Info) -> str:
+def _describe_game(name: str, info: Info) -> str:
     hidden, chance = ("yes" if flag else "-" for flag in (info.hidden, info.random))
     low, high = info.min_return, info.max_return
     return f"| `{name}` | {len(info.roles)} | {info.kind} | {hidden} | {chance} | {low:g} to {high:g} |"
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(page(), encoding="utf-8")
+    Path(sys.argv[1]).write_text(make_page(), encoding="utf-8")

@@ -1,6 +1,6 @@
 """The games of OpenSpiel: `openspiel/leduc_poker`, with parameters `openspiel/leduc_poker:players=3`.
 
-Those that have text, chance that can be listed, and players are offered; `unavailable` says why the others are not.
+Playable are those with text, chance that can be listed, and players; `unavailable` lists the others with the reason.
 """
 
 import functools
@@ -10,11 +10,11 @@ import math
 from typing import Any
 
 from mirrormatch.errors import UnknownName, UserError, did_you_mean
-from mirrormatch.games.bridges.openspiel.game import SpielGame, source
+from mirrormatch.games.bridges.openspiel.game import SpielGame, choose_source
 
 _LIST = "mirrormatch list games --library openspiel"
-# What can't be told from a game's type.
-_KNOWN = {
+# Reasons that a game's type doesn't show.
+_KNOWN_REASONS = {
     "chat_game": "needs a language model of its own",
     "crossword": "needs files with puzzles and words",
     "efg_game": "needs a file: openspiel/efg_game(filename=PATH)",
@@ -25,46 +25,48 @@ _KNOWN = {
 
 
 class OpenSpiel:
-    """The bridge. Parameters follow a colon, or stand in brackets as OpenSpiel writes them."""
+    """The bridge. Parameters follow a colon, or are in brackets as OpenSpiel writes them."""
 
     name = "openspiel"
     extra = "games"
 
     def names(self) -> list[str]:
         unavailable = self.unavailable()
-        return [name for name in _types() if name not in unavailable]
+        return [name for name in _list_types() if name not in unavailable]
 
     def unavailable(self) -> dict[str, str]:
-        reasons = {name: _KNOWN.get(name) or _reason(kind, as_it_is=True) for name, kind in _types().items()}
+        reasons = {
+            name: _KNOWN_REASONS.get(name) or _find_reason(kind, as_it_is=True) for name, kind in _list_types().items()
+        }
         return {name: reason for name, reason in reasons.items() if reason is not None}
 
     def get(self, name: str) -> SpielGame:
-        short, given = _parted(name)
-        types = _types()
+        short, given = _split_name(name)
+        types = _list_types()
         if short not in types:
             raise UnknownName("game of OpenSpiel", short, self.names(), _LIST)
         if not given and short in (unavailable := self.unavailable()):
             raise UserError(f"openspiel/{short} can't be played: {unavailable[short]}")
-        _check(short, given, types[short])
+        _check_parameters(short, given, types[short])
         try:
-            loaded = _library().load_game(f"{short}({given})" if given else short)
-        except _library().SpielError as problem:
+            loaded = _import_library().load_game(f"{short}({given})" if given else short)
+        except _import_library().SpielError as problem:
             raise UserError(f"OpenSpiel can't load {name!r}: {' '.join(str(problem).split())}") from problem
-        if reason := _reason(loaded.get_type()) or _unbounded(loaded):
+        if reason := _find_reason(loaded.get_type()) or _find_loaded_reason(loaded):
             raise UserError(f"openspiel/{name} can't be played: {reason}")
         at_once = loaded.get_type().dynamics.name == "SIMULTANEOUS"
-        serial = _library().convert_to_turn_based(loaded) if at_once else loaded
-        return SpielGame(_written(short, given), loaded, serial)
+        serial = _import_library().convert_to_turn_based(loaded) if at_once else loaded
+        return SpielGame(_join_name(short, given), loaded, serial)
 
 
 @functools.cache
-def _library() -> Any:
-    """OpenSpiel, with the games that are written in Python.
+def _import_library() -> Any:
+    """Imports OpenSpiel, with the games that are written in Python.
 
     Raises:
         UserError: it isn't installed.
     """
-    logging.getLogger("absl").setLevel(logging.ERROR)  # it tells of files that some games would take
+    logging.getLogger("absl").setLevel(logging.ERROR)  # it logs the files that some games would need
     try:
         pyspiel = importlib.import_module("pyspiel")
         importlib.import_module("open_spiel.python.games")
@@ -73,17 +75,17 @@ def _library() -> Any:
     return pyspiel
 
 
-def _types() -> dict[str, Any]:
-    """Every registered game's type by its name, in order; those that a program has registered itself too."""
-    return dict(sorted((kind.short_name, kind) for kind in _library().registered_games()))
+def _list_types() -> dict[str, Any]:
+    """The type of every registered game by its name, sorted; includes games that a program has registered itself."""
+    return dict(sorted((kind.short_name, kind) for kind in _import_library().registered_games()))
 
 
-def _reason(kind: Any, as_it_is: bool = False) -> str | None:
-    """Why games of this type can't be played; None where they can.
+def _find_reason(kind: Any, as_it_is: bool = False) -> str | None:
+    """The reason why games of this type can't be played; None where they can.
 
     Args:
         kind: OpenSpiel's `GameType`.
-        as_it_is: whether it is to be played without parameters.
+        as_it_is: whether the game is played without parameters.
     """
     if kind.dynamics.name == "MEAN_FIELD":
         return "a crowd plays it, not players (mean-field game)"
@@ -95,15 +97,16 @@ def _reason(kind: Any, as_it_is: bool = False) -> str | None:
     return None if texts else "has no text for one player alone"
 
 
-def _unbounded(loaded: Any) -> str | None:
+def _find_loaded_reason(loaded: Any) -> str | None:
+    """The reason why a loaded game can't be played; None where it can."""
     low, high = loaded.min_utility(), loaded.max_utility()
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         return f"its returns have no bounds ({low:g} to {high:g})"
-    return None if source(loaded) else "has no text for one player alone"
+    return None if choose_source(loaded) else "has no text for one player alone"
 
 
-def _parted(name: str) -> tuple[str, str]:
-    """The game's name and its parameters, as `k=v,k=v`, from either way to write them."""
+def _split_name(name: str) -> tuple[str, str]:
+    """Splits a name, written either way, into the game's name and its parameters, as `k=v,k=v`."""
     short, bracket, given = name.partition("(")
     if bracket:
         if ":" not in short:
@@ -112,31 +115,31 @@ def _parted(name: str) -> tuple[str, str]:
     return short, given
 
 
-def _written(short: str, given: str) -> str:
-    """The name that gets the same game again: without brackets, which a shell reads, where that can be read."""
+def _join_name(short: str, given: str) -> str:
+    """The name that gets the same game again: without brackets, which a shell interprets, unless a value has some."""
     if not given:
         return short
     return f"{short}({given})" if "(" in given else f"{short}:{given}"
 
 
-def _check(short: str, given: str, kind: Any) -> None:
-    """Refuses what OpenSpiel would, in one line and before it writes to the terminal."""
+def _check_parameters(short: str, given: str, kind: Any) -> None:
+    """Refuses the parameters that OpenSpiel would refuse, in one line and before it writes to the terminal."""
     known = dict(kind.parameter_specification)
     if "(" in given:
-        return  # a game within a game: OpenSpiel takes it apart
+        return  # a game within a game: OpenSpiel parses it
     for part in filter(None, given.split(",")):
         key, equals, value = part.partition("=")
         if key not in known:
             there = f"there are: {', '.join(sorted(known))}" if known else "it has none"
             raise UserError(f"openspiel/{short} has no parameter {key!r}{did_you_mean(key, known)}; {there}")
-        if not equals or not _fits(value, known[key]):
+        if not equals or not _is_like(value, known[key]):
             raise UserError(f"openspiel/{short} takes {key}=VALUE like {key}={known[key]}, not {part!r}")
         if key == "players" and not kind.min_num_players <= int(value) <= kind.max_num_players:
             raise UserError(f"openspiel/{short} is for {kind.min_num_players} to {kind.max_num_players} players")
 
 
-def _fits(value: str, default: object) -> bool:
-    """Whether OpenSpiel reads the value as it reads the default."""
+def _is_like(value: str, default: object) -> bool:
+    """Whether the value has the type of the default."""
     if isinstance(default, bool):
         return value in ("true", "false", "True", "False")
     try:

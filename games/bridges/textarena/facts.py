@@ -1,25 +1,25 @@
-"""What TextArena doesn't declare of its environments: who plays, what they can earn, and which can't be played.
+"""Facts on environments that TextArena doesn't declare: players, bounds on rewards, and faults.
 
-Read from the sources of release 0.7.4 and tested by playing; textarena itself is not imported here. An environment is
-known by the folder of its class, which all its variants share: `KuhnPoker` for `KuhnPoker-v0-short`.
+They come from the sources of release 0.7.4 and were tested by playing; textarena itself is not imported here. The key
+of an environment is the folder of its class, which all its variants share: `KuhnPoker` for `KuhnPoker-v0-short`.
 """
 
 import sys
 from typing import NamedTuple
 
-NEEDS_PYTHON = (3, 12)  # to read the f-strings of some environments
+NEEDS_PYTHON = (3, 12)  # for the syntax of f-strings in some environments
 
 
 class Facts(NamedTuple):
-    """What holds for all variants of an environment.
+    """Facts that hold for all variants of an environment.
 
     Attributes:
-        default: the number of players where nobody says otherwise.
+        default: the default number of players.
         players: every number of players that works.
-        low: no reward is below it; what a forfeit is worth.
-        high: no reward is above it.
-        zero_sum: the rewards always add up to 0.
-        win_at: the reward from which on a player has won, in games for one and for teams.
+        low: lower bound on rewards, and the worth of a forfeit.
+        high: upper bound on rewards.
+        zero_sum: whether the rewards always add up to 0.
+        win_at: the least reward that counts as a win, in games for one and for teams.
     """
 
     default: int
@@ -31,12 +31,12 @@ class Facts(NamedTuple):
 
 
 _DUEL = Facts(2, (2,), -1.0, 1.0, True, None)
-_SOLO = Facts(1, (1,), 0.0, 1.0, False, 1.0)  # a puzzle that pays for the part that is solved
-_SOLO_SIGNED = Facts(1, (1,), -1.0, 1.0, False, 1.0)  # one that punishes invalid moves with -1
+_SOLO = Facts(1, (1,), 0.0, 1.0, False, 1.0)  # puzzles that reward the solved part
+_SOLO_SIGNED = Facts(1, (1,), -1.0, 1.0, False, 1.0)  # puzzles that punish invalid moves with -1
 
 
-def _table(default: int, *players: int, win_at: float | None = None) -> Facts:
-    """A game for several, of any sum, with rewards from -1 for the last to 1 for the first."""
+def _make_table(default: int, *players: int, win_at: float | None = None) -> Facts:
+    """Facts on a game for several players, of any sum, with rewards from -1 for the last to 1 for the first."""
     return Facts(default, players, -1.0, 1.0, False, win_at)
 
 
@@ -62,19 +62,19 @@ FACTS: dict[str, Facts] = {
     "UltimateTexasHoldem": _SOLO_SIGNED,
     "LightsOut": _SOLO._replace(low=-24.0),  # 1 light of 25 on at the start, all at the end
     "Set": _SOLO._replace(high=20.0, win_at=20.0),  # a point for each of 20 turns
-    "LiarsDice": _table(4, *range(2, 16)),
-    "MarketEntryGame": _table(4, *range(2, 16)),
-    "Poker": _table(4, *range(2, 16)),
-    "PublicGoodsGame": _table(3, *range(2, 16)),
-    "Santorini": _table(2, 2, 3),
-    "SecretMafia": _table(7, *range(6, 16), win_at=1.0),
-    "SettlersOfCatan": _table(4, 4),
-    "Snake": _table(2, *range(2, 10)),
-    "Surround": _table(2, *range(2, 10)),
-    "Taboo": _table(4, *range(4, 16, 2), win_at=1.0),
-    "ThreePlayerGOPS": _table(3, 3),
-    "ThreePlayerIPD": _table(3, 3),
-    "ThreePlayerTicTacToe": _table(3, 3),
+    "LiarsDice": _make_table(4, *range(2, 16)),
+    "MarketEntryGame": _make_table(4, *range(2, 16)),
+    "Poker": _make_table(4, *range(2, 16)),
+    "PublicGoodsGame": _make_table(3, *range(2, 16)),
+    "Santorini": _make_table(2, 2, 3),
+    "SecretMafia": _make_table(7, *range(6, 16), win_at=1.0),
+    "SettlersOfCatan": _make_table(4, 4),
+    "Snake": _make_table(2, *range(2, 10)),
+    "Surround": _make_table(2, *range(2, 10)),
+    "Taboo": _make_table(4, *range(4, 16, 2), win_at=1.0),
+    "ThreePlayerGOPS": _make_table(3, 3),
+    "ThreePlayerIPD": _make_table(3, 3),
+    "ThreePlayerTicTacToe": _make_table(3, 3),
 }
 
 _WORD_LIST = "downloads a word list"
@@ -95,19 +95,19 @@ BROKEN: dict[str, str] = {
     "UsedCar": "its module is missing from the package",
 }  # fmt: skip
 
-_STRING_REWARD = "the reward for a second invalid reply is a text: counts as not said"
-FAULTS: dict[str, str] = {  # of environments that can be played; containment is in textarena_run.py
+_STRING_REWARD = "the reward for a second invalid reply is a text: the reply is undone"
+FAULTS: dict[str, str] = {  # faults of playable environments; run.py contains them
     "Bandit": "the reward at the end is the regret: the best button gets 0, a worse one more",
     "Briscola": "raises at the end with more than two players: for two only",
-    "Checkers": "raises when a player has no move left: counts as not said",
+    "Checkers": "raises when a player has no move left: the reply is undone",
     "Countdown": _STRING_REWARD,
     "Cryptarithm": _STRING_REWARD,
     "FifteenPuzzle": "raises when it is solved: mended, the reward is 1",
     "Golf": "raises at the end with more than two players: for two only",
     "KuhnPoker": "bets never enter the pot",
     "LightsOut": "a reward below 0 if more lights are on than at the start",
-    "MarketEntryGame": "never returns when everybody is out: counts as not said",
-    "Poker": "with players out for invalid replies, some rewards are above 1: counts as not said",
+    "MarketEntryGame": "never returns when everybody is out: the reply is undone",
+    "Poker": "with players out for invalid replies, some rewards are above 1: the reply is undone",
     "Slitherlink": _STRING_REWARD,
     "Taboo": "`Taboo-v0-full` draws its category without regard to the seed: it is drawn by the seed",
     "Tak": "raises when it is won: mended",
@@ -115,8 +115,8 @@ FAULTS: dict[str, str] = {  # of environments that can be played; containment is
 }
 
 
-def why_not(folder: str, python: tuple[int, int] = sys.version_info[:2]) -> str | None:
-    """Why the environment can't be played under that version of Python; None where it can."""
+def find_reason(folder: str, python: tuple[int, int] = sys.version_info[:2]) -> str | None:
+    """The reason why the environment can't be played under that version of Python; None where it can."""
     if folder in BROKEN:
         return BROKEN[folder]
     if folder in NEEDS_NEWER_PYTHON and python < NEEDS_PYTHON:

@@ -1,8 +1,7 @@
-"""A game of TextArena as one of ours: a state is the seed and the texts said; the rest follows by playing it again.
+"""Adapts a game of TextArena to `Game`: a state is the seed and the replies; the rest follows by replaying them.
 
-The newest state carries the live environment and hands it on to the next one; from an older state, or a copy, the game
-is rebuilt from its history. So the functions stay pure for their callers, and a game that only goes forward is played
-once.
+The newest state holds the live environment and passes it to the next one; from an older state, or a copy, the game is
+rebuilt from its history. The functions are pure for their callers, and a game that only goes forward is played once.
 """
 
 import functools
@@ -12,8 +11,8 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 from mirrormatch.games.bridges.textarena.facts import Facts
-from mirrormatch.games.bridges.textarena.run import MAX_INVALID, Moment, Run, library, wrappers
-from mirrormatch.games.bridges.textarena.words import bounded, random_words, said
+from mirrormatch.games.bridges.textarena.run import MAX_INVALID, Moment, Run, import_library, list_wrappers
+from mirrormatch.games.bridges.textarena.words import clean_reply, cut_text, draw_reply
 from mirrormatch.games.game import Game
 from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem
@@ -27,12 +26,12 @@ _DEALT = tuple((action, 1 / NUM_SEEDS) for action in _SEEDS)
 
 
 class Memory:
-    """What is known of a state beside its content. It never counts for equality, and a copy of it is empty.
+    """Cache of facts derived from a state. It never counts for equality, and a copy of it is empty.
 
     Attributes:
-        run: the live environment, as long as it stands at this state.
-        moment: what is so at this state.
-        shown: by role, what it is shown.
+        run: the live environment, as long as it is at this state.
+        moment: the environment's snapshot at this state.
+        shown: the text shown to each role.
     """
 
     __slots__ = ("moment", "run", "shown")
@@ -50,8 +49,8 @@ class Memory:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """The state: the seed, once chance has drawn it, and all that was said since."""
+class Dialogue:
+    """The state: the seed, once chance has drawn it, and every reply since."""
 
     seed: int | None = None
     texts: tuple[str, ...] = ()
@@ -59,14 +58,14 @@ class Told:
 
 
 class View(NamedTuple):
-    """What the environment has shown the role, and whether it is to act."""
+    """The text that the environment has shown the role, and whether it is to act."""
 
     role: int
     text: str
     to_act: bool
 
 
-class TextArenaGame(Game[Told, View]):
+class TextArenaGame(Game[Dialogue, View]):
     """A game of TextArena, with its faults contained.
 
     Rules, rendering and rewards are the environment's own. Chance draws the seed that the environment is reset with. A
@@ -84,59 +83,61 @@ class TextArenaGame(Game[Told, View]):
 
     def __init__(self, spec: Any, facts: Facts, settings: GameSettings | None = None) -> None:
         self._spec, self._facts = spec, facts
-        self.settings = settings if settings is not None else _settings(facts)()
+        self.settings = settings if settings is not None else _make_settings_class(facts)()
         chosen: Any = self.settings
         self._num_players, self._turns = int(chosen.players), int(chosen.turns)
         self.info = Info(
             name=self.settings.full_name(f"textarena/{spec.id}"), version=1,
             roles=tuple(f"player {k}" for k in range(self._num_players)), min_return=facts.low, max_return=facts.high,
             zero_sum=facts.zero_sum, max_turns=self._turns, hidden=True, random=True, open_text=True, solver=None,
-            forfeit=facts.low, source=f"TextArena {library().__version__} {spec.id}", win_at=facts.win_at,
+            forfeit=facts.low, source=f"TextArena {import_library().__version__} {spec.id}", win_at=facts.win_at,
         )  # fmt: skip
 
     def with_settings(self, given: str) -> "TextArenaGame":
         return TextArenaGame(self._spec, self._facts, self.settings.read(given, self.info.name))
 
-    def start(self) -> Told:
-        return Told()
+    def start(self) -> Dialogue:
+        return Dialogue()
 
-    def to_act(self, state: Told) -> int:
+    def to_act(self, state: Dialogue) -> int:
         if state.seed is None:
             return CHANCE
-        moment = self._moment(state)
+        moment = self._get_moment(state)
         return OVER if self._is_forfeited(moment) or len(state.texts) >= self._turns else moment.role
 
-    def chance(self, state: Told) -> tuple[tuple[Action, float], ...]:
+    def chance(self, state: Dialogue) -> tuple[tuple[Action, float], ...]:
         return _DEALT
 
-    def legal(self, state: Told) -> tuple[Action, ...] | None:
+    def legal(self, state: Dialogue) -> tuple[Action, ...] | None:
         return None if self.to_act(state) >= 0 else ()
 
-    def apply(self, state: Told, action: Action) -> Told:
+    def apply(self, state: Dialogue, action: Action) -> Dialogue:
         role = self.to_act(state)
         if role == CHANCE:
             if action not in _SEEDS:
                 raise ValueError(f"{action!r} is not one of the seeds 'seed 0' to 'seed {NUM_SEEDS - 1}'")
-            return Told(_SEEDS[action])
-        if role == OVER or said(action) != action:
-            raise ValueError("the game is over" if role == OVER else f"{action!r} is not said as it is read")
-        run = self._run(state)
+            return Dialogue(_SEEDS[action])
+        if role == OVER or clean_reply(action) != action:
+            raise ValueError(
+                "the game is over" if role == OVER else f"{action!r} is not in the form that parse returns"
+            )
+        run = self._get_run(state)
         state.memory.run = None
-        run.say(action)
-        return Told(state.seed, (*state.texts, action), Memory(run))
+        run.apply_reply(action)
+        return Dialogue(state.seed, (*state.texts, action), Memory(run))
 
-    def returns(self, state: Told) -> tuple[float, ...]:
-        moment = self._moment(state)
+    def returns(self, state: Dialogue) -> tuple[float, ...]:
+        moment = self._get_moment(state)
         if self._is_forfeited(moment):
             return self.forfeit_returns(state, moment.role)
         return moment.rewards or (0.0,) * self._num_players
 
-    def view(self, state: Told, role: int) -> View:
+    def view(self, state: Dialogue, role: int) -> View:
         if state.seed is None:
             return View(role, "The game has not begun.", False)
         shown = state.memory.shown
         if role not in shown:
-            shown[role] = self._shown(state, role)
+            shown[role] = self._show(state, role)
         return View(role, shown[role], self.to_act(state) == role)
 
     def rules(self) -> str:
@@ -150,46 +151,46 @@ class TextArenaGame(Game[Told, View]):
     def render(self, view: View) -> str:
         return view.text
 
-    def parse(self, state: Told, text: str) -> Action | Problem:
-        return said(text)
+    def parse(self, state: Dialogue, text: str) -> Action | Problem:
+        return clean_reply(text)
 
     def sample(self, view: View, legal: tuple[Action, ...] | None, rng: random.Random) -> Action:
-        words = said(random_words(view.text, rng))
+        words = clean_reply(draw_reply(view.text, rng))
         assert isinstance(words, str), f"{words}"
         return words
 
-    def _run(self, state: Told) -> Run:
-        """The live environment at the state: its own, or one rebuilt from the history."""
+    def _get_run(self, state: Dialogue) -> Run:
+        """The live environment at the state: the state's own, or one rebuilt from the history."""
         if state.memory.run is not None:
             return state.memory.run
         assert state.seed is not None, "chance has not drawn the seed"
         run = Run(self._spec, self._facts, self._num_players, state.seed)
         for text in state.texts:
-            run.say(text)
+            run.apply_reply(text)
         return run
 
-    def _moment(self, state: Told) -> Moment:
+    def _get_moment(self, state: Dialogue) -> Moment:
         memory = state.memory
         if memory.moment is None:
-            memory.run = self._run(state)
+            memory.run = self._get_run(state)
             memory.moment = memory.run.moment
         return memory.moment
 
     def _is_forfeited(self, moment: Moment) -> bool:
         return moment.num_invalid >= MAX_INVALID and moment.rewards is None
 
-    def _shown(self, state: Told, role: int) -> str:
-        moment = self._moment(state)
+    def _show(self, state: Dialogue, role: int) -> str:
+        moment = self._get_moment(state)
         known = moment.messages[role][: moment.num_known[role]]
         head = known[0][1] if known and known[0][0] < 0 else ""
-        lines = [bounded(_rendered(self._spec, moment.names, role, known), head)]
+        lines = [cut_text(_render_messages(self._spec, moment.names, role, known), head)]
         if moment.fault:
             lines.append(f"(The environment failed on the last reply, which counts as not said: {moment.fault})")
         if self.to_act(state) == OVER:
-            lines.append(self._ending(state, moment))
-        return bounded("\n".join(line for line in lines if line), head) or "Nothing is shown yet."
+            lines.append(self._describe_ending(state, moment))
+        return cut_text("\n".join(line for line in lines if line), head) or "Nothing is shown yet."
 
-    def _ending(self, state: Told, moment: Moment) -> str:
+    def _describe_ending(self, state: Dialogue, moment: Moment) -> str:
         rewards = ", ".join(f"{name} {r:g}" for name, r in zip(self.info.roles, self.returns(state), strict=True))
         if self._is_forfeited(moment):
             why = f"{self.info.roles[moment.role]} made {MAX_INVALID} invalid replies in a row."
@@ -199,8 +200,8 @@ class TextArenaGame(Game[Told, View]):
 
 
 @functools.cache
-def _settings(facts: Facts) -> type[GameSettings]:
-    """The class of the settings: how many play, and how long at most."""
+def _make_settings_class(facts: Facts) -> type[GameSettings]:
+    """The class of the settings: the number of players and the most replies."""
     step = facts.players[1] - facts.players[0] if len(facts.players) > 1 else 1
     players = range(facts.players[0], facts.players[-1] + 1, step)
     made: type[GameSettings] = make_dataclass(
@@ -215,13 +216,13 @@ def _settings(facts: Facts) -> type[GameSettings]:
     return made
 
 
-def _rendered(spec: Any, names: dict[int, str], role: int, known: list[Any]) -> str:
-    """The messages as the variant's own wrapper shows them; as TextArena's usual one does where that one can't."""
-    usual = library().wrappers.LLMObservationWrapper
-    told_by = SimpleNamespace(state=SimpleNamespace(role_mapping=names))
-    for wrapper in (*wrappers(spec, "ObservationWrapper"), usual):
+def _render_messages(spec: Any, names: dict[int, str], role: int, known: list[Any]) -> str:
+    """Renders the messages with the variant's own wrapper, or with TextArena's usual one where that fails."""
+    usual = import_library().wrappers.LLMObservationWrapper
+    env = SimpleNamespace(state=SimpleNamespace(role_mapping=names))
+    for wrapper in (*list_wrappers(spec, "ObservationWrapper"), usual):
         try:
-            return str(wrapper(told_by).observation(role, list(known)))
+            return str(wrapper(env).observation(role, list(known)))
         except (ValueError, IndexError, KeyError, AssertionError):
-            continue  # no board among the messages, mostly
+            continue  # usually no board among the messages
     return ""

@@ -1,7 +1,12 @@
-"""One live environment of TextArena, kept apart from everything else in the process.
+"""Runs one live environment of TextArena, isolated from the rest of the process.
 
-TextArena draws from the global generators, prints, and may raise on a player's words; none of that leaves this file. It
-doesn't know what a state of ours is: it plays forward only.
+TextArena draws from the global generators, prints, and may raise on a player's words; none of that leaves this file,
+which knows nothing of our states and plays forward only. What it patches is numbered where it is patched:
+
+1. the functions of `random`, 2. `sys.stdout`, 3. numpy's global generator: all three while an environment runs;
+4. warnings and `sys.stdout` while TextArena is imported;
+5. `state.set_winners`, 6. `state.step`, 7. `state.set_winner` of an environment that can't end otherwise;
+8. `state.observations`, which is emptied whenever its messages are collected.
 """
 
 import contextlib
@@ -20,36 +25,36 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from mirrormatch.errors import UserError
 from mirrormatch.games.bridges.textarena.facts import Facts
-from mirrormatch.games.bridges.textarena.words import without_tags
+from mirrormatch.games.bridges.textarena.words import replace_tags
 from mirrormatch.games.types import OVER
 from mirrormatch.seeds import derive
 from mirrormatch.text import one_line, printable
 
-MAX_INVALID = 10  # in a row, then the player forfeits; the most patient environment allows 10
-NUM_TRIED = 20  # seeds in place of one with which an environment can't begin
+MAX_INVALID = 10  # invalid replies in a row that are a forfeit; no environment allows more
+NUM_TRIED = 20  # seeds to try where an environment fails to start
 _FAULT_CHARS = 200
-_ALONE = threading.RLock()  # the global generators are the environment's while it runs
+_PATCH_LOCK = threading.RLock()  # held while an environment's generators replace the global ones
 _CACHED_SPECS = 1_024
 _DRAWING = tuple(  # the functions of the module `random` that draw from its one hidden generator
     name for name, function in vars(random).items() if isinstance(getattr(function, "__self__", None), random.Random)
 )
 
-Message: TypeAlias = tuple[int, str, Any]  # who says it (-1: the referee), what, and TextArena's kind of message
+Message: TypeAlias = tuple[int, str, Any]  # sender (-1: the referee), text, and TextArena's kind of message
 Result = TypeVar("Result")
 
 
 class Moment(NamedTuple):
-    """What is so after so many replies.
+    """A snapshot of an environment after a number of replies.
 
     Attributes:
-        role: whose turn it is, or `OVER`.
-        num_known: how many messages of `messages` each role had got by then.
-        messages: for each role; they only ever grow.
-        names: what the senders are called.
-        num_invalid: invalid replies in a row.
-        fault: how the environment failed on the last reply, which then counts as not said; empty where it didn't.
-        rewards: one for each role, when the environment has ended the game.
-        reason: why it ended, in the environment's words.
+        role: the role to move, or `OVER`.
+        num_known: the number of `messages` that each role had received by then.
+        messages: the messages to each role; the lists only ever grow.
+        names: the name of each sender.
+        num_invalid: the number of invalid replies in a row.
+        fault: the environment's failure on the last reply, which is then undone; empty where it didn't fail.
+        rewards: the reward of each role, when the environment has ended the game.
+        reason: the reason for the end, in the environment's words.
     """
 
     role: int
@@ -63,38 +68,38 @@ class Moment(NamedTuple):
 
 
 class Unusable(Exception):
-    """Rewards or a player to move that can't be used."""
+    """The environment's rewards or its player to move can't be used."""
 
 
 class Run:
-    """A fresh environment, reset with a seed; `say` plays it forward.
+    """A fresh environment, reset with a seed; `apply_reply` plays it forward.
 
     Args:
-        spec: as TextArena registers it.
-        facts: what is known of it.
-        num_players: who plays.
-        seed: of the environment, for `reset`.
+        spec: the environment's entry in TextArena's registry.
+        facts: the facts that TextArena doesn't declare.
+        num_players: the number of players.
+        seed: the seed for the environment's `reset`.
 
     Raises:
-        UserError: the environment can't begin, with this seed nor with others.
+        UserError: the environment can't start, neither with this seed nor with others.
     """
 
     def __init__(self, spec: Any, facts: Facts, num_players: int, seed: int) -> None:
         self._spec, self._facts, self._num_players, self._seed = spec, facts, num_players, seed
         self._accepted = list[str]()
         self._messages: tuple[list[Message], ...] = tuple([] for _ in range(num_players))
-        self._begin()
-        self.moment = self._now()
+        self._start()
+        self.moment = self._read_moment()
 
-    def say(self, text: str) -> Moment:
-        """What is so after the player to move has said the text."""
+    def apply_reply(self, text: str) -> Moment:
+        """Gives the environment the reply of the player to move, and returns the new moment."""
         before, role, turn = self.moment, self.moment.role, self._base.state.turn
         assert role != OVER, "the game is over"
         try:
             self._step(text)
-            after = self._now()
-        except Exception as problem:  # the code is foreign, and a player's words make it run
-            self._begin_again()
+            after = self._read_moment()
+        except Exception as problem:  # the code is foreign, and its input is a player's words
+            self._restart()
             after = before._replace(
                 num_invalid=before.num_invalid + 1,
                 fault=one_line(f"{type(problem).__name__}: {problem}", _FAULT_CHARS),
@@ -106,65 +111,66 @@ class Run:
         self.moment = after
         return after
 
-    def _begin(self) -> None:
-        """Makes the environment and resets it. A seed with which it raises is passed over for one derived from it."""
+    def _start(self) -> None:
+        """Makes the environment and resets it. A seed with which that raises is replaced by one derived from it."""
         problem: Exception | None = None
         for k in range(NUM_TRIED):
             seed = derive(self._seed, "textarena", k) % 2**31 if k else self._seed
             generator = random.Random(seed)
             self._drawing = {name: getattr(generator, name) for name in _DRAWING}
-            self._numpy = _numpy_started(seed) if _uses_numpy(self._spec.entry_point) else None
+            self._numpy = _seed_numpy_state(seed) if _uses_numpy(self._spec.entry_point) else None
             try:
-                self._alone(functools.partial(self._reset, seed))
+                self._run_isolated(functools.partial(self._reset_environment, seed))
             except Exception as raised:  # the code is foreign
                 problem = raised
             else:
                 return
         raise UserError(f"textarena's {self._spec.id!r} can't begin: {type(problem).__name__}: {problem}") from problem
 
-    def _reset(self, seed: int) -> None:
-        self._base = env = loaded(self._spec.entry_point)(**self._spec.kwargs)
+    def _reset_environment(self, seed: int) -> None:
+        self._base = env = load_environment(self._spec.entry_point)(**self._spec.kwargs)
         env.env_id, env.entry_point = self._spec.id, self._spec.entry_point
-        for wrapper in wrappers(self._spec, "ActionWrapper"):
+        for wrapper in list_wrappers(self._spec, "ActionWrapper"):
             env = wrapper(env)
         env.reset(num_players=self._num_players, seed=seed)
         self._env, state = env, self._base.state
-        _mend(state)
-        self._collect()
+        _patch_state(state)
+        self._collect_messages()
 
-    def _begin_again(self) -> None:
-        """The environment as it was before it failed, by saying again all that it took."""
+    def _restart(self) -> None:
+        """Rebuilds the environment as it was before it failed, by replaying every accepted reply."""
         known = self._messages
-        self._messages = tuple([] for _ in known)  # the same once more
-        self._begin()
+        self._messages = tuple([] for _ in known)  # receives the same messages again
+        self._start()
         for text in self._accepted:
             self._step(text)
         self._messages = known
 
     def _step(self, text: str) -> None:
-        self._alone(functools.partial(self._stepped, text))
+        self._run_isolated(functools.partial(self._step_environment, text))
 
-    def _stepped(self, text: str) -> None:
+    def _step_environment(self, text: str) -> None:
         self._env.step(text)
-        self._collect()
+        self._collect_messages()
 
-    def _collect(self) -> None:
-        """Takes the new messages of all roles out of the environment."""
+    def _collect_messages(self) -> None:
+        """Moves the new messages of all roles from the environment to `_messages`."""
         state = self._base.state
         fresh = dict[int, list[Message]]()
         if not state.done:
-            role, fresh_of_role = self._base.get_observation()  # some add to it what they always show
+            role, fresh_of_role = self._base.get_observation()  # some environments add what they always show
             fresh[role] = list(fresh_of_role)
         for role in range(self._num_players):
             fresh[role] = fresh.get(role, []) + state.observations.get(role, [])
-            state.observations[role] = []
-        self._check()
+            state.observations[role] = []  # patch 8: a message is collected once
+        self._check_outcome()
         tags = tuple(state.role_mapping.values())
-        contained = {role: list(_contained(messages, tags)) for role, messages in fresh.items()}
+        contained = {role: list(_clean_messages(messages, tags)) for role, messages in fresh.items()}
         for role, messages in contained.items():
             self._messages[role].extend(messages)
 
-    def _check(self) -> None:
+    def _check_outcome(self) -> None:
+        """Raises `Unusable` where the player to move or the rewards are outside the declared bounds."""
         state = self._base.state
         if not state.done and state.current_player_id not in range(self._num_players):
             raise Unusable(f"player {state.current_player_id!r} is to move, but there are {self._num_players}")
@@ -176,31 +182,31 @@ class Run:
             if not self._facts.low <= float(reward) <= self._facts.high:
                 raise Unusable(f"player {role} gets {reward}, outside of {self._facts.low} to {self._facts.high}")
 
-    def _now(self) -> Moment:
+    def _read_moment(self) -> Moment:
         state = self._base.state
         num_known = tuple(len(messages) for messages in self._messages)
         if not state.done:
             return Moment(state.current_player_id, num_known, self._messages, state.role_mapping)
         rewards = tuple(float((state.rewards or {}).get(role, 0.0)) for role in range(self._num_players))
-        reason = _reason(info.get("reason") for info in state.game_info.values())
+        reason = _find_reason(info.get("reason") for info in state.game_info.values())
         return Moment(OVER, num_known, self._messages, state.role_mapping, rewards=rewards, reason=reason)
 
-    def _alone(self, act: Callable[[], Result]) -> Result:
-        """Acts with the environment's own generators in place of the global ones, unheard."""
+    def _run_isolated(self, act: Callable[[], Result]) -> Result:
+        """Runs foreign code with the environment's own generators in place of the global ones, without output."""
         module = vars(random)
-        with _ALONE:
-            outside, heard, numpy_outside = {name: module[name] for name in _DRAWING}, sys.stdout, None
+        with _PATCH_LOCK:
+            outside, stdout, numpy_outside = {name: module[name] for name in _DRAWING}, sys.stdout, None
             try:
-                module.update(self._drawing)
-                sys.stdout = _NOWHERE
-                if self._numpy is not None:
-                    numpy_outside = _numpy_swapped(self._numpy)
+                module.update(self._drawing)  # patch 1: TextArena calls random.choice and so on
+                sys.stdout = _NOWHERE  # patch 2: some environments print
+                if self._numpy is not None:  # patch 3: some draw from numpy, which they never seed
+                    numpy_outside = _swap_numpy_state(self._numpy)
                 return act()
             finally:
                 module.update(outside)
-                sys.stdout = heard
+                sys.stdout = stdout
                 if numpy_outside is not None:
-                    self._numpy = _numpy_swapped(numpy_outside)
+                    self._numpy = _swap_numpy_state(numpy_outside)
 
 
 class _Nowhere(io.TextIOBase):
@@ -212,79 +218,82 @@ _NOWHERE = _Nowhere()
 
 
 @functools.cache
-def library() -> Any:
-    """The package `textarena`.
+def import_library() -> Any:
+    """Imports the package `textarena`.
 
     Raises:
         UserError: it isn't installed.
     """
     try:
-        return _imported("textarena")
+        return _import_quietly("textarena")
     except ImportError as problem:
         raise UserError(f"textarena can't be imported ({problem}): pip install 'mirrormatch[games]'") from problem
 
 
 @functools.lru_cache(_CACHED_SPECS)
-def loaded(entry_point: str) -> Any:
-    """The class of an environment, as registered: `"textarena.envs.Nim.env:NimEnv"`.
+def load_environment(entry_point: str) -> Any:
+    """Imports the class of an environment, named as registered: `"textarena.envs.Nim.env:NimEnv"`.
 
     Raises:
-        ImportError | SyntaxError: it can't be loaded.
+        ImportError | SyntaxError: the class can't be imported.
     """
     module, _, name = entry_point.partition(":")
-    return getattr(_imported(module), name)
+    return getattr(_import_quietly(module), name)
 
 
-def wrappers(spec: Any, kind: str) -> list[Any]:
+def list_wrappers(spec: Any, kind: str) -> list[Any]:
     """The default wrappers of that kind, `"ActionWrapper"` or `"ObservationWrapper"`, innermost first."""
-    return [w for w in spec.default_wrappers or () if issubclass(w, getattr(library(), kind))]
+    return [w for w in spec.default_wrappers or () if issubclass(w, getattr(import_library(), kind))]
 
 
-def _imported(name: str) -> ModuleType:
-    with _ALONE, warnings.catch_warnings(), contextlib.redirect_stdout(_NOWHERE):
-        warnings.simplefilter("ignore")  # escapes in its strings, and what it filters for everybody
+def _import_quietly(name: str) -> ModuleType:
+    with _PATCH_LOCK, warnings.catch_warnings(), contextlib.redirect_stdout(_NOWHERE):
+        # Patch 4: its strings have invalid escapes, and it changes the warning filters of the whole process.
+        warnings.simplefilter("ignore")
         return importlib.import_module(name)
 
 
-def _mend(state: Any) -> None:
-    """Lets an environment end as it means to, where it calls what isn't there or would never return."""
-    if not hasattr(state, "set_winners"):  # puzzles call it when they are solved
+def _patch_state(state: Any) -> None:
+    """Mends environments that would raise or loop for ever at the end of a game."""
+    # Patch 5: solved puzzles call `set_winners`, which states for one player lack.
+    if not hasattr(state, "set_winners"):
         state.set_winners = lambda player_ids, reason: state.set_outcome(1.0, reason)
-    out = getattr(state, "elimination_order", None)
-    if out is not None:
-        go_on = state.step
+    # Patch 6: with every player out, `step` would look for the next one for ever.
+    if getattr(state, "elimination_order", None) is not None:
+        original_step = state.step
 
         def step(*args: Any, **kwargs: Any) -> Any:
             if not state.done and len(set(state.elimination_order)) >= state.num_players:
-                raise Unusable("every player is out, and the game is not over")  # it would look for the next for ever
-            return go_on(*args, **kwargs)
+                raise Unusable("every player is out, and the game is not over")
+            return original_step(*args, **kwargs)
 
         state.step = step
-    if hasattr(state, "set_winner"):  # one game names its parameter otherwise
-        win = state.set_winner
-        state.set_winner = lambda player_id=None, reason="", player_ids=None: win(
+    # Patch 7: one game calls the parameter `player_ids`.
+    if hasattr(state, "set_winner"):
+        original_set_winner = state.set_winner
+        state.set_winner = lambda player_id=None, reason="", player_ids=None: original_set_winner(
             player_ids if player_id is None else player_id, reason
         )
 
 
-def _contained(messages: Iterable[Message], tags: tuple[str, ...]) -> Iterator[Message]:
-    """The messages, printable, with nothing in a player's words that looks like somebody else's line."""
+def _clean_messages(messages: Iterable[Message], tags: tuple[str, ...]) -> Iterator[Message]:
+    """Makes the messages printable, and removes forged lines of other senders from a player's words."""
     for sender, text, kind in messages:
-        if isinstance(text, int):  # three puzzles give who, what and the kind to the wrong parameters
+        if isinstance(text, int):  # three puzzles pass sender, text and kind in the wrong order
             sender, text, kind = text, kind, sender
         text = printable(str(text))
-        yield sender, text if sender < 0 else without_tags(" ".join(text.split()), tags), kind
+        yield sender, text if sender < 0 else replace_tags(" ".join(text.split()), tags), kind
 
 
-def _reason(reasons: Iterable[object]) -> str:
+def _find_reason(reasons: Iterable[object]) -> str:
     found = next((r for r in reasons if r), "")
     return " ".join(map(str, found)) if isinstance(found, list) else str(found)
 
 
 @functools.lru_cache(_CACHED_SPECS)
 def _uses_numpy(entry_point: str) -> bool:
-    """Whether a module of the environment's folder knows numpy."""
-    loaded(entry_point)
+    """Whether a module of the environment's folder imports numpy."""
+    load_environment(entry_point)
     folder = entry_point.partition(":")[0].rpartition(".")[0]
     numpy = sys.modules.get("numpy")
     return numpy is not None and any(
@@ -295,12 +304,12 @@ def _uses_numpy(entry_point: str) -> bool:
     )
 
 
-def _numpy_started(seed: int) -> Any:
+def _seed_numpy_state(seed: int) -> Any:
     return sys.modules["numpy"].random.RandomState(seed).get_state(legacy=False)
 
 
-def _numpy_swapped(state: Any) -> Any:
-    """Puts the state into numpy's global generator and returns the one that was there."""
+def _swap_numpy_state(state: Any) -> Any:
+    """Sets the state of numpy's global generator and returns the previous one."""
     generator = sys.modules["numpy"].random
     before = generator.get_state(legacy=False)
     generator.set_state(state)

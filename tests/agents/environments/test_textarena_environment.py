@@ -14,9 +14,9 @@ from mirrormatch.agents.play import play
 from mirrormatch.agents.players.random import RandomAgent
 from mirrormatch.errors import UserError
 from mirrormatch.games import Problem
-from mirrormatch.games.bridges.textarena.run import library
+from mirrormatch.games.bridges.textarena.run import import_library
 
-ta = library()
+ta = import_library()
 NAMES = sorted({"kuhn_poker", "tictactoe", "simple_negotiation", *games.names()})
 SEEDS = range(5)
 

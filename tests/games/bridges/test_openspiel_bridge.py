@@ -1,4 +1,4 @@
-"""OpenSpiel's games through the bridge: they are played as OpenSpiel plays them, and keep what every game keeps."""
+"""OpenSpiel's games through the bridge: they give OpenSpiel's results and keep the contract of every game."""
 
 import copy
 import functools
@@ -55,35 +55,35 @@ DEALT = (
 
 
 class Played(NamedTuple):
-    """A finished game: OpenSpiel's numbers of what happened, and the returns."""
+    """A finished game: OpenSpiel's numbers of the actions, and the returns."""
 
     numbers: tuple[int, ...]
     returns: tuple[float, ...]
 
 
-def drawn(game: Game[Any, Any], state: Any, rng: random.Random) -> Action:
+def draw_action(game: Game[Any, Any], state: Any, rng: random.Random) -> Action:
     if game.to_act(state) == CHANCE:
         actions, probabilities = zip(*game.chance(state), strict=True)
         return str(rng.choices(actions, probabilities)[0])
     return rng.choice(game.legal(state) or ())
 
 
-def ended(game: Game[Any, Any], rng: random.Random) -> Any:
+def play_to_end(game: Game[Any, Any], rng: random.Random) -> Any:
     state = game.start()
     while game.to_act(state) != OVER:
-        state = game.apply(state, drawn(game, state, rng))
+        state = game.apply(state, draw_action(game, state, rng))
     return state
 
 
 @functools.cache
-def played(name: str) -> tuple[Played, ...]:
-    """Random games from start to end."""
+def play_games(name: str) -> tuple[Played, ...]:
+    """Plays random games from start to end."""
     game, rng = games.get(f"openspiel/{name}"), random.Random(20)
-    ends = [ended(game, rng) for _ in range(NUM_GAMES if name in SHORT else NUM_LONG_GAMES)]
-    return tuple(Played(tuple(step.action for step in end.steps), game.returns(end)) for end in ends)
+    ends = [play_to_end(game, rng) for _ in range(NUM_GAMES if name in SHORT else NUM_LONG_GAMES)]
+    return tuple(Played(tuple(event.action for event in end.events), game.returns(end)) for end in ends)
 
 
-def after(game: Game[Any, Any], path: Sequence[Action]) -> Any:
+def replay(game: Game[Any, Any], path: Sequence[Action]) -> Any:
     return functools.reduce(game.apply, path, game.start())
 
 
@@ -92,7 +92,7 @@ def sample_state(name: str, num_moves: int) -> tuple[Game[Any, Any], Any]:
     state = game.start()
     while num_moves or game.to_act(state) == CHANCE:
         num_moves -= game.to_act(state) >= 0
-        state = game.apply(state, drawn(game, state, rng))
+        state = game.apply(state, draw_action(game, state, rng))
     return game, state
 
 
@@ -106,7 +106,7 @@ def test_at_least_sixty_games_are_played_a_hundred_times() -> None:
 @pytest.mark.parametrize("name", [*SHORT, *LONG])
 def test_random_games_end_within_the_bounds(name: str) -> None:
     info = games.get(f"openspiel/{name}").info
-    assert all(info.min_return <= r <= info.max_return for end in played(name) for r in end.returns)
+    assert all(info.min_return <= r <= info.max_return for end in play_games(name) for r in end.returns)
 
 
 @pytest.mark.parametrize("name", [*SHORT, *LONG])
@@ -114,7 +114,7 @@ def test_the_same_actions_give_the_same_returns_in_openspiel(name: str) -> None:
     theirs = pyspiel.load_game(name)
     if theirs.get_type().dynamics == pyspiel.GameType.Dynamics.SIMULTANEOUS:
         theirs = pyspiel.convert_to_turn_based(theirs)
-    for numbers, returns in played(name):
+    for numbers, returns in play_games(name):
         state = theirs.new_initial_state()
         for number in numbers:
             state.apply_action(number)
@@ -123,17 +123,17 @@ def test_the_same_actions_give_the_same_returns_in_openspiel(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*SHORT, *LONG])
 def test_a_zero_sum_game_adds_up_to_nothing(name: str) -> None:
-    sums = [sum(end.returns) for end in played(name)] if games.get(f"openspiel/{name}").info.zero_sum else []
+    sums = [sum(end.returns) for end in play_games(name)] if games.get(f"openspiel/{name}").info.zero_sum else []
     assert sums == pytest.approx([0.0] * len(sums))
 
 
 @pytest.mark.parametrize("name", [*SHORT, *LONG])
-def test_every_role_is_shown_text_and_told_rules(name: str) -> None:
+def test_every_role_is_shown_text_and_rules(name: str) -> None:
     game, state = sample_state(name, 0)
     assert all(game.observe(state, role).text.strip() for role in range(len(game.info.roles))) and game.rules()
 
 
-def test_every_registered_game_can_be_played_or_says_why_not() -> None:
+def test_every_registered_game_can_be_played_or_has_a_reason() -> None:
     unavailable = BRIDGE.unavailable()
     assert sorted([*BRIDGE.names(), *unavailable]) == sorted(pyspiel.registered_names()) and all(unavailable.values())
 
@@ -154,7 +154,7 @@ def test_a_state_is_the_same_in_another_process_and_as_a_copy() -> None:
 
 def test_the_same_cells_taken_in_another_order_are_another_state() -> None:
     game = games.get("openspiel/tic_tac_toe")
-    one, other = (after(game, path) for path in (["x(0,0)", "o(1,1)", "x(2,2)"], ["x(2,2)", "o(1,1)", "x(0,0)"]))
+    one, other = (replay(game, path) for path in (["x(0,0)", "o(1,1)", "x(2,2)"], ["x(2,2)", "o(1,1)", "x(0,0)"]))
     assert one != other and str(one.spiel) == str(other.spiel)
 
 
@@ -167,17 +167,17 @@ def test_moves_with_any_signs_in_them_are_read_back(name: str) -> None:
         legal = game.legal(state) or ()
         texts = [(text, move) for move in legal for text in (move, f"[{move}]", move.upper(), f" {move}.")]
         assert [game.parse(state, text) for text, _ in texts] == [move for _, move in texts]
-        state = game.apply(state, drawn(game, state, rng))
+        state = game.apply(state, draw_action(game, state, rng))
 
 
-def test_who_moves_is_not_said_again_in_the_move() -> None:
+def test_the_mover_is_not_repeated_in_the_move() -> None:
     game, state = sample_state("goofspiel", 0)
     assert "Bid: 1" in (game.legal(state) or ())
 
 
 def test_moves_that_differ_in_case_only_have_a_number() -> None:
     game = games.get("openspiel/chess")
-    state = after(game, ("b4", "a6", "d3", "c5", "Be3", "h6"))
+    state = replay(game, ("b4", "a6", "d3", "c5", "Be3", "h6"))
     captures = [move for move in game.legal(state) or () if "xc5" in move]
     assert [move.split(" #")[0] for move in captures] == ["Bxc5", "bxc5"]
     assert [game.parse(state, move.lower()) for move in captures] == captures
@@ -186,7 +186,7 @@ def test_moves_that_differ_in_case_only_have_a_number() -> None:
 
 def test_a_move_made_before_is_not_allowed_rather_than_no_move() -> None:
     game = games.get("openspiel/tic_tac_toe")
-    problem = game.parse(after(game, ["x(1,1)", "o(0,0)"]), "x(1,1)")
+    problem = game.parse(replay(game, ["x(1,1)", "o(0,0)"]), "x(1,1)")
     assert isinstance(problem, Problem) and problem.kind is ProblemKind.ILLEGAL
 
 
@@ -196,7 +196,7 @@ def test_players_who_move_at_once_do_not_see_each_other() -> None:
     assert len(seen) == 1 and game.info.hidden
 
 
-def test_a_game_of_one_move_each_tells_its_table() -> None:
+def test_the_rules_of_a_game_of_one_move_each_have_its_table() -> None:
     assert "Cooperate / Defect: 0, 10" in games.get("openspiel/matrix_pd").rules()
 
 
@@ -208,18 +208,18 @@ def test_what_others_were_dealt_is_not_shown(name: str) -> None:
     game, rng, num_compared = games.get(f"openspiel/{name}"), random.Random(5), 0
     num_roles = len(game.info.roles)
     for _ in range(200):
-        path = [step.words for step in ended(game, rng).steps]
+        path = [event.words for event in play_to_end(game, rng).events]
         path = path[: rng.randint(num_roles, len(path) - 1)]
         dealt_to = rng.randrange(num_roles)
-        other = rng.choice([a for a, _ in game.chance(after(game, path[:dealt_to]))])
+        other = rng.choice([a for a, _ in game.chance(replay(game, path[:dealt_to]))])
         if other in path[:num_roles]:
-            continue  # a card that somebody else has
+            continue  # another player's card
         try:
-            twin = after(game, [*path[:dealt_to], other, *path[dealt_to + 1 :]])
+            twin = replay(game, [*path[:dealt_to], other, *path[dealt_to + 1 :]])
         except ValueError:
             continue  # the card came later
         for role in {*range(num_roles)} - {dealt_to}:
-            assert game.observe(twin, role) == game.observe(after(game, path), role)
+            assert game.observe(twin, role) == game.observe(replay(game, path), role)
             num_compared += 1
     assert num_compared >= 20
 
@@ -269,17 +269,17 @@ def test_a_game_within_a_game_keeps_its_brackets() -> None:
 @pytest.mark.parametrize(
     "name", ["openspiel/go:board_size=5,komi=0.5", "openspiel/repeated_game(stage_game=matrix_pd(),num_repetitions=3)"]
 )
-def test_a_game_is_got_again_by_its_name(name: str) -> None:
+def test_a_name_gets_the_same_game_again(name: str) -> None:
     assert games.get(games.get(name).info.name).info == games.get(name).info
 
 
-def test_an_unknown_name_is_told_the_nearest() -> None:
+def test_the_error_for_an_unknown_name_has_the_nearest() -> None:
     with pytest.raises(UnknownName, match=r"unknown game of OpenSpiel 'leduc_pokr', did you mean 'leduc_poker'\?"):
         games.get("openspiel/leduc_pokr")
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("leduc_poker:playrs=3", "has no parameter 'playrs', did you mean 'players'"),
         ("tic_tac_toe:a=1", "has no parameter 'a'; it has none"),
@@ -295,29 +295,29 @@ def test_an_unknown_name_is_told_the_nearest() -> None:
         ("crossword", "can't be played: needs files"),
     ],
 )
-def test_what_cannot_be_played_is_told_in_one_line(name: str, told: str) -> None:
+def test_the_reason_for_an_unplayable_game_is_one_line(name: str, message: str) -> None:
     with pytest.raises(UserError) as problem:
         games.get(f"openspiel/{name}")
-    assert told in str(problem.value) and "\n" not in str(problem.value)
+    assert message in str(problem.value) and "\n" not in str(problem.value)
 
 
-def test_what_openspiel_refuses_is_told_in_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_refusal_by_openspiel_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(UserError, match="OpenSpiel can't load 'dark_hex:gameversion=xyz'"):
         games.get("openspiel/dark_hex:gameversion=xyz")
 
 
-def test_without_the_library_it_is_told_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_library_the_error_gives_the_command_that_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     module = importlib.import_module("mirrormatch.games.bridges.openspiel")
     monkeypatch.setitem(sys.modules, "pyspiel", None)
-    module._library.cache_clear()
+    module._import_library.cache_clear()
     try:
         with pytest.raises(UserError, match=r"pip install 'mirrormatch\[games\]'"):
             BRIDGE.names()
     finally:
-        module._library.cache_clear()
+        module._import_library.cache_clear()
 
 
-def test_nothing_is_imported_before_it_is_asked_for() -> None:
+def test_the_library_is_imported_on_first_use() -> None:
     code = "import mirrormatch.games as g, sys; g.bridges.get('openspiel'); print(*sys.modules)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert not {"pyspiel", "numpy", "open_spiel"} & set(run.stdout.split())
@@ -333,4 +333,4 @@ def test_a_chess_position_is_drawn() -> None:
 def test_the_table_is_up_to_date() -> None:
     command = "python docs/generate/openspiel.py docs/openspiel.md"
     page = ROOT / "docs" / "openspiel.md"
-    assert page.read_text(encoding="utf-8") == script("docs/generate/openspiel.py").page(), f"run: {command}"
+    assert page.read_text(encoding="utf-8") == script("docs/generate/openspiel.py").make_page(), f"run: {command}"

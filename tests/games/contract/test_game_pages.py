@@ -8,7 +8,7 @@ from mirrormatch import games
 
 FOLDER = ROOT / "docs" / "games"
 NAMES = sorted(games.registry.names())
-page = script("docs/generate/game_pages.py").page
+page = script("docs/generate/game_pages.py").make_page
 
 
 @pytest.mark.parametrize("name", NAMES)
