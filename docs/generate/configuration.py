@@ -20,8 +20,8 @@ from mirrormatch.agents.engines.vllm import VllmSettings
 from mirrormatch.agents.spec import ModelSettings
 from mirrormatch.training.config import RunConfig
 
-_NAMES = {str: "text", int: "whole number", float: "number", bool: "true or false", type(None): "none"}
-_BOUNDS = (("ge", "at least"), ("gt", "above"), ("le", "at most"), ("lt", "below"))
+_NAMES = {str: "text", int: "integer", float: "number", bool: "true or false", type(None): "none"}
+_BOUNDS = (("ge", "≥"), ("gt", "above"), ("le", "≤"), ("lt", "below"))
 _ENGINES = (("hf", HfSettings), ("vllm", VllmSettings), ("openai", OpenAISettings))
 
 
