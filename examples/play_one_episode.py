@@ -1,4 +1,4 @@
-"""Plays one game of Kuhn poker between two agents and prints what happened."""
+"""Plays one game of Kuhn poker between two agents and prints its moves and result."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""A complete game in one file: rock, paper, scissors. Then two random agents play it."""
+"""A complete game in one file, rock, paper, scissors, played by two random agents."""
 
 import asyncio
 from typing import NamedTuple
@@ -11,6 +11,8 @@ BEATS = {"paper": "rock", "rock": "scissors", "scissors": "paper"}
 
 
 class View(NamedTuple):
+    """The role and its own throw, the information that a player has."""
+
     role: int
     own: str
 

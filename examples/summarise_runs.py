@@ -1,8 +1,8 @@
-"""What self-play taught, over the seeds of one setting: `python examples/summarise_runs.py runs/seed-*`.
+"""The effect of self-play over the seeds of one setting: `python examples/summarise_runs.py runs/seed-*`.
 
 Reads finished run folders and prints, as Markdown, each seed's figures before and after, and the mean change with its
 95 % interval over the seeds (Student's t). The return against `random` in Kuhn poker is computed exactly from the
-measured policy; nothing is played.
+measured policy, without playing.
 """
 
 import argparse
@@ -35,38 +35,42 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="+")
     runs: list[Path] = sorted(parser.parse_args().runs)
-    changes = [figures(run) for run in runs]
+    changes = [read_changes(run) for run in runs]
     names = list(changes[0])
     print("| seed | " + " | ".join(names) + " | exploitability on the way |")
     print("|---|" + "---:|" * len(names) + "---|")
     for run, found in zip(runs, changes, strict=True):
         cells = (f"{c.before:.3f} -> {c.after:.3f}" for c in found.values())
-        print(f"| {seed_of(run)} | {' | '.join(cells)} | {on_the_way(run)} |")
-    print("| change | " + " | ".join(mean_change([c[n] for c in changes]) for n in names) + " | |")
+        print(f"| {read_seed(run)} | {' | '.join(cells)} | {format_training_curve(run)} |")
+    print("| change | " + " | ".join(format_mean_change([c[n] for c in changes]) for n in names) + " | |")
 
 
-def figures(run: Path) -> dict[str, Change]:
-    """The figures of one run, before and after."""
+def read_changes(run: Path) -> dict[str, Change]:
+    """Reads the figures of one run, before and after."""
     before, after = (
         Measurement.model_validate_json((run / "measures" / f"{name}.json").read_text(encoding="utf-8"))
         for name in ("before", "after")
     )
+    exploitability, accuracy = (
+        Change(score_value(before, name), score_value(after, name))
+        for name in ("exploitability/kuhn_poker", "accuracy/overall")
+    )
     return {
-        "exploitability": Change(of(before, "exploitability/kuhn_poker"), of(after, "exploitability/kuhn_poker")),
-        "return against random": Change(against_random(before), against_random(after)),
-        "transfer accuracy": Change(of(before, "accuracy/overall"), of(after, "accuracy/overall")),
+        "exploitability": exploitability,
+        "return against random": Change(return_against_random(before), return_against_random(after)),
+        "transfer accuracy": accuracy,
     }
 
 
-def of(measurement: Measurement, name: str) -> float:
-    """A score by its name."""
+def score_value(measurement: Measurement, name: str) -> float:
+    """The value of the score with that name."""
     return next(score.value for score in measurement.scores if score.name == name)
 
 
-def against_random(measurement: Measurement) -> float:
-    """The expected return against uniform play, mean over both seats, from the policy at every information state."""
+def return_against_random(measurement: Measurement) -> float:
+    """The expected return of the measured policy against uniform play, mean over both seats."""
     states = measurement.policies[0].states
-    policy = {spot.view: state.moves for spot, state in zip(information_states(GAME), states, strict=True)}
+    policy = {info_set.view: state.moves for info_set, state in zip(information_states(GAME), states, strict=True)}
 
     def value(state: Any, seat: int) -> float:
         role = GAME.to_act(state)
@@ -81,20 +85,20 @@ def against_random(measurement: Measurement) -> float:
     return fmean(value(GAME.start(), seat) for seat in (0, 1))
 
 
-def on_the_way(run: Path) -> str:
-    """Exploitability as it was measured during training."""
+def format_training_curve(run: Path) -> str:
+    """The exploitabilities measured during training, in one line."""
     lines = (run / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
     found = (json.loads(line).get("exploitability/kuhn_poker") for line in lines)
     return " ".join(f"{value:.2f}" for value in found if value is not None)
 
 
-def seed_of(run: Path) -> int:
-    """The seed of a run."""
+def read_seed(run: Path) -> int:
+    """Reads the seed of a run."""
     return int(json.loads((run / "config.json").read_text(encoding="utf-8"))["seed"])
 
 
-def mean_change(changes: list[Change]) -> str:
-    """The mean of after - before and its interval."""
+def format_mean_change(changes: list[Change]) -> str:
+    """The mean of after - before with its interval."""
     deltas = [c.after - c.before for c in changes]
     if len(deltas) < 2:
         return f"{deltas[0]:+.3f}"
