@@ -18,12 +18,11 @@ from mirrormatch.agents.scheduler import NUM_IN_FLIGHT, run_all
 from mirrormatch.agents.types import Agent, Episode, Turn
 from mirrormatch.errors import UserError
 from mirrormatch.evals.statistics import Better, Score, mean, share
-from mirrormatch.evals.types import Progress
+from mirrormatch.evals.types import NUM_EPISODES, Progress
 from mirrormatch.games.game import Game
 from mirrormatch.games.types import Action, Info, Outcome, ProblemKind
 from mirrormatch.seeds import derive
 
-NUM_EPISODES = 200  # default per pair of agents: about +-7 points on a win rate
 BASELINES = ("random", "optimal")  # default opponents
 
 Seating: TypeAlias = tuple[int, ...]  # the agent, by its position in the match, in each role
@@ -110,7 +109,7 @@ class MatchResult(NamedTuple):
         problems: number of replies without a move by kind, per agent in the order of the scores.
         is_mirror: one agent plays every seat; the results are no evidence of its strength.
         variety: number of different games and deals.
-        played: every episode, deal by deal.
+        episodes: every episode, deal by deal.
     """
 
     scores: MatchScores

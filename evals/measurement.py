@@ -17,7 +17,7 @@ from mirrormatch.evals.arena import BASELINES, MatchEpisode, MatchResult, oppone
 from mirrormatch.evals.exploitability import PolicyReport, is_readable, measure_exploitability
 from mirrormatch.evals.statistics import Better, Score, share
 from mirrormatch.evals.transfer import Answerer, Transfer, run_transfer
-from mirrormatch.evals.types import Progress
+from mirrormatch.evals.types import NUM_EPISODES, NUM_ITEMS, NUM_THOUGHTS, Progress
 from mirrormatch.games.game import Game
 from mirrormatch.seeds import derive
 
@@ -40,12 +40,12 @@ class Plan(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     games: tuple[str, ...] = ()
-    episodes: int = 200
+    episodes: int = NUM_EPISODES
     opponents: tuple[str, ...] = BASELINES
     exploitability: tuple[str, ...] = ()
-    thoughts: int = 64
+    thoughts: int = NUM_THOUGHTS
     transfer: tuple[str, ...] = ()
-    items: int = 100
+    items: int = NUM_ITEMS
 
 
 class Sample(BaseModel):

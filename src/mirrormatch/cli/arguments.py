@@ -9,12 +9,10 @@ from pathlib import Path
 from typing import Any, NoReturn, get_args
 
 from mirrormatch.errors import UnknownName, UserError
+from mirrormatch.evals.types import NUM_EPISODES, NUM_ITEMS, NUM_THOUGHTS
 from mirrormatch.games.types import Kind
 
-# Defaults. An interval half as wide needs four times the number.
-NUM_EPISODES = 200  # of a pair of agents in a game: about +-7 points on a win rate
-NUM_THOUGHTS = 64  # per information state; the noise floor printed beside the figure shows their bias
-NUM_ITEMS = 100  # problems per task: about +-10 points on an accuracy, +-7 for two tasks of a kind
+# Defaults.
 NUM_CHECK_GAMES = 200  # random games in which the contract of a game is checked
 OPPONENT = "nano"  # the bundled model
 EXPLOITABILITY_GAME = "kuhn_poker"  # 12 information states: seconds on a laptop
