@@ -1,12 +1,12 @@
-# `make demo` and `make test` are all that is needed; each prepares .venv by itself.
+# `make demo` and `make test` create .venv first.
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN := $(VENV)/bin
-# vLLM pins torch and much else to its own liking: it has an environment of its own.
+# vLLM pins torch and other packages, so it has its own environment.
 VLLM_VENV ?= .venv-vllm
 # One thread per process is fastest for models of a million parameters.
 export OMP_NUM_THREADS ?= 1
-# The root folders agents/, games/, ... must not shadow other packages of these names: the working directory is no import path.
+# Keeps the working directory off the import path: the root folders agents/, games/, ... must not shadow other packages.
 export PYTHONSAFEPATH := 1
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY ?= 1
@@ -17,13 +17,13 @@ help:
 	@echo "make demo    fine-tune the bundled model by self-play and show what it learned (minutes, no GPU)"
 	@echo "make test    run the tests"
 	@echo "make test-vllm   run the tests that need vLLM, on this CPU ($(VLLM_VENV), 4 GB; minutes the first time)"
-	@echo "make setup   prepare $(VENV) only"
-	@echo "make bench   compare speeds        make nano   rebuild the bundled model from nothing"
+	@echo "make setup   create $(VENV) only"
+	@echo "make bench   compare speeds        make nano   train the bundled model from scratch"
 
 setup: $(BIN)/.ready
 
-# torch first and pinned: on a plain index an unpinned torch brings gigabytes of CUDA along.
-# reasoning-gym (the extra [evals]) compiles a C library: it is left out where there is no compiler.
+# torch first and pinned: an unpinned torch from PyPI installs gigabytes of CUDA libraries.
+# reasoning-gym (the extra [evals]) compiles a C library and is left out if there is no compiler.
 $(BIN)/.ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
@@ -36,7 +36,7 @@ $(BIN)/.ready: pyproject.toml
 demo: setup
 	$(BIN)/mirrormatch train configs/kuhn_nano.toml --out runs/demo --resume
 
-# The same path in a minute, for continuous integration.
+# The demo with three steps, in a minute: for continuous integration.
 demo-short: setup
 	rm -rf runs/demo-short
 	$(BIN)/mirrormatch train configs/kuhn_nano.toml --out runs/demo-short --set learn.steps=3 --set play.episodes=24 \
@@ -48,7 +48,7 @@ test: setup lint
 test-vllm: $(VLLM_VENV)/bin/.ready
 	$(VLLM_VENV)/bin/python -m pytest -q --timeout 300 tests/vllm
 
-# vLLM's build for CPUs. What is taken out again is of no use to it: torchvision and its kin are CUDA builds that break
+# vLLM's build for CPUs. Its unused dependencies are removed: torchvision and the like are CUDA builds that break
 # `import vllm`, and triton is a gigabyte for GPUs only.
 $(VLLM_VENV)/bin/.vllm:
 	@$(PYTHON) -c "import ctypes; ctypes.CDLL('libnuma.so.1')" 2>/dev/null || \
@@ -68,14 +68,14 @@ lint: setup
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 
-# Golden transcripts of games that are new or of a new version, the page of every game, the tables of the bridges.
+# Rewrites generated files: golden transcripts of new games and versions, game pages, tables of the bridges, configuration.
 docs: setup
 	$(BIN)/python -m pytest -q --write-golden tests/games/contract/test_golden_transcripts.py tests/games/contract/test_game_pages.py
 	$(BIN)/python docs/generate/openspiel.py docs/openspiel.md
 	$(BIN)/python docs/generate/textarena.py docs/textarena.md
 	$(BIN)/python docs/generate/configuration.py docs/configuration.md
 
-# The documentation site. It needs no other host, neither to be built nor to be read.
+# Builds the documentation site, offline.
 docs-site: setup
 	$(BIN)/pip install --quiet -e '.[docs]'
 	$(BIN)/mkdocs build --quiet --strict --clean
@@ -84,7 +84,7 @@ bench: setup
 	$(BIN)/pip install --quiet -e '.[bench]'
 	$(BIN)/python -m pytest speed -q
 
-# From nothing to the bundled model: docs/nano.md says how long it takes.
+# Trains the bundled model from scratch (duration: docs/nano.md).
 nano: setup
 	$(BIN)/python -m mirrormatch.training.bundled.pretrain agents/models/nano
 

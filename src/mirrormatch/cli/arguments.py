@@ -114,7 +114,7 @@ def configure_train(parser: Parser) -> None:
 
 def configure_eval_games(parser: Parser) -> None:
     """Adds the arguments of `eval games`."""
-    parser.add_argument("spec", metavar="SPEC", help=_SPEC_HELP)
+    _add_spec(parser)
     _add_games(parser)
     _add_count(parser, "--episodes", NUM_EPISODES, "episodes against each opponent in each game")
     _add_seed(parser)
@@ -123,7 +123,7 @@ def configure_eval_games(parser: Parser) -> None:
 
 def configure_eval_exploitability(parser: Parser) -> None:
     """Adds the arguments of `eval exploitability`."""
-    parser.add_argument("spec", metavar="SPEC", help=_SPEC_HELP)
+    _add_spec(parser)
     parser.add_argument(
         "--game",
         default=EXPLOITABILITY_GAME,
@@ -138,7 +138,7 @@ def configure_eval_exploitability(parser: Parser) -> None:
 
 def configure_eval_transfer(parser: Parser) -> None:
     """Adds the arguments of `eval transfer`."""
-    parser.add_argument("spec", metavar="SPEC", help=_SPEC_HELP)
+    _add_spec(parser)
     parser.add_argument(
         "--benchmarks",
         nargs="+",
@@ -251,6 +251,10 @@ def _listed_kind(text: str) -> str:
     if text == "bridges":
         raise UserError("'bridges' are called libraries: mirrormatch list libraries")
     return one_of("kind", LISTED)(text)
+
+
+def _add_spec(parser: Parser) -> None:
+    parser.add_argument("spec", metavar="SPEC", help=_SPEC_HELP)
 
 
 def _add_games(parser: Parser) -> None:
