@@ -12,7 +12,7 @@ from mirrormatch.text import one_line
 
 CHAT_CHARS = 120  # length limit of a message; longer ones are cut
 _DECORATION = " \t\r\n.,;:!?\"'`*_()[]{}<>$\\"
-_SHOWN_CHARS = 60  # of a reply, in a problem's detail
+_SHOWN_CHARS = 60  # length limit of a reply in a problem's detail
 _WORDS = re.compile(r"[^\s,;/|]+")
 
 

@@ -7,7 +7,7 @@ from mirrormatch.games.game import Game
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Observation
 
 CARDS = "JQK"  # lowest first
-ALPHA = 1 / 3  # the first player's probability of bluffing with the jack: [0, 1/3] are all equilibria
+ALPHA = 1 / 3  # the first player's probability of bluffing with the jack; all of [0, 1/3] are in equilibrium
 _OPEN = ("bet", "check")
 _FACING = ("call", "fold")
 # moves so far -> legal moves; after all other sequences the game is over

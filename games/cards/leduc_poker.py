@@ -147,10 +147,10 @@ class LeducPoker(Game[Hand, View]):
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
         """The equilibrium of the table `TABLE`, which tests/games/cards/leduc_poker_table.py computes."""
-        return _load_table()[key(view)]
+        return _load_table()[table_key(view)]
 
 
-def key(view: View) -> str:
+def table_key(view: View) -> str:
     """The table's key for an information state, from own card, public card and moves: `"KJ bch"`."""
     return f"{view.card}{view.public} {''.join(map(_LETTERS.__getitem__, view.moves))}"
 

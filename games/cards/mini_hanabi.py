@@ -375,7 +375,7 @@ def _choose_move(view: View, settings: MiniHanabiSettings, copies: tuple[int, ..
     if hint:
         return hint
     if view.hints < settings.hints:
-        needed = _needed(view.built, gone, settings.ranks)
+        needed = _needed_kinds(view.built, gone, settings.ranks)
         worth = [_probability(known, unseen, needed, settings.ranks) for known in mine]
         return f"discard {min(range(len(mine)), key=lambda k: worth[k]) + 1}"
     return f"hint rank {view.partner[0] % settings.ranks + 1}"
@@ -389,7 +389,7 @@ def _probability(known: Known, unseen: list[int], among: set[Kind], ranks: int) 
     return sum(unseen[kind] for kind in possible if kind in among) / (sum(unseen[kind] for kind in possible) or 1)
 
 
-def _needed(built: tuple[int, ...], gone: list[int], ranks: int) -> set[Kind]:
+def _needed_kinds(built: tuple[int, ...], gone: list[int], ranks: int) -> set[Kind]:
     """The kinds that can still be built, now or later."""
     needed = set[Kind]()
     for colour, height in enumerate(built):

@@ -14,6 +14,7 @@ _TABLE: PayoffTable = (
     ((TEMPTATION, SUCKER), (PUNISHMENT, PUNISHMENT)),
 )
 _SHORT = {"c": "cooperate", "d": "defect"}
+_NOTATION = {word: word for word in WORDS} | _SHORT | {f"choose {word}": word for word in WORDS}
 _DEFECT = "1"  # its digit in `View.past`
 
 
@@ -69,5 +70,4 @@ class IteratedPrisonersDilemma(RepeatedGame):
         return (("defect" if is_betrayed or view.round == self.num_rounds else "cooperate", 1.0),)
 
 
-_NOTATION = {word: word for word in WORDS} | _SHORT | {f"choose {word}": word for word in WORDS}
 GAME = IteratedPrisonersDilemma()

@@ -14,6 +14,7 @@ _TABLE: PayoffTable = (
     ((NOTHING, HARE), (STAG, STAG)),
 )
 _SHORT = {"h": "hare", "s": "stag"}
+_NOTATION = {word: word for word in WORDS} | _SHORT | {f"hunt {word}": word for word in WORDS}
 _HARE = "0"  # its digit in `View.past`
 
 
@@ -68,5 +69,4 @@ class StagHunt(RepeatedGame):
         return (("hare" if is_broken else "stag", 1.0),)
 
 
-_NOTATION = {word: word for word in WORDS} | _SHORT | {f"hunt {word}": word for word in WORDS}
 GAME = StagHunt()

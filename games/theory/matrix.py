@@ -1,7 +1,7 @@
 """Equilibria of matrix games: of any size where one player's gain is the other's loss, two by two otherwise.
 
-How a game is played or shown isn't known here. Payoffs are numbers in any unit; a mixture is the probabilities of a
-player's choices.
+Payoffs are numbers in any unit; a mixture is the probabilities of a player's choices. The games that use these tables
+are in games/matrix and games/cards.
 """
 
 from collections.abc import Sequence

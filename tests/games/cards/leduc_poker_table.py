@@ -10,7 +10,7 @@ import pyspiel
 
 from mirrormatch import games
 from mirrormatch.games import CHANCE, OVER, Action
-from mirrormatch.games.cards.leduc_poker import CARDS, TABLE, key
+from mirrormatch.games.cards.leduc_poker import CARDS, TABLE, table_key
 
 NUM_ITERATIONS = 10_000  # exploitability of the average policy: 0.000005 chips a game
 DIGITS = 5  # decimals of a probability in the table
@@ -41,7 +41,9 @@ def average_policy(num_iterations: int) -> dict[str, list[float]]:
         options = [a for a, _ in game.chance(ours)] if role == CHANCE else game.legal(ours) or ()
         if role != CHANCE:
             policy = average.action_probabilities(theirs)
-            rows[key(game.view(ours, role))] = [round(policy[their_action(ours, a, theirs)], DIGITS) for a in options]
+            rows[table_key(game.view(ours, role))] = [
+                round(policy[their_action(ours, a, theirs)], DIGITS) for a in options
+            ]
         for action in options:
             walk(game.apply(ours, action), theirs.child(their_action(ours, action, theirs)))
 

@@ -16,7 +16,7 @@ from tests.games.openspiel_agreement import agree
 
 from mirrormatch import games
 from mirrormatch.games import CHANCE, OVER, Action, Problem
-from mirrormatch.games.cards.leduc_poker import TABLE, Hand, View, key
+from mirrormatch.games.cards.leduc_poker import TABLE, Hand, View, table_key
 from mirrormatch.games.theory.best_response import best_response_value, exploitability
 from mirrormatch.games.theory.information_states import information_states
 
@@ -208,7 +208,7 @@ def test_uniform_play_is_as_exploitable_as_openspiel_says() -> None:
 
 
 def test_the_table_has_the_rows_that_its_maker_writes() -> None:
-    assert json.loads(TABLE.read_text()).keys() == average_policy(1).keys() == {key(view) for view in states()}
+    assert json.loads(TABLE.read_text()).keys() == average_policy(1).keys() == {table_key(view) for view in states()}
 
 
 def test_the_solution_earns_from_uniform_play_in_either_seat() -> None:

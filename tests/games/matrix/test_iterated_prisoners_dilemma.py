@@ -101,10 +101,10 @@ def test_the_solver_beats_the_random_player(seat: int) -> None:
     seats = [agents.get("random"), agents.get("random")]
     seats[seat] = agents.get("optimal")
 
-    async def played() -> list[tuple[float, ...]]:
+    async def play_games() -> list[tuple[float, ...]]:
         return [(await play(GAME, seats, seed)).returns for seed in range(200)]
 
-    returns = asyncio.run(played())
+    returns = asyncio.run(play_games())
     mine, others = (sum(r[role] for r in returns) / len(returns) for role in (seat, 1 - seat))
     assert mine > others + 10
 
