@@ -1,6 +1,6 @@
-"""The answers of servers that speak OpenAI's protocol, as far as they are read; whatever else they say is left alone.
+"""The answers of servers with OpenAI's protocol: the fields that are read, and the kinds of their errors.
 
-Servers agree on little: what is missing in some of them is optional here, and errors are told apart by their words.
+Servers agree on little: a field that some of them lack is optional here, and errors are classified by their wording.
 """
 
 import json
@@ -13,13 +13,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from mirrormatch.agents.engines._types import Usage
 from mirrormatch.agents.engines.openai.http import MalformedAnswer, Reader, Refusal
+from mirrormatch.config_file import describe_validation_error
 from mirrormatch.text import replace_surrogates
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
-MILLION = 1_000_000  # prices are for so many tokens
+PRICED_TOKENS = 1_000_000  # number of tokens that a price is for
 
-# The words of OpenAI, vLLM, llama.cpp, LM Studio, SGLang, TGI, Mistral, Gemini and Anthropic, in this order.
+# The wording of OpenAI, vLLM, llama.cpp, LM Studio, SGLang, TGI, Mistral, Gemini and Anthropic, in this order.
 _OVERFLOW = re.compile(
     r"context_length_exceeded|maximum context length|exceeds? the available context|context the overflows|"
     r"longer than the model's context|inputs.{0,3} tokens \+|too large for model|input token count|prompt is too long",
@@ -33,7 +34,7 @@ _UNSUPPORTED = re.compile(
 
 
 def _content_text(value: Any) -> Any:
-    """The text of what a server calls content: a text, nothing, or a list of parts."""
+    """The text of a message's content, which is a text, nothing, or a list of parts."""
     if isinstance(value, list):
         value = "".join(str(part.get("text", "")) for part in value if isinstance(part, dict))
     return replace_surrogates(value) if isinstance(value, str) else "" if value is None else value
@@ -47,13 +48,13 @@ class _Answer(BaseModel):
 
 
 class PromptDetails(_Answer):
-    """About the prompt's tokens."""
+    """Counts of the prompt's tokens."""
 
     cached_tokens: int | None = None
 
 
 class Tokens(_Answer):
-    """What a server counted."""
+    """A server's token counts."""
 
     prompt_tokens: int = 0
     completion_tokens: int | None = 0
@@ -61,7 +62,7 @@ class Tokens(_Answer):
 
 
 class Card(_Answer):
-    """A model that a server has. vLLM tells where it is from and how much it reads; adapters have a parent there."""
+    """A model that a server offers. vLLM adds its folder or id, its context, and an adapter's parent."""
 
     id: str
     root: str | None = None
@@ -70,13 +71,13 @@ class Card(_Answer):
 
 
 class Cards(_Answer):
-    """What GET /models answers."""
+    """The answer of GET /models."""
 
     data: tuple[Card, ...]
 
 
 class ChatMessage(_Answer):
-    """A message, or a piece of one."""
+    """A message, or a piece of one in a stream."""
 
     content: Text = ""
     reasoning_content: Text = ""
@@ -84,33 +85,33 @@ class ChatMessage(_Answer):
 
     @property
     def thinking(self) -> str:
-        """What stands apart, under whichever of its two names."""
+        """The reasoning in a field of its own, which has either of two names."""
         return self.reasoning_content or self.reasoning
 
 
 class ChatChoice(_Answer):
-    """One of the replies, of which there is one."""
+    """One of the replies; a request is for a single one."""
 
     message: ChatMessage
     finish_reason: str | None = None
 
 
 class ChatAnswer(_Answer):
-    """What POST /chat/completions answers."""
+    """The answer of POST /chat/completions."""
 
     choices: Annotated[tuple[ChatChoice, ...], Field(min_length=1)]
     usage: Tokens | None = None
 
 
 class PieceChoice(_Answer):
-    """What a stream adds to a reply."""
+    """A stream's addition to a reply."""
 
     delta: ChatMessage = ChatMessage()
     finish_reason: str | None = None
 
 
 class ChatPiece(_Answer):
-    """One event of a streamed reply; the last ones may only count."""
+    """One event of a streamed reply; the last ones may contain counts alone."""
 
     choices: tuple[PieceChoice, ...] = ()
     usage: Tokens | None = None
@@ -118,14 +119,14 @@ class ChatPiece(_Answer):
 
 
 class TokenLogprobs(_Answer):
-    """Of the tokens of a completion."""
+    """Log-probs of a completion's tokens."""
 
     token_logprobs: tuple[float, ...]
     top_logprobs: tuple[dict[str, float], ...] = ()
 
 
 class TokenChoice(_Answer):
-    """One completion in tokens, as vLLM gives it."""
+    """One completion in tokens, as vLLM returns it."""
 
     token_ids: tuple[int, ...]
     logprobs: TokenLogprobs
@@ -133,7 +134,7 @@ class TokenChoice(_Answer):
 
 
 class TokenAnswer(_Answer):
-    """What vLLM's POST /completions answers."""
+    """The answer of vLLM's POST /completions."""
 
     model: str
     choices: Annotated[tuple[TokenChoice, ...], Field(min_length=1)]
@@ -141,11 +142,11 @@ class TokenAnswer(_Answer):
 
 
 class Meter:
-    """Counts what an engine has done.
+    """Counts an engine's requests, tokens and cost.
 
     Args:
-        price_in: of a million tokens of prompts.
-        price_out: of a million generated tokens.
+        price_in: price of a million prompt tokens.
+        price_out: price of a million generated tokens.
     """
 
     def __init__(self, price_in: float = 0.0, price_out: float = 0.0) -> None:
@@ -154,27 +155,27 @@ class Meter:
         self._price_out = price_out
 
     def count_retry(self) -> None:
-        """One more request was sent again."""
+        """Counts a repeated request."""
         self.usage = self.usage.plus(Usage(retries=1))
 
     def count_answer(self, counted: Tokens | None) -> None:
-        """One more request was answered; not every server counts tokens."""
-        told = counted or Tokens()
-        details = told.prompt_tokens_details or PromptDetails()
-        num_out = told.completion_tokens or 0
+        """Counts an answered request; not every server returns token counts."""
+        counts = counted or Tokens()
+        details = counts.prompt_tokens_details or PromptDetails()
+        num_out = counts.completion_tokens or 0
         self.usage = self.usage.plus(
             Usage(
                 requests=1,
-                prompt_tokens=told.prompt_tokens,
+                prompt_tokens=counts.prompt_tokens,
                 cached_tokens=details.cached_tokens or 0,
                 completion_tokens=num_out,
-                cost=(told.prompt_tokens * self._price_in + num_out * self._price_out) / MILLION,
+                cost=(counts.prompt_tokens * self._price_in + num_out * self._price_out) / PRICED_TOKENS,
             )
         )
 
 
 def answer_reader(model: type[Answer]) -> Reader[Answer]:
-    """Reads a whole answer."""
+    """A reader of whole JSON answers."""
 
     async def read(response: httpx.Response) -> Answer:
         return parse_answer(await response.aread(), model)
@@ -183,21 +184,20 @@ def answer_reader(model: type[Answer]) -> Reader[Answer]:
 
 
 async def read_text(response: httpx.Response) -> str:
-    """Reads an answer that is no JSON."""
+    """Reads an answer that isn't JSON."""
     return (await response.aread()).decode("utf-8", "replace")
 
 
 def parse_answer(raw: bytes, model: type[Answer]) -> Answer:
-    """An answer, from JSON.
+    """Parses an answer in JSON.
 
     Raises:
-        Broken: no JSON, or of another shape.
+        MalformedAnswer: it isn't JSON, or has another shape.
     """
     try:
         return model.model_validate(json.loads(raw.decode("utf-8", "replace")))
     except ValidationError as problem:
-        error = problem.errors()[0]
-        raise MalformedAnswer(f"{'.'.join(map(str, error['loc']))}: {error['msg']}") from None
+        raise MalformedAnswer(describe_validation_error(problem)) from None
     except ValueError as problem:
         raise MalformedAnswer(f"no JSON: {problem}") from None
 
@@ -208,7 +208,7 @@ def is_overflow(refusal: Refusal) -> bool:
 
 
 def find_unsupported(refusal: Refusal, sent: Iterable[str]) -> str | None:
-    """The first of the parameters sent that the server says it doesn't take; None where it says nothing like that."""
+    """The first sent parameter that the refusal names as unsupported; None if it names none."""
     if refusal.status not in (400, 422) or not _UNSUPPORTED.search(refusal.reason):
         return None
     places = {name: re.search(rf"\b{name}\b", refusal.reason) for name in sent}

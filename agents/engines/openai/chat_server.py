@@ -1,6 +1,6 @@
-"""A server that is sent messages and keeps its tokens to itself: Ollama, llama.cpp, LM Studio, hosted APIs.
+"""A server that takes messages and doesn't expose token ids: Ollama, llama.cpp, LM Studio, hosted APIs.
 
-It plays and is evaluated. It can't be trained, searched or given adapters, and says so.
+Its models play and are evaluated; what needs tokens (training, scoring, adapters) is refused.
 """
 
 import json
@@ -53,18 +53,18 @@ class ChatServer:
     """One model on one server.
 
     Attributes:
-        left_out: parameters that the server refuses. They aren't sent any more, so its own settings count for them.
-        on_text: given each piece of a streamed reply and of its reasoning as it comes, on the engine's own thread; an
-            empty piece says that the reply begins, or begins anew. For one request at a time.
+        left_out: parameters that the server refused. They are no longer sent; its own defaults apply.
+        on_text: called with each piece of a streamed reply and of its reasoning, on the engine's own thread; an empty
+            piece marks the reply's beginning, also that of a repeated request. For one request at a time.
 
     Args:
-        model: as the server calls it.
+        model: the server's name of the model.
         client: the server.
         loop: the client's event loop.
-        meter: counts what was done.
-        why: the reason that tokens aren't to be had, for those who ask for them.
-        stall_s: how long a stream may go without an event.
-        stream: whether replies are taken as they are written; None takes them so while somebody watches.
+        meter: counts requests and tokens.
+        reason: why token ids aren't available, for error messages.
+        stall_s: longest time without an event in a stream.
+        stream: whether replies are streamed; None streams them while `on_text` is set.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class ChatServer:
         client: Client,
         loop: BackgroundLoop,
         meter: Meter,
-        why: str,
+        reason: str,
         stall_s: float,
         stream: bool | None = None,
     ) -> None:
@@ -86,14 +86,14 @@ class ChatServer:
         self._client = client
         self._loop = loop
         self._meter = meter
-        self._why = why
+        self._reason = reason
         self._stall_s = stall_s
         self._stream = stream
         self._budget = _BUDGET
 
     @property
     def usage(self) -> Usage:
-        """What was done since the start."""
+        """The engine's counts since its start."""
         return self._meter.usage
 
     async def chat(
@@ -101,24 +101,17 @@ class ChatServer:
     ) -> ChatReply:
         assert adapter is None, f"adapter {adapter} was never loaded"
         if sampling.constraint is not None:
-            self._refuse("decode an answer so that it is a legal move")
-        while True:
-            body = self._body(messages, sampling, seed)
-            try:
-                read = self._read_stream if body.get("stream") else answer_reader(ChatAnswer)
-                answer = await self._loop.run(self._client.request("chat/completions", body, read))
-            except Refusal as refusal:
-                if is_overflow(refusal):
-                    return ChatReply(text="", thinking="", finish="length")
-                if not self._adapt_to(refusal, body):
-                    raise UserError(refusal_message(self._client.url, self._model, refusal)) from None
-                continue
-            self._meter.count_answer(answer.usage)
-            said = answer.choices[0]
-            finish = said.finish_reason == "length"
-            return ChatReply(
-                text=said.message.content, thinking=said.message.thinking, finish="length" if finish else "stop"
-            )
+            self._refuse("restrict an answer to the legal moves")
+        answer = await self._complete(messages, sampling, seed)
+        if answer is None:
+            return ChatReply(text="", thinking="", finish="length")
+        self._meter.count_answer(answer.usage)
+        choice = answer.choices[0]
+        return ChatReply(
+            text=choice.message.content,
+            thinking=choice.message.thinking,
+            finish="length" if choice.finish_reason == "length" else "stop",
+        )
 
     def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
         self._refuse("encode a prompt")
@@ -140,11 +133,24 @@ class ChatServer:
         self._refuse(f"take the adapter {str(adapter_path)!r}")
 
     def close(self) -> None:
-        """Ends all connections."""
+        """Closes all connections."""
         self._loop.call(self._client.close())
 
+    async def _complete(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> ChatAnswer | None:
+        """The server's answer, without parameters that it refuses; None if the prompt doesn't fit into the context."""
+        while True:
+            body = self._body(messages, sampling, seed)
+            read = self._read_stream if body.get("stream") else answer_reader(ChatAnswer)
+            try:
+                return await self._loop.run(self._client.request("chat/completions", body, read))
+            except Refusal as refusal:
+                if is_overflow(refusal):
+                    return None
+                if not self._adapt_to(refusal, body):
+                    raise UserError(refusal_message(self._client.url, self._model, refusal)) from None
+
     def _refuse(self, what: str) -> NoReturn:
-        raise UserError(f"{self._model!r} at {self._client.url!r} can't {what}: {self._why}")
+        raise UserError(f"{self._model!r} at {self._client.url!r} can't {what}: {self._reason}")
 
     def _body(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -160,13 +166,13 @@ class ChatServer:
             body["top_k"] = sampling.top_k
         if sampling.stop:
             body["stop"] = list(sampling.stop)
-        watched = self.on_text is not None
-        if watched if self._stream is None else self._stream:
+        is_streamed = self._stream if self._stream is not None else self.on_text is not None
+        if is_streamed:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return {name: value for name, value in body.items() if name not in self.left_out}
 
     def _adapt_to(self, refusal: Refusal, sent: dict[str, Any]) -> bool:
-        """Whether the next request will be another one than that which was refused."""
+        """Adapts further requests to a refusal. Returns whether there was anything to change."""
         name = find_unsupported(refusal, [name for name in sent if name in _OPTIONAL or name == _BUDGET])
         if name == _BUDGET:
             self._budget = _NEWER_BUDGET
@@ -175,7 +181,7 @@ class ChatServer:
         return name is not None
 
     async def _read_stream(self, response: httpx.Response) -> ChatAnswer:
-        """A streamed reply as if it had come whole."""
+        """Reads a streamed reply into the form of a whole one."""
         self._show("")
         texts, thoughts = list[str](), list[str]()
         finish: str | None = None
@@ -191,8 +197,8 @@ class ChatServer:
                 texts.append(choice.delta.content)
                 thoughts.append(choice.delta.thinking)
                 finish = choice.finish_reason or finish
-                if written := choice.delta.thinking + choice.delta.content:
-                    self._show(written)
+                if text := choice.delta.thinking + choice.delta.content:
+                    self._show(text)
         else:
             if finish is None:
                 raise httpx.RemoteProtocolError("the stream ended before the reply did")
@@ -206,14 +212,14 @@ class ChatServer:
 
 
 def refusal_message(url: str, model: str, refusal: Refusal) -> str:
-    """A refusal as one line for whoever can do something about it."""
-    said = f": {refusal.reason}" if refusal.reason else ""
+    """Formats a refusal as a one-line, actionable error."""
+    reason = f": {refusal.reason}" if refusal.reason else ""
     meaning = {
         401: "wants a key, or another one (it is taken from OPENAI_API_KEY, or from the variable that key_env names)",
         403: "doesn't let this key use it",
         404: "has no such model or address (any more)",
     }.get(refusal.status, "refuses")
-    return f"{model!r} at {url!r} {meaning} ({refusal.status}){said}"
+    return f"{model!r} at {url!r} {meaning} ({refusal.status}){reason}"
 
 
 def break_special_tokens(text: str) -> str:

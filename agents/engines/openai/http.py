@@ -1,7 +1,7 @@
-"""Asks an HTTP server until it answers: what is asked again, how long is waited, and when to give up.
+"""An HTTP client that repeats failed requests: which failures, how long it waits, and when it gives up.
 
-A server that is busy, slow or cut off is asked again after a wait that grows and is drawn at random; one that is gone
-is waited for. What is asked, and what an answer means, isn't known here.
+A request to a busy, slow or disconnecting server is repeated after a randomized, growing wait; an unreachable server is
+waited for. The content of requests and answers is the caller's.
 """
 
 import asyncio
@@ -22,26 +22,28 @@ T = TypeVar("T")
 Reader: TypeAlias = Callable[[httpx.Response], Awaitable[T]]
 Send: TypeAlias = Callable[[], Awaitable[httpx.Response]]
 
-MAX_WAIT_S = 20.0  # between two attempts, unless the server asks for more
-MAX_OUTAGE_WAIT_S = 2.0  # a server that comes back is found soon
-MAX_MALFORMED = 4  # answers in a row that make no sense: the next one won't either
+MAX_WAIT_S = 20.0  # between two attempts, unless the server demands more
+MAX_OUTAGE_WAIT_S = 2.0  # short, to find a server soon after its restart
+MAX_MALFORMED = 4  # give up after this many malformed answers in a row
 CONNECT_S = 10.0  # to reach a server, or to find that it can't be reached
 KEEPALIVE_S = 4.0  # less than servers keep idle connections, or the next request would go to a closed one
-MAX_REASON_CHARS = 300  # of what a server says about an error
+MAX_REASON_CHARS = 300  # of a server's error message
+_MAX_DOUBLINGS = 16  # of the wait; more would overflow long before they matter
 
 _BUSY = frozenset({408, 425, 429})  # and all from 500 on
-_FOR_GOOD = "insufficient_quota"  # a 429 that no waiting helps
+_PERMANENT = b"insufficient_quota"  # a 429 that no wait resolves
 _LOCAL = re.compile(r"localhost|127(\.\d+){3}|::1")
 
 
 class RetryPolicy(NamedTuple):
-    """How long to wait for what.
+    """Limits of waiting.
 
     Attributes:
-        timeout_s: without a byte from the server.
-        deadline_s: for one answer, retries included.
-        outage_s: for a server that is gone. That time isn't counted towards the deadline.
-        backoff_s: the longest first wait. Waits are drawn from 0 to a bound that doubles (back-off with full jitter).
+        timeout_s: longest silence of the server during a request.
+        deadline_s: longest time for one answer, retries included.
+        outage_s: longest wait for an unreachable server; not counted towards the deadline.
+        backoff_s: upper bound of the first wait. Waits are drawn from 0 to a bound that doubles (back-off with full
+            jitter).
     """
 
     timeout_s: float
@@ -51,11 +53,11 @@ class RetryPolicy(NamedTuple):
 
 
 class Refusal(Exception):
-    """The server said no, and would say no again.
+    """The server refused the request, and would refuse it again.
 
     Attributes:
-        status: of HTTP.
-        said: its reason, in one line, without the key.
+        status: the HTTP status.
+        reason: the server's message, in one line, without the key.
     """
 
     def __init__(self, status: int, reason: str) -> None:
@@ -65,32 +67,113 @@ class Refusal(Exception):
 
 
 class MalformedAnswer(Exception):
-    """An answer that can't be understood; raised by readers."""
+    """An answer that can't be parsed; raised by readers."""
 
 
 class Stalled(Exception):
-    """A stream that goes on without an event."""
+    """A stream stays open without an event."""
 
 
 class _AttemptFailed(Exception):
-    """This attempt failed, and another may not."""
+    """One attempt failed; another one may succeed.
 
-    def __init__(self, reason: str, wait_s: float = 0.0, gone: bool = False, broken: bool = False) -> None:
+    Attributes:
+        reason: the failure in one line.
+        wait_s: the wait that the server demands.
+        is_gone: the server is unreachable.
+        is_malformed: the answer couldn't be parsed.
+    """
+
+    def __init__(self, reason: str, wait_s: float = 0.0, is_gone: bool = False, is_malformed: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
-        self.wait_s = wait_s  # what the server asks for
-        self.gone = gone
-        self.broken = broken
+        self.wait_s = wait_s
+        self.is_gone = is_gone
+        self.is_malformed = is_malformed
+
+
+class _Attempts:
+    """The failed attempts of one request, which decide between a further attempt and giving up. Times in seconds.
+
+    Attributes:
+        deadline: the time at which the current attempt is cancelled.
+
+    Args:
+        url: the server, for error messages.
+        policy: the limits.
+        now: the time at which the request begins.
+        waits: whether an unreachable server is waited for.
+    """
+
+    def __init__(self, url: str, policy: RetryPolicy, now: float, waits: bool) -> None:
+        self.deadline = now + policy.deadline_s
+        self._url = url
+        self._policy = policy
+        self._waits = waits
+        self._num_failed = 0
+        self._num_malformed = 0  # in a row
+        self._gone_since: float | None = None
+        self._reason = "it doesn't answer"
+
+    def add(self, failure: _AttemptFailed, began: float, now: float, rng: random.Random) -> float:
+        """Records a failed attempt and returns the wait before the next one.
+
+        Raises:
+            UserError: there is no next one.
+        """
+        self._num_failed += 1
+        self._reason = failure.reason
+        self._count_malformed(failure)
+        wait_s = failure.wait_s + rng.uniform(0, self._max_wait_s(failure.is_gone))
+        if failure.is_gone:
+            self._extend_deadline(began, now + wait_s)
+        else:
+            self._gone_since = None
+            if now + wait_s > self.deadline:
+                raise self.deadline_error(self._num_failed)
+        return wait_s
+
+    def deadline_error(self, num_attempts: int | None = None) -> UserError:
+        """The error of a request that reached its deadline, by default during an attempt."""
+        num_attempts = self._num_failed + 1 if num_attempts is None else num_attempts
+        times = "once" if num_attempts == 1 else f"{num_attempts} times"
+        return UserError(
+            f"{self._url!r} was asked {times} and gave no reply in deadline_s={self._policy.deadline_s:g} seconds: "
+            f"{self._reason}"
+        )
+
+    def _count_malformed(self, failure: _AttemptFailed) -> None:
+        self._num_malformed = self._num_malformed + 1 if failure.is_malformed else 0
+        if self._num_malformed == MAX_MALFORMED:
+            raise UserError(
+                f"{self._url!r} answers what can't be understood, {self._num_malformed} times in a row: {self._reason}"
+            )
+
+    def _max_wait_s(self, is_gone: bool) -> float:
+        most_s = MAX_OUTAGE_WAIT_S if is_gone else MAX_WAIT_S
+        return min(most_s, self._policy.backoff_s * 2.0 ** min(self._num_failed - 1, _MAX_DOUBLINGS))
+
+    def _extend_deadline(self, began: float, retry_at: float) -> None:
+        """Gives the next attempt on an unreachable server the whole deadline again, until the outage is too long."""
+        if not self._waits:
+            raise UserError(f"no server answers at {self._url!r}: {self._reason}; is it running, and is the URL right?")
+        self._gone_since = began if self._gone_since is None else self._gone_since
+        outage_s = self._policy.outage_s
+        if retry_at - self._gone_since > outage_s:
+            raise UserError(
+                f"the server at {self._url!r} has been gone for outage_s={outage_s:g} seconds: {self._reason}"
+            )
+        self.deadline = retry_at + self._policy.deadline_s
 
 
 class Client:
-    """One server, its connections and the key to it. All of it runs on one event loop.
+    """One server, its connections and its key. All methods run on one event loop.
 
     Args:
-        url: what paths are added to.
-        key: sent with every request and shown nowhere; None sends none.
-        policy: how long to wait.
-        max_connections: how many requests are under way at once; the others wait, and that isn't counted.
+        url: the URL that paths are appended to.
+        key: sent with every request and never shown; None sends none.
+        policy: limits of waiting.
+        max_connections: number of requests at once; further ones wait, which the deadline doesn't count.
         on_retry: called before each attempt but the first.
     """
 
@@ -101,7 +184,7 @@ class Client:
         self._key = key
         self._policy = policy
         self._slots = asyncio.Semaphore(max_connections)
-        self._retried = on_retry
+        self._on_retry = on_retry
         self._random = random.Random()
         self._certificates = httpx.create_ssl_context()
         # Each connection is a client of its own: with one pool, httpx looks at all connections for each request.
@@ -111,22 +194,22 @@ class Client:
     async def request(
         self, path: str, body: Any, read: Reader[T], *, waits: bool = True, final: Sequence[int] = ()
     ) -> T:
-        """The server's answer.
+        """Sends a request until the server answers it.
 
         Args:
-            path: below the URL.
+            path: appended to the URL.
             body: posted as JSON; None for a GET.
-            read: makes something of an answer; raises `Broken` where it can't.
-            waits: whether a server that is gone is waited for.
-            final: statuses that would be asked again elsewhere, and mean a refusal here.
+            read: parses an answer; raises `MalformedAnswer` if it can't.
+            waits: whether an unreachable server is waited for.
+            final: statuses that mean a refusal here, although they are usually retried.
 
         Raises:
-            Refusal: the server said no.
-            UserError: it didn't answer in time, or what it answered makes no sense.
+            Refusal: the server refused the request.
+            UserError: it didn't answer in time, or its answers can't be parsed.
         """
         method, content = ("GET", None) if body is None else ("POST", json.dumps(body).encode())
         async with self._slots:
-            client = self._free.pop()  # the one used last, so that few connections are kept warm
+            client = self._free.pop()  # the most recently used one, to keep few connections warm
             try:
                 request = client.build_request(method, f"{self.url}/{path}", content=content)
                 return await self._retry(functools.partial(client.send, request, stream=True), read, waits, final)
@@ -134,7 +217,7 @@ class Client:
                 self._free.append(client)
 
     async def close(self) -> None:
-        """Ends all connections."""
+        """Closes all connections."""
         for client in self._clients:
             await client.aclose()
 
@@ -145,58 +228,24 @@ class Client:
             headers={"Content-Type": "application/json", **key},
             timeout=httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s), pool=None),
             limits=httpx.Limits(max_connections=1, keepalive_expiry=KEEPALIVE_S),
-            trust_env=not is_local(self.url),  # a proxy leads nowhere from here to here
+            trust_env=not is_local(self.url),  # no proxy between this machine and itself
             verify=self._certificates,
         )
 
     async def _retry(self, send: Send, read: Reader[T], waits: bool, final: Sequence[int]) -> T:
-        loop, policy = asyncio.get_running_loop(), self._policy
-        deadline = loop.time() + policy.deadline_s
-        gone_since, num_attempts, num_broken = None, 0, 0
-        reason = "it doesn't answer"
+        loop = asyncio.get_running_loop()
+        attempts = _Attempts(self.url, self._policy, loop.time(), waits)
         while True:
             began = loop.time()
             try:
-                async with asyncio.timeout_at(deadline):
+                async with asyncio.timeout_at(attempts.deadline):
                     return await self._attempt(send, read, final)
             except TimeoutError:
-                raise self._deadline_error(num_attempts + 1, reason) from None
+                raise attempts.deadline_error() from None
             except _AttemptFailed as problem:
-                failed, reason = problem, problem.reason
-            num_attempts += 1
-            num_broken = num_broken + 1 if failed.broken else 0
-            if num_broken == MAX_MALFORMED:
-                raise UserError(f"{self.url!r} answers what can't be understood, {num_broken} times in a row: {reason}")
-            wait_s = failed.wait_s + self._random.uniform(0, self._max_wait_s(num_attempts, failed.gone))
-            if failed.gone:
-                gone_since = began if gone_since is None else gone_since
-                self._check_outage(loop.time() + wait_s - gone_since, reason, waits)
-                deadline = loop.time() + wait_s + policy.deadline_s  # whoever comes back begins anew
-            else:
-                gone_since = None
-                if loop.time() + wait_s > deadline:
-                    raise self._deadline_error(num_attempts, reason)
-            await asyncio.sleep(wait_s)
-            self._retried()
-
-    def _max_wait_s(self, num_attempts: int, gone: bool) -> float:
-        most_s = MAX_OUTAGE_WAIT_S if gone else MAX_WAIT_S
-        return min(most_s, self._policy.backoff_s * 2.0 ** min(num_attempts - 1, 16))
-
-    def _check_outage(self, lasts_s: float, reason: str, waits: bool) -> None:
-        if not waits:
-            raise UserError(f"no server answers at {self.url!r}: {reason}; is it running, and is the URL right?")
-        if lasts_s > self._policy.outage_s:
-            raise UserError(
-                f"the server at {self.url!r} has been gone for outage_s={self._policy.outage_s:g} seconds: {reason}"
-            )
-
-    def _deadline_error(self, num_attempts: int, reason: str) -> UserError:
-        times = "once" if num_attempts == 1 else f"{num_attempts} times"
-        return UserError(
-            f"{self.url!r} was asked {times} and gave no reply in deadline_s={self._policy.deadline_s:g} seconds: "
-            f"{reason}"
-        )
+                failure = problem
+            await asyncio.sleep(attempts.add(failure, began, loop.time(), self._random))
+            self._on_retry()
 
     async def _attempt(self, send: Send, read: Reader[T], final: Sequence[int]) -> T:
         try:
@@ -206,29 +255,29 @@ class Client:
                     raise self._failure(response.status_code, await response.aread(), response.headers, final)
                 return await read(response)
             finally:
-                await response.aclose()  # one that wasn't read to its end closes the connection
+                await response.aclose()  # closes the connection of a response that wasn't read to its end
         except (httpx.ConnectError, httpx.ConnectTimeout) as problem:
-            raise _AttemptFailed(self.sanitize(str(problem)) or "it can't be reached", gone=True) from None
+            raise _AttemptFailed(self.sanitize(str(problem)) or "it can't be reached", is_gone=True) from None
         except (httpx.TimeoutException, Stalled):
             raise _AttemptFailed(f"it sent nothing for timeout_s={self._policy.timeout_s:g} seconds") from None
         except httpx.TransportError as problem:
             raise _AttemptFailed(f"the connection was dropped: {self.sanitize(str(problem))}") from None
         except (MalformedAnswer, httpx.DecodingError) as problem:
-            raise _AttemptFailed(self.sanitize(str(problem)), broken=True) from None
+            raise _AttemptFailed(self.sanitize(str(problem)), is_malformed=True) from None
 
     def _failure(self, status: int, raw: bytes, headers: httpx.Headers, final: Sequence[int]) -> Exception:
-        said = self.sanitize(extract_reason(raw))
-        busy = status in _BUSY or status >= 500
-        if busy and status not in final and _FOR_GOOD.encode() not in raw:
-            asked_s = parse_retry_after(headers.get("Retry-After", ""), time.time())
-            asks = f", and asks to wait {asked_s:.0f} seconds" if asked_s else ""
-            return _AttemptFailed(f"{status}{said and f': {said}'}{asks}", asked_s)
+        reason = self.sanitize(extract_reason(raw))
+        is_busy = status in _BUSY or status >= 500
+        if is_busy and status not in final and _PERMANENT not in raw:
+            wait_s = parse_retry_after(headers.get("Retry-After", ""), time.time())
+            demand = f", and asks to wait {wait_s:.0f} seconds" if wait_s else ""
+            return _AttemptFailed(f"{status}{reason and f': {reason}'}{demand}", wait_s)
         if 300 <= status < 400:
-            said = f"it redirects to {self.sanitize(headers.get('Location', ''))!r}"
-        return Refusal(status, said)
+            reason = f"it redirects to {self.sanitize(headers.get('Location', ''))!r}"
+        return Refusal(status, reason)
 
     def sanitize(self, text: str) -> str:
-        """A text of the server's as it may be shown: one line, not too long, without the key."""
+        """A server's text in one short line, without the key."""
         hidden = text.replace(self._key, "***") if self._key else text
         return " ".join(hidden.split())[:MAX_REASON_CHARS]
 
@@ -237,7 +286,7 @@ async def read_events(response: httpx.Response, stall_s: float) -> AsyncIterator
     """The data of server-sent events (WHATWG HTML, section 9.2), up to the end of the stream.
 
     Raises:
-        Stalled: no event for `stall_s` seconds, comments not counted, with which servers keep a connection open.
+        Stalled: no event for `stall_s` seconds. Comments, which only keep the connection open, don't count.
     """
     lines = response.aiter_lines()
     while True:
@@ -263,12 +312,12 @@ async def _next_event(lines: AsyncIterator[str]) -> str | None:
 
 
 def is_local(url: str) -> bool:
-    """Whether the URL's host is this machine, by its name alone."""
+    """Whether the URL's host is this machine, judged by its name alone."""
     return bool(_LOCAL.fullmatch(httpx.URL(url).host))
 
 
 def extract_reason(raw: bytes) -> str:
-    """The reason in the body of an error, wherever servers put it; the whole body where it is none of theirs."""
+    """The message in the body of an error, in any of the servers' forms, or the whole body."""
     text = raw.decode("utf-8", "replace")
     try:
         found = json.loads(text)
