@@ -1,4 +1,4 @@
-"""What generates: the interface that every engine offers, with any number of adapters on one base model."""
+"""The interface of every engine: generation with any number of adapters on one base model."""
 
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
@@ -11,26 +11,26 @@ from mirrormatch.agents.engines._types import ChatReply, Completion, Sampling, U
 from mirrormatch.config_file import parse_settings
 from mirrormatch.prompts.prompt import Message
 
-SpecSettings: TypeAlias = tuple[tuple[str, str], ...]  # names and values, as written
+SpecSettings: TypeAlias = tuple[tuple[str, str], ...]  # names and values, as written in a spec
 AnySettings = TypeVar("AnySettings", bound=BaseModel)
 
 
 class Engine(Protocol):
-    """Generates from token ids. Requests that wait at the same time are batched."""
+    """Generates from token ids. Concurrent requests are batched."""
 
     @property
     def base(self) -> str | None:
-        """Where transformers load the same base model from, to train it: a folder or an id; None if from nowhere."""
+        """The folder or id that transformers loads the same base model from, to train it; None if there is none."""
         ...
 
     @property
     def usage(self) -> Usage:
-        """What it has done since it started."""
+        """The engine's counts since its start."""
         ...
 
     @property
     def fingerprint(self) -> str:
-        """Names the base model by its content; see `adapters.fingerprint`."""
+        """The base model's name by content; see `adapters.fingerprint`."""
         ...
 
     def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
@@ -38,7 +38,7 @@ class Engine(Protocol):
         ...
 
     def complete(self, text: str) -> tuple[int, ...]:
-        """The ids of a text that the model itself is to say, special spellings counted."""
+        """The ids of a text for the model to continue, with special tokens where they are spelled."""
         ...
 
     @property
@@ -52,10 +52,10 @@ class Engine(Protocol):
         """One completion.
 
         Args:
-            prompt_ids: from `encode`.
+            prompt_ids: ids from `encode`.
             sampling: how tokens are drawn.
             adapter: a content hash from `load`; None for the base model.
-            seed: of this request alone. Equal requests give equal tokens, up to the rounding of batched arithmetic.
+            seed: seed of this request. Equal requests give equal tokens, up to the rounding of batched arithmetic.
         """
         ...
 
@@ -66,33 +66,34 @@ class Engine(Protocol):
         ...
 
     def load(self, adapter_path: Path) -> str:
-        """Makes an adapter available and returns its content hash. The same content again costs nothing.
+        """Loads an adapter and returns its content hash. A repeated call returns at once.
 
         Raises:
-            UserError: no adapter there, or one for another base model.
+            UserError: there is no adapter, or it is for another base model.
         """
         ...
 
 
 @runtime_checkable
 class SleepingEngine(Protocol):
-    """Shares a GPU with the training: it gives its memory back while nobody plays."""
+    """An engine that frees its GPU memory for training between games."""
 
     def sleep(self) -> None:
-        """Gives the memory back; nobody is answered until `wake`."""
+        """Frees the memory; no request is answered until `wake`."""
         ...
 
     def wake(self) -> None:
-        """Takes the memory again; an engine that is awake stays so."""
+        """Allocates the memory again; does nothing in an engine that is awake."""
         ...
 
 
 @runtime_checkable
 class StreamingEngine(Protocol):
-    """Tells a reply while it is written, to whoever waits for it.
+    """Streams partial replies to a callback.
 
     Attributes:
-        on_text: given each piece, on a thread of the engine's own; an empty one says that the reply begins anew.
+        on_text: called with each piece, on a thread of the engine's own; an empty one marks the beginning of the reply,
+            also that of a repeated request.
     """
 
     on_text: Callable[[str], None] | None
@@ -113,7 +114,7 @@ def stream_replies(engine: object, callback: Callable[[str], None]) -> Iterator[
 
 @runtime_checkable
 class ChatEngine(Protocol):
-    """Generates from messages: a server that keeps its tokens to itself. It plays and is evaluated, never trained."""
+    """Generates from messages, without token ids. Its models play and are evaluated, never trained."""
 
     async def chat(
         self, messages: Sequence[Message], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
@@ -123,15 +124,15 @@ class ChatEngine(Protocol):
 
 
 class NoSettings(BaseModel):
-    """What an engine takes that has nothing to turn; those of other engines have fields with a doc line each."""
+    """The options of an engine without any; those of other engines are documented fields."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def read_settings(engine: str, model: type[AnySettings], given: SpecSettings) -> AnySettings:
-    """An engine's settings, from words as they stand in a spec: `vllm:PATH,dtype=bfloat16`.
+    """Parses an engine's settings from a spec: `vllm:PATH,dtype=bfloat16`.
 
     Raises:
-        UserError: no such setting, or not that value.
+        UserError: a setting is unknown, or its value is invalid.
     """
     return parse_settings(dict(given), model, f"{engine}: {', '.join(f'{k}={v}' for k, v in given)}")

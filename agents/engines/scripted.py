@@ -1,6 +1,6 @@
-"""An engine whose replies are written beforehand: for tests, examples and measuring everything but a model.
+"""An engine with scripted replies: for tests, examples and measurements without a model.
 
-Tokens are characters, so that a reader can check every id by eye.
+Tokens are characters, which makes every id readable.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,10 +15,10 @@ END = 0  # the id that ends a turn; no character has it
 
 
 class ScriptedEngine:
-    """Answers every prompt with what a function makes of its text.
+    """Answers every prompt with a function of its text.
 
     Args:
-        reply: from the prompt's text and the request's seed to the reply's text.
+        reply: maps the prompt's text and the request's seed to the reply's text.
     """
 
     def __init__(self, reply: Callable[[str, int], str]) -> None:
@@ -58,9 +58,9 @@ class ScriptedEngine:
     async def logprobs(
         self, prompt_ids: Sequence[int], continuation_ids: Sequence[int], *, adapter: str | None = None
     ) -> tuple[float, ...]:
-        """0 for the reply that would be given, minus infinity from the first id that differs."""
-        said = self._reply("".join(chr(i) for i in prompt_ids if i != END), 0)
-        ids = (*self.complete(said), END)
+        """0 for the ids of the scripted reply, minus infinity from the first id that differs."""
+        text = self._reply("".join(chr(i) for i in prompt_ids if i != END), 0)
+        ids = (*self.complete(text), END)
         same = 0
         while same < len(continuation_ids) and ids[same : same + 1] == tuple(continuation_ids[same : same + 1]):
             same += 1

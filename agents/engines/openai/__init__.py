@@ -1,8 +1,8 @@
 """Any server that speaks OpenAI's protocol: `openai:MODEL@URL`, like `openai:nano@http://127.0.0.1:8000/v1`.
 
-What the server says about its models decides how it is asked. vLLM tells where a model is from: if that can be read
-here, it is asked in tokens, and can be trained and given adapters (openai_tokens.py). Every other server is sent
-messages (openai_chat.py). The key is read from the environment and kept out of everything that is written or shown.
+The server's list of models decides between two engines. vLLM lists a model's folder or id: if its tokenizer can be
+read here, the engine sends tokens, and the model can be trained and take adapters (vllm_server.py). Every other server
+is sent messages (chat_server.py). The key is read from the environment and kept out of all records, logs and errors.
 """
 
 import atexit
@@ -26,13 +26,13 @@ from mirrormatch.agents.engines.openai.vllm_server import TokenServer
 from mirrormatch.errors import UserError
 
 DEFAULT_KEY_ENV = "OPENAI_API_KEY"
-MAX_LISTED_MODELS = 8  # models named to somebody who asked for one that isn't there: hosted servers have hundreds
+MAX_LISTED_MODELS = 8  # in the error for an unknown model: hosted servers have hundreds
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_KEY = re.compile(r"[\x21-\x7e]+")  # what may stand in a header
+_KEY = re.compile(r"[\x21-\x7e]+")  # the characters allowed in a header
 
 
 class OpenAISettings(BaseModel):
-    """What may be turned about the engine: `openai:MODEL@URL,stream=yes,deadline_s=600`."""
+    """The engine's options: `openai:MODEL@URL,stream=yes,deadline_s=600`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -54,48 +54,48 @@ class OpenAISettings(BaseModel):
 
 
 class Target(NamedTuple):
-    """A model, as its server calls it, and where the server is."""
+    """A model's name on its server, and the server's URL."""
 
     model: str
     url: str
 
 
-@functools.cache
+@functools.cache  # never evicted: `atexit` closes the connections
 def engine(target: str, settings: SpecSettings = ()) -> ChatServer | TokenServer:
-    """The engine of a served model: one per process, so that all its agents share connections."""
+    """The engine of a served model: one per process, whose agents share its connections."""
     found = connect(target, settings)
     atexit.register(found.close)
     return found
 
 
-def connect(target: str, settings: SpecSettings = ()) -> ChatServer | TokenServer:
-    """Asks the server what it has, and how it can be asked.
+def connect(text: str, settings: SpecSettings = ()) -> ChatServer | TokenServer:
+    """Reads the server's list of models and makes the engine for one of them.
 
     Raises:
-        UserError: no such server or model, or none that can be asked in the wanted way.
+        UserError: the server or the model isn't there, or doesn't support the wanted mode.
     """
     _check_key_env(settings)
     chosen = read_settings("openai", OpenAISettings, settings)
-    place = parse_target(target)
+    target = parse_target(text)
     meter = Meter(chosen.price_in, chosen.price_out)
     policy = RetryPolicy(chosen.timeout_s, chosen.deadline_s, chosen.outage_s, chosen.backoff_s)
-    client = Client(place.url, read_key(place.url, chosen.key_env), policy, chosen.max_connections, meter.count_retry)
+    client = Client(target.url, read_key(target.url, chosen.key_env), policy, chosen.max_connections, meter.count_retry)
     try:
-        return _make_engine(place, chosen, client, meter)
+        return _make_engine(target, chosen, client, meter)
     except BaseException:
         _loop().call(client.close())
         raise
 
 
-def parse_target(target: str) -> Target:
-    """Takes MODEL@URL apart.
+def parse_target(text: str) -> Target:
+    """Parses MODEL@URL.
 
     Raises:
-        UserError: it isn't that.
+        UserError: the text has another form.
     """
-    found = re.fullmatch(r"(.+?)@(https?://[^\s]+)", target)
+    found = re.fullmatch(r"(.+?)@(https?://[^\s]+)", text)
     if not found:
-        raise UserError(f"openai:{target!r} is not MODEL@URL: write it like openai:llama3.2@http://127.0.0.1:11434/v1")
+        raise UserError(f"openai:{text!r} is not MODEL@URL: write it like openai:llama3.2@http://127.0.0.1:11434/v1")
     try:
         url = httpx.URL(found[2])
     except httpx.InvalidURL as problem:
@@ -108,10 +108,10 @@ def parse_target(target: str) -> Target:
 
 
 def read_key(url: str, key_env: str) -> str | None:
-    """The key from the environment. Over plain HTTP, one that nobody named leaves this machine not at all.
+    """The key from the environment. The default key is never sent over plain HTTP to another host.
 
     Raises:
-        UserError: the named variable is empty, or holds what can't be a key.
+        UserError: the named variable is empty, or contains characters that no key has.
     """
     key = os.environ.get(key_env, "").strip()
     if not key and key_env != DEFAULT_KEY_ENV:
@@ -124,55 +124,55 @@ def read_key(url: str, key_env: str) -> str | None:
 
 
 def _check_key_env(settings: SpecSettings) -> None:
-    """Before any message could repeat it: somebody may have written the key itself."""
+    """Checks the variable's name before any message could quote it: a user may have written the key itself."""
     if not _VARIABLE.fullmatch(dict(settings).get("key_env", DEFAULT_KEY_ENV)):
         raise UserError("key_env takes the name of an environment variable; what was given is none (nor shown here)")
 
 
-def _make_engine(place: Target, chosen: OpenAISettings, client: Client, meter: Meter) -> ChatServer | TokenServer:
-    cards = _fetch_cards(place, client)
-    card = next((card for card in cards if card.id == place.model), None)
+def _make_engine(target: Target, chosen: OpenAISettings, client: Client, meter: Meter) -> ChatServer | TokenServer:
+    cards = _fetch_cards(target, client)
+    card = next((card for card in cards if card.id == target.model), None)
     if card is None:
-        raise _unknown_model_error(place, [card.id for card in cards if not card.id.startswith(PREFIX)])
-    why = _reason_for_chat(card, chosen)
-    if why and chosen.mode == "token":
-        raise UserError(f"{place.model!r} at {place.url!r} can't be asked in tokens: {why}")
-    if why:
-        return ChatServer(place.model, client, _loop(), meter, why, chosen.timeout_s, chosen.stream)
+        raise _unknown_model_error(target, [card.id for card in cards if not card.id.startswith(PREFIX)])
+    reason = _reason_for_chat(card, chosen)
+    if reason and chosen.mode == "token":
+        raise UserError(f"{target.model!r} at {target.url!r} can't be sent tokens: {reason}")
+    if reason:
+        return ChatServer(target.model, client, _loop(), meter, reason, chosen.timeout_s, chosen.stream)
     assert card.root is not None and card.max_model_len is not None
     names = frozenset(c.id for c in cards if c.root == card.root and not c.parent)
     return TokenServer(card.id, names, card.root, card.max_model_len, client, _loop(), meter, chosen.mixed)
 
 
-def _fetch_cards(place: Target, client: Client) -> tuple[Card, ...]:
+def _fetch_cards(target: Target, client: Client) -> tuple[Card, ...]:
     try:
         return _loop().call(client.request("models", None, answer_reader(Cards), waits=False)).data
     except Refusal as refusal:
         if refusal.status not in (404, 405) and not 300 <= refusal.status < 400:
-            raise UserError(refusal_message(place.url, place.model, refusal)) from None
-        near = "" if place.url.endswith("/v1") else f", did you mean {place.url + '/v1'!r}?"
-        said = f": {refusal.reason}" if refusal.reason else ""
-        raise UserError(f"{place.url!r} lists no models ({refusal.status}{said}){near}") from None
+            raise UserError(refusal_message(target.url, target.model, refusal)) from None
+        near = "" if target.url.endswith("/v1") else f", did you mean {target.url + '/v1'!r}?"
+        reason = f": {refusal.reason}" if refusal.reason else ""
+        raise UserError(f"{target.url!r} lists no models ({refusal.status}{reason}){near}") from None
 
 
-def _unknown_model_error(place: Target, names: list[str]) -> UserError:
-    """Names what is there, nearest first."""
-    nearest = sorted(names, key=lambda n: -difflib.SequenceMatcher(None, n.lower(), place.model.lower()).ratio())
+def _unknown_model_error(target: Target, names: list[str]) -> UserError:
+    """The error that lists the server's models, the nearest name first."""
+    nearest = sorted(names, key=lambda n: -difflib.SequenceMatcher(None, n.lower(), target.model.lower()).ratio())
     named = ", ".join(repr(n) for n in nearest[:MAX_LISTED_MODELS])
     more = f" and {len(nearest) - MAX_LISTED_MODELS} more" if len(nearest) > MAX_LISTED_MODELS else ""
-    return UserError(f"{place.url!r} has no model {place.model!r}; it serves {named or 'none'}{more}")
+    return UserError(f"{target.url!r} has no model {target.model!r}; it serves {named or 'none'}{more}")
 
 
 def _reason_for_chat(card: Card, chosen: OpenAISettings) -> str:
-    """Why the model is sent messages; nothing where it can be asked in tokens."""
+    """Why the model is sent messages; empty if it can be sent tokens."""
     if chosen.mode == "chat":
-        return "mode=chat was asked for"
+        return "mode=chat is set"
     if chosen.stream:
-        return "stream=yes was asked for, which goes with messages only"
+        return "stream=yes is set, which works with messages only"
     if card.parent:
-        return f"it is an adapter; ask for its base, {card.parent!r}"
+        return f"it is an adapter; name its base, {card.parent!r}"
     if not card.root or not card.max_model_len:
-        return "only vLLM's server tells tokens and takes adapters"
+        return "only vLLM's server exposes token ids and takes adapters"
     try:
         load_tokenizer(card.root, local_only=True)
     except UserError as problem:
@@ -182,7 +182,7 @@ def _reason_for_chat(card: Card, chosen: OpenAISettings) -> str:
 
 @functools.cache
 def _loop() -> BackgroundLoop:
-    """One thread for all servers."""
+    """The event loop of all servers' clients; it has one thread."""
     return BackgroundLoop("openai")
 
 

@@ -1,7 +1,7 @@
-"""The adapters that a vLLM server holds for us, and which rows may be generated together.
+"""Loads adapters into a vLLM server, and keeps base rows and adapter rows out of one batch.
 
-An adapter is given to the server once, under a name that holds the hash of its content, so a name never means anything
-else. The server reads it again from its folder when it needs room: the folder must stay as it is.
+The name of an adapter on the server contains its content hash, and is never used for other content. The server may read
+an adapter again from its folder at any time: the folder must not change.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from mirrormatch.agents.engines.openai.answers import read_text
 from mirrormatch.agents.engines.openai.http import Client, Refusal
 from mirrormatch.errors import UserError
 
-MAX_ADAPTERS = 8  # that the server knows by our names; the one unused for longest is dropped
+MAX_ADAPTERS = 8  # loaded under our names; the least recently used one is unloaded
 PREFIX = "mirrormatch-"
 
 _RANK = re.compile(r"rank (\d+) is greater")
@@ -23,11 +23,11 @@ _LOAD, _UNLOAD = "load_lora_adapter", "unload_lora_adapter"
 
 
 class ServedAdapters:
-    """What one server holds. All of it runs on the client's event loop.
+    """The adapters loaded into one server. All methods run on the client's event loop.
 
     Args:
         client: the server.
-        most: how many adapters it is asked to hold.
+        capacity: number of adapters loaded at once.
     """
 
     def __init__(self, client: Client, capacity: int = MAX_ADAPTERS) -> None:
@@ -36,7 +36,7 @@ class ServedAdapters:
         self._lock = asyncio.Lock()
 
     async def add(self, name: str, folder: Path) -> None:
-        """Gives the server an adapter, whose content hash is `name`.
+        """Loads the adapter whose content hash is `name`.
 
         Raises:
             UserError: the server can't use it.
@@ -46,7 +46,7 @@ class ServedAdapters:
             await self._hold(name)
 
     async def ensure_loaded(self, name: str) -> str:
-        """What the server calls the adapter, which it holds."""
+        """Loads the adapter if it isn't loaded. Returns its name on the server."""
         async with self._lock:
             if name not in self._loaded:
                 self._loaded.unchanged_folder(name)
@@ -54,7 +54,7 @@ class ServedAdapters:
         return PREFIX + name
 
     def forget(self, name: str) -> None:
-        """The server has lost the adapter: it was started again, or somebody else dropped it."""
+        """Records that the server has lost the adapter, by a restart or another client's request."""
         if name in self._loaded:
             self._loaded.remove(name)
 
@@ -69,11 +69,11 @@ class ServedAdapters:
 
     async def _load(self, name: str) -> None:
         folder = self._loaded.folder(name)
-        given = {"lora_name": PREFIX + name, "lora_path": str(folder.absolute())}
+        body = {"lora_name": PREFIX + name, "lora_path": str(folder.absolute())}
         try:
-            await self._client.request(_LOAD, given, read_text, final=(500,))
+            await self._client.request(_LOAD, body, read_text, final=(500,))
         except Refusal as refusal:
-            if "already been loaded" not in refusal.reason:  # under a name that holds its hash: it is the same
+            if "already been loaded" not in refusal.reason:  # the name contains the hash: it is the same adapter
                 raise UserError(self._failure_message(folder, refusal)) from None
 
     async def _unload(self, name: str) -> None:
@@ -81,7 +81,7 @@ class ServedAdapters:
         try:
             await self._client.request(_UNLOAD, {"lora_name": PREFIX + name}, read_text, final=(500,))
         except Refusal as refusal:
-            if refusal.status != 404:  # it is gone already
+            if refusal.status != 404:  # it was unloaded already
                 raise UserError(self._failure_message(self._loaded.folder(name), refusal)) from None
 
     def _failure_message(self, folder: Path, refusal: Refusal) -> str:
@@ -97,24 +97,24 @@ class ServedAdapters:
 
 
 class BatchGate:
-    """Lets base rows and adapter rows in by turns, never together.
+    """Admits requests for the base model and requests with adapters in turn, never both at once.
 
-    vLLM's builds for CPUs (seen in 0.31 and 0.32) give the base rows of a mixed batch the weights of an adapter, and a
-    server doesn't say what it runs on.
+    vLLM's builds for CPUs (seen in 0.31 and 0.32) compute the base rows of a mixed batch with an adapter's weights, and
+    a server doesn't expose its device.
 
     Args:
-        mixed: everybody may come in at once.
+        mixed: admit all requests at once.
     """
 
     def __init__(self, mixed: bool) -> None:
         self._mixed = mixed
         self._inside = 0
-        self._with_adapter = False  # whose turn it is
+        self._with_adapter = False  # the kind of the requests inside
         self._queue: list[tuple[bool, asyncio.Future[None]]] = []
 
     @asynccontextmanager
     async def enter(self, with_adapter: bool) -> AsyncIterator[None]:
-        """A context in which only rows of the same side are generated."""
+        """A context in which only rows of the same kind are generated."""
         if not self._mixed and self._inside and (self._queue or self._with_adapter != with_adapter):
             await self._wait_for_turn(with_adapter)
         else:
@@ -126,16 +126,16 @@ class BatchGate:
             self._leave()
 
     async def _wait_for_turn(self, with_adapter: bool) -> None:
-        """Waits to be let in, by whoever leaves last. Nobody joins a side that the others wait for."""
-        let_in = asyncio.get_running_loop().create_future()
-        self._queue.append((with_adapter, let_in))
+        """Waits until the last request inside leaves and admits this one. None is admitted past a waiting one."""
+        admitted = asyncio.get_running_loop().create_future()
+        self._queue.append((with_adapter, admitted))
         try:
-            await let_in
+            await admitted
         except asyncio.CancelledError:
-            if let_in.cancelled():
-                self._queue = [entry for entry in self._queue if entry[1] is not let_in]
+            if admitted.cancelled():
+                self._queue = [entry for entry in self._queue if entry[1] is not admitted]
             else:
-                self._leave()  # it was let in just before it was cancelled
+                self._leave()  # it was admitted just before its cancellation
             raise
 
     def _leave(self) -> None:
@@ -144,7 +144,7 @@ class BatchGate:
         if self._inside or not self._queue:
             return
         self._with_adapter = self._queue[0][0]
-        for _, let_in in (entry for entry in self._queue if entry[0] == self._with_adapter):
-            let_in.set_result(None)
+        for _, admitted in (entry for entry in self._queue if entry[0] == self._with_adapter):
+            admitted.set_result(None)
             self._inside += 1
         self._queue = [entry for entry in self._queue if entry[0] != self._with_adapter]

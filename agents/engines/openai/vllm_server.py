@@ -1,7 +1,7 @@
-"""vLLM's own server, asked in tokens: its completions carry ids and log-probs, so they can be trained.
+"""vLLM's own server, which takes and returns token ids with log-probs: its completions can be trained on.
 
-Prompts are encoded here, with the tokenizer of the model that the server says it has, so that nothing an opponent says
-can become a special token. Every answer names the model that gave it, and the name holds the adapter's hash.
+Prompts are encoded here, with the tokenizer of the served model, which keeps an opponent's text from becoming a special
+token. Every answer names its model, and the name contains the adapter's hash.
 """
 
 import asyncio
@@ -23,25 +23,25 @@ from mirrormatch.agents.engines.openai.vllm_lora import PREFIX, BatchGate, Serve
 from mirrormatch.errors import UserError
 
 NUM_SCORED = 64  # places per request: vLLM compares 128 tokens at most, and a request costs more than a place
-_RETURNS = 3  # how often an adapter that the server has lost is given again for one request
+_MAX_ATTEMPTS = 3  # of one request, when the server has lost its adapter
 _PATH = "completions"
 
 
 class TokenServer(TokenEngine):
     """One base model on a vLLM server, and any number of LoRA adapters on it.
 
-    Log-probs are those of `Completion`, but for one thing: with top_p or top_k, a server that was started with
-    `--logprobs-mode processed_logprobs` tells those of what these leave.
+    Log-probs are those of `Completion`, with one exception: with top_p or top_k, a server started with
+    `--logprobs-mode processed_logprobs` reports log-probs after their filtering.
 
     Args:
-        model: the base model, as the server calls it.
-        names: all that the server calls it.
-        root: where the server has it from, and where it can be read here.
-        context: tokens of prompt and reply together.
+        model: the server's name of the base model.
+        names: all of the server's names of it.
+        root: the base model's folder or id, on the server and here.
+        context: maximum number of tokens of prompt and reply together.
         client: the server.
         loop: the client's event loop.
-        meter: counts what was done.
-        mixed: base rows and adapter rows may be generated together: safe on GPUs.
+        meter: counts requests and tokens.
+        mixed: generate base rows and adapter rows together: safe on GPUs.
     """
 
     def __init__(
@@ -68,31 +68,31 @@ class TokenServer(TokenEngine):
 
     @property
     def usage(self) -> Usage:
-        """What was done since the start."""
+        """The engine's counts since its start."""
         return self._meter.usage
 
     async def generate(
         self, prompt_ids: Sequence[int], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
     ) -> Completion:
         self._check_temperature(sampling)
-        nothing = Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=adapter)
+        empty = Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=adapter)
         room = self._context - len(prompt_ids)
-        if room < 1:  # a prompt that fills the context leaves nothing to say: a truncated reply, not an error
-            return nothing
+        if room < 1:  # a prompt that fills the context gives a truncated reply, not an error
+            return empty
         body = self._body(prompt_ids, sampling, min(sampling.max_tokens, room), seed)
         try:
-            said = (await self._loop.run(self._post(body, adapter))).choices[0]
+            choice = (await self._loop.run(self._post(body, adapter))).choices[0]
         except Refusal as refusal:
             if is_overflow(refusal):
-                return nothing
+                return empty
             raise UserError(refusal_message(self._client.url, self._model, refusal)) from None
-        logprobs = said.logprobs.token_logprobs
-        assert len(logprobs) == len(said.token_ids), f"{len(logprobs)} log-probs of {len(said.token_ids)} tokens"
+        logprobs = choice.logprobs.token_logprobs
+        assert len(logprobs) == len(choice.token_ids), f"{len(logprobs)} log-probs of {len(choice.token_ids)} tokens"
         return Completion(
-            token_ids=said.token_ids,
+            token_ids=choice.token_ids,
             logprobs=logprobs,
-            text=self._encoder.decode(said.token_ids),
-            finish=said.finish_reason,
+            text=self._encoder.decode(choice.token_ids),
+            finish=choice.finish_reason,
             adapter=adapter,
         )
 
@@ -117,7 +117,7 @@ class TokenServer(TokenEngine):
         return name
 
     def close(self) -> None:
-        """Ends all connections."""
+        """Closes all connections."""
         self._loop.call(self._client.close())
 
     def _check_temperature(self, sampling: Sampling) -> None:
@@ -125,12 +125,12 @@ class TokenServer(TokenEngine):
         check_temperature(temperature)
         if temperature not in (0.0, 1.0) and not self._at_temperature:
             raise UserError(
-                f"temperature {temperature:g}: the server at {self._client.url!r} tells log-probs at temperature 1 "
+                f"temperature {temperature:g}: the server at {self._client.url!r} reports log-probs at temperature 1 "
                 "only; start it with --logprobs-mode processed_logprobs, or add ',mode=chat' to play without them"
             )
 
     def _body(self, prompt_ids: Sequence[int], sampling: Sampling, max_tokens: int, seed: int) -> dict[str, Any]:
-        """A request. Whatever a file beside the served model could turn is said here."""
+        """A request, with every parameter for which the served model's folder could contain a default."""
         body: dict[str, Any] = {
             "prompt": list(prompt_ids),
             "max_tokens": max_tokens,
@@ -146,7 +146,7 @@ class TokenServer(TokenEngine):
             "return_token_ids": True,
             "add_special_tokens": False,
             "skip_special_tokens": False,  # a stop string may be one
-            "ignore_eos": True,  # the tokens that end a turn are the encoder's, in every engine
+            "ignore_eos": True,  # the encoder defines the tokens that end a turn, in every engine
             "stop_token_ids": sorted(self.end_ids),
         }
         if sampling.stop:
@@ -156,10 +156,10 @@ class TokenServer(TokenEngine):
         return body
 
     async def _score(self, ids: Sequence[int], places: Sequence[int], adapter: str | None) -> tuple[float, ...]:
-        """The log-probabilities of the ids at these places: each is asked for as what could come next.
+        """The log-probabilities of the ids at these places, each requested as the next token after the ids before it.
 
-        What is common to the prompts is read once. vLLM's own way, `prompt_logprobs`, reads everything again, and ends
-        its process on a CPU when adapters are enabled.
+        The server reads the prompts' common beginning once. vLLM's own way, `prompt_logprobs`, reads everything again,
+        and ends its process on a CPU when adapters are enabled.
         """
         body = self._body(ids, Sampling(temperature=0), 1, 0) | {
             "prompt": [list(ids[:k]) for k in places],
@@ -167,25 +167,25 @@ class TokenServer(TokenEngine):
             "return_tokens_as_token_ids": True,
         }
         try:
-            said = (await self._post(body, adapter)).choices
+            choices = (await self._post(body, adapter)).choices
         except Refusal as refusal:
             raise UserError(refusal_message(self._client.url, self._model, refusal)) from None
-        tops = [choice.logprobs.top_logprobs for choice in said]
+        tops = [choice.logprobs.top_logprobs for choice in choices]
         names = [f"token_id:{ids[k]}" for k in places]
         if len(tops) != len(names) or any(not top or name not in top[0] for top, name in zip(tops, names, strict=True)):
-            raise UserError(f"the server at {self._client.url!r} scores no given tokens: vLLM 0.31 does")
+            raise UserError(f"the server at {self._client.url!r} doesn't score given tokens: vLLM 0.31 does")
         return tuple(top[0][name] for top, name in zip(tops, names, strict=True))
 
     async def _post(self, body: dict[str, Any], adapter: str | None) -> TokenAnswer:
-        """What the server says to one request, when it is certain who said it."""
+        """The server's answer to one request, checked to be the requested model's."""
         async with self._sides.enter(adapter is not None):
-            for again in reversed(range(_RETURNS)):
+            for num_left in reversed(range(_MAX_ATTEMPTS)):
                 name = self._model if adapter is None else await self._adapters.ensure_loaded(adapter)
                 try:
                     answer = await self._client.request(_PATH, {"model": name, **body}, answer_reader(TokenAnswer))
                     break
                 except Refusal as refusal:
-                    if adapter is None or refusal.status != 404 or not again:
+                    if adapter is None or refusal.status != 404 or not num_left:
                         raise
                     self._adapters.forget(adapter)
         allowed = self._names if adapter is None else {PREFIX + adapter}
@@ -195,7 +195,7 @@ class TokenServer(TokenEngine):
         return answer
 
     async def _returns_logprobs_at_temperature(self) -> bool:
-        """Whether log-probs are those at a request's temperature: then the only token that top_k leaves is certain."""
+        """Whether log-probs are those at a request's temperature: with top_k = 1 the token then has log-prob 0."""
         sampling = Sampling(temperature=0.5, top_k=1)
         body = self._body(self.complete("a")[-1:], sampling, 1, 0)
         try:

@@ -1,8 +1,8 @@
 """vLLM in this process: the engine for GPUs, with continuous batching and adapters that are swapped while it runs.
 
-vLLM's scheduler and its workers are processes of their own; this side talks to them from one background event loop. So
-a script that uses the engine needs the `if __name__ == "__main__"` guard of every program that spawns processes. On a
-CPU it is there for correctness: with adapters, the transformers engine is faster.
+vLLM's scheduler and workers are processes of their own, used from one background event loop. So a script that uses the
+engine needs the `if __name__ == "__main__"` guard of every program that spawns processes. On a CPU it serves to test
+the engine: with adapters, the transformers engine is faster.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ from mirrormatch.agents.engines.vllm.adapters import Residents
 from mirrormatch.agents.engines.vllm.process import is_on_cpu, load_vllm, start_engine, stop_engine
 from mirrormatch.errors import UserError
 
-CPU_BLOCK = 32  # tokens; the smallest that vLLM's kernels for CPUs are made for. A prompt is reused in whole blocks
+CPU_BLOCK = 32  # tokens; the smallest block of vLLM's kernels for CPUs. Prompts are reused in whole blocks
 
 
 class VllmSettings(BaseModel):
-    """What may be turned about the engine: `vllm:PATH,tensor_parallel=2,dtype=bfloat16`."""
+    """The engine's options: `vllm:PATH,tensor_parallel=2,dtype=bfloat16`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -57,7 +57,7 @@ class VllmSettings(BaseModel):
     ] = None
 
     def arguments(self, path: str, cpu: bool) -> dict[str, Any]:
-        """The same for vLLM's `AsyncEngineArgs`, with what isn't for users to turn."""
+        """The options as vLLM's `AsyncEngineArgs`, with the fixed ones."""
         return {
             "model": path,
             "tensor_parallel_size": self.tensor_parallel,
@@ -69,16 +69,16 @@ class VllmSettings(BaseModel):
             "max_num_seqs": self.max_num_seqs,
             "enforce_eager": cpu if self.enforce_eager is None else self.enforce_eager,
             "enable_lora": True,
-            # On a CPU, vLLM gives the base model's rows of a mixed batch the adapter in the last place: it stays empty.
+            # On a CPU, vLLM computes a mixed batch's base rows with the adapter in the last slot: it stays empty.
             "max_loras": self.max_loras + 1 if cpu else self.max_loras,
             "max_lora_rank": next(r for r in RANKS if r >= self.max_lora_rank),
             "enable_prefix_caching": True,
-            # On a CPU, vLLM can't take back the random number of a request whose prompt it has read in part only.
+            # On a CPU, vLLM draws a random number for a partly read prompt, and can't undo that.
             "enable_chunked_prefill": False if cpu else None,
             "block_size": CPU_BLOCK if cpu else None,
             "enable_sleep_mode": not cpu,
             "logprobs_mode": "processed_logprobs",  # of logits / temperature
-            "generation_config": "vllm",  # requests say how they are drawn, not a file beside the model
+            "generation_config": "vllm",  # sampling comes from the requests, not from a file beside the model
             "disable_log_stats": True,
             "use_tqdm_on_load": False,
         }
@@ -87,11 +87,12 @@ class VllmSettings(BaseModel):
 class VllmEngine(TokenEngine):
     """Generates with one base model and any number of LoRA adapters on it.
 
-    Log-probs are those of `Completion`, but for one thing: with top_p or top_k, vLLM tells those of what these leave.
+    Log-probs are those of `Completion`, with one exception: with top_p or top_k, vLLM reports log-probs after their
+    filtering.
 
     Args:
         path: a folder in Hugging Face format, or an id that vLLM can load.
-        settings: what may be turned.
+        settings: the options.
     """
 
     def __init__(self, path: str, settings: VllmSettings) -> None:
@@ -109,33 +110,33 @@ class VllmEngine(TokenEngine):
 
     @property
     def block_size(self) -> int:
-        """Tokens that are kept and found again together: a prompt is reused in whole blocks."""
+        """Number of tokens per block; prompts are reused in whole blocks."""
         return int(self._llm.vllm_config.cache_config.block_size)
 
     async def generate(
         self, prompt_ids: Sequence[int], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
     ) -> Completion:
         room = self._context - len(prompt_ids)
-        if room < 1:  # a prompt that fills the context leaves nothing to say: a truncated reply, not an error
+        if room < 1:  # a prompt that fills the context gives a truncated reply, not an error
             return Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=adapter)
         params = self._params(sampling, min(sampling.max_tokens, room), seed)
         found = await self._loop.run(self._request(prompt_ids, params, adapter))
-        said = found.outputs[0]
+        output = found.outputs[0]
         self.usage = self.usage.plus(
             Usage(
                 requests=1,
                 prompt_tokens=len(prompt_ids),
                 cached_tokens=found.num_cached_tokens or 0,
-                completion_tokens=len(said.token_ids),
+                completion_tokens=len(output.token_ids),
             )
         )
-        assert said.finish_reason in ("stop", "length"), said.finish_reason
-        ids = tuple(said.token_ids)
+        assert output.finish_reason in ("stop", "length"), output.finish_reason
+        ids = tuple(output.token_ids)
         return Completion(
             token_ids=ids,
-            logprobs=tuple(at[token].logprob for token, at in zip(ids, said.logprobs, strict=True)),
+            logprobs=tuple(at[token].logprob for token, at in zip(ids, output.logprobs, strict=True)),
             text=self._encoder.decode(ids),
-            finish=said.finish_reason,
+            finish=output.finish_reason,
             adapter=adapter,
         )
 
@@ -158,17 +159,17 @@ class VllmEngine(TokenEngine):
         return name
 
     def sleep(self) -> None:
-        """Gives the GPU's memory back until `wake`, with nobody being answered; on a CPU nothing happens."""
+        """Frees the GPU's memory; no request is answered until `wake`. Does nothing on a CPU."""
         if not self._on_cpu:
-            self._loop.call(self._llm.sleep(level=1))  # 1: the weights wait in the computer's own memory
+            self._loop.call(self._llm.sleep(level=1))  # 1: the weights move to the host's memory
 
     def wake(self) -> None:
-        """Takes the GPU's memory again after `sleep`."""
+        """Allocates the GPU's memory again after `sleep`."""
         if not self._on_cpu:
             self._loop.call(self._llm.wake_up())
 
     def _params(self, sampling: Sampling, max_tokens: int, seed: int) -> Any:
-        """The request in vLLM's own form."""
+        """The request as vLLM's `SamplingParams`."""
         check_temperature(sampling.temperature)
         limits = self._vllm.sampling_params.StructuredOutputsParams
         return self._vllm.SamplingParams(
@@ -179,7 +180,7 @@ class VllmEngine(TokenEngine):
             seed=seed,
             stop=list(sampling.stop),
             stop_token_ids=sorted(self.end_ids),
-            ignore_eos=True,  # the tokens that end a turn are the encoder's, in every engine
+            ignore_eos=True,  # the encoder defines the tokens that end a turn, in every engine
             include_stop_str_in_output=True,
             skip_special_tokens=False,  # a stop string may be one
             detokenize=bool(sampling.stop),
@@ -189,18 +190,18 @@ class VllmEngine(TokenEngine):
         )
 
     async def _score(self, ids: tuple[int, ...], start: int, adapter: str | None) -> tuple[float, ...]:
-        """The log-probs of the ids from `start` on, each as what could come next after those before it.
+        """The log-probs of the ids from `start` on, each requested as the next token after the ids before it.
 
-        What is common to them is read once. vLLM's own way, `prompt_logprobs`, reads everything again, holds the logits
-        of the whole prompt at once, and breaks down on a CPU as soon as adapters are enabled.
+        vLLM reads their common beginning once. Its own way, `prompt_logprobs`, reads everything again, holds the logits
+        of the whole prompt at once, and fails on a CPU with adapters enabled.
         """
         places = range(start, len(ids))
-        asked = (self._request(ids[:k], self._scoring_params(ids[k]), adapter) for k in places)
-        found = await asyncio.gather(*asked)
+        requests = (self._request(ids[:k], self._scoring_params(ids[k]), adapter) for k in places)
+        found = await asyncio.gather(*requests)
         return tuple(f.outputs[0].logprobs[0][ids[k]].logprob for f, k in zip(found, places, strict=True))
 
     def _scoring_params(self, token: int) -> Any:
-        """A request that tells the log-probability of one token at temperature 1; what it generates doesn't matter."""
+        """A request for the log-probability of one token at temperature 1; the generated token is ignored."""
         return self._vllm.SamplingParams(
             max_tokens=1,
             temperature=0,
@@ -215,7 +216,7 @@ class VllmEngine(TokenEngine):
         return self._vllm.sampling_params.RequestOutputKind.FINAL_ONLY
 
     async def _request(self, prompt_ids: Sequence[int], params: Any, adapter: str | None) -> Any:
-        """What vLLM makes of one request. Whoever stops waiting for it frees its place."""
+        """VLLM's output for one request. Cancelling the wait aborts the request."""
         from vllm.v1.engine.exceptions import EngineDeadError
 
         request_id = str(next(self._numbers))
@@ -230,14 +231,14 @@ class VllmEngine(TokenEngine):
             except EngineDeadError:
                 raise UserError(
                     f"vLLM's process has died while {self.base!r} answered, for lack of memory perhaps: "
-                    "VLLM_LOGGING_LEVEL=INFO shows what it says"
+                    "VLLM_LOGGING_LEVEL=INFO shows its log"
                 ) from None
         return last
 
 
-@functools.cache
+@functools.cache  # never evicted: `atexit` ends vLLM's processes
 def engine(path: str, settings: SpecSettings = ()) -> VllmEngine:
-    """The engine of a base model: one per process, so that all its agents share batches."""
+    """The engine of a base model: one per process, whose agents share its batches."""
     return VllmEngine(path, read_settings("vllm", VllmSettings, settings))
 
 

@@ -1,7 +1,7 @@
-"""Starts vLLM and ends it, both without its chatter.
+"""Starts and stops vLLM, without its log messages.
 
-vLLM reads its environment when it is imported, so that is set here first; whatever the user has set stays. Nothing else
-imports vLLM at the top of a file: it takes seconds, and it may not be installed.
+vLLM reads its environment variables when it is imported, so they are set here first; the user's own values are kept.
+vLLM is imported inside functions only: that takes seconds, and it may not be installed.
 """
 
 import contextlib
@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from mirrormatch.config_file import describe_validation_error
 from mirrormatch.errors import UserError
 
 # Each can be overridden by setting it before the program starts.
@@ -23,20 +24,20 @@ _ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
     "VLLM_WORKER_MULTIPROC_METHOD": "spawn",  # a fork would inherit our threads' locks, and CUDA can't be forked
     "VLLM_CPU_KVCACHE_SPACE": "1",  # GiB
-    "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # whoever starts us decides by OMP_NUM_THREADS
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # OMP_NUM_THREADS decides
 }
 _ON_A_CPU = {
-    "VLLM_LOGGING_LEVEL": "ERROR",  # its warnings tell what a CPU lacks
+    "VLLM_LOGGING_LEVEL": "ERROR",  # its warnings list the features that a CPU lacks
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # one process, not a worker beside it
     "TORCH_CPP_LOG_LEVEL": "ERROR",
     "TORCH_LOGS": "-all",
 }
-_SHUTDOWN_S = 1.0  # for vLLM's processes to end by themselves; later they are killed
+_SHUTDOWN_S = 1.0  # after which vLLM's processes are killed
 _REASON_CHARS = 300
 
 
 def load_vllm() -> Any:
-    """The module `vllm`.
+    """Imports vLLM. Sets its environment variables, for this process and its children.
 
     Raises:
         UserError: it isn't installed.
@@ -66,13 +67,13 @@ def is_on_cpu() -> bool:
 
 
 async def start_engine(arguments: dict[str, Any]) -> Any:
-    """Starts vLLM's asynchronous engine, which belongs to the running event loop from then on.
+    """Starts vLLM's asynchronous engine, which then belongs to the running event loop.
 
     Args:
-        arguments: for vLLM's `AsyncEngineArgs`.
+        arguments: the arguments of vLLM's `AsyncEngineArgs`.
 
     Raises:
-        UserError: vLLM won't start with them.
+        UserError: vLLM can't start with them.
     """
     with _suppress_warnings():
         from vllm.engine.arg_utils import AsyncEngineArgs
@@ -86,20 +87,20 @@ async def start_engine(arguments: dict[str, Any]) -> Any:
 
 def stop_engine(llm: Any) -> None:
     """Ends vLLM's processes."""
-    logging.getLogger("vllm").setLevel(logging.CRITICAL)  # that it had to kill one is nobody's business at the end
+    logging.getLogger("vllm").setLevel(logging.CRITICAL)  # hides its message about processes that it had to kill
     with _suppress_warnings():
         llm.shutdown(timeout=_SHUTDOWN_S)
 
 
 def _reason(problem: Exception) -> str:
-    """The first sentence of what vLLM has to say."""
-    text = problem.errors()[0]["msg"] if isinstance(problem, ValidationError) else str(problem)
-    return " ".join(text.removeprefix("Value error, ").split()).partition(". ")[0][:_REASON_CHARS]
+    """The first sentence of vLLM's error message."""
+    text = describe_validation_error(problem) if isinstance(problem, ValidationError) else str(problem)
+    return " ".join(text.split()).partition(". ")[0][:_REASON_CHARS]
 
 
 @contextlib.contextmanager
 def _suppress_warnings() -> Iterator[None]:
-    """Python's warnings from inside vLLM, here and in the processes that it starts, are for its own developers."""
+    """Suppresses Python's warnings from inside vLLM, here and in the processes that it starts."""
     given = os.environ.get("PYTHONWARNINGS")
     os.environ["PYTHONWARNINGS"] = "ignore"
     try:

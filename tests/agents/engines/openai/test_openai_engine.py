@@ -146,7 +146,7 @@ def test_vllm_is_sent_messages_where_the_settings_say_so(
 
 
 def test_tokens_that_are_not_to_be_had_are_refused(server: FaultyServer) -> None:
-    assert "only vLLM's server tells tokens" in refused(f"tiny@{server.url}", ("mode", "token"))
+    assert "only vLLM's server exposes token ids" in refused(f"tiny@{server.url}", ("mode", "token"))
 
 
 def test_a_spec_leads_to_a_served_model(server: FaultyServer, engines: list[Engine]) -> None:
@@ -445,7 +445,7 @@ def test_what_needs_tokens_is_refused_in_one_line(server: FaultyServer, engines:
         lambda: asyncio.run(engine.logprobs((1,), (2,))),
         lambda: reply(engine, Sampling(constraint=constraint)),
     ):
-        with pytest.raises(UserError, match="only vLLM's server tells tokens"):
+        with pytest.raises(UserError, match="only vLLM's server exposes token ids"):
             wanted()
     assert engine.base is None
 
