@@ -17,6 +17,7 @@ help:
 	@echo "make demo    fine-tune the bundled model by self-play and show what it learned (minutes, no GPU)"
 	@echo "make test    run the tests"
 	@echo "make test-vllm   run the tests that need vLLM, on this CPU ($(VLLM_VENV), 4 GB; minutes the first time)"
+	@echo "make docs    rewrite the generated pages      make docs-site   build the documentation site"
 	@echo "make setup   create $(VENV) only"
 	@echo "make bench   compare speeds        make nano   train the bundled model from scratch"
 
@@ -75,10 +76,13 @@ docs: setup
 	$(BIN)/python docs/generate/textarena.py docs/textarena.md
 	$(BIN)/python docs/generate/configuration.py docs/configuration.md
 
-# Builds the documentation site, offline.
-docs-site: setup
+# Builds the documentation site: without a network, once its tools are installed.
+docs-site: $(BIN)/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --clean
+
+$(BIN)/.docs: $(BIN)/.ready
 	$(BIN)/pip install --quiet -e '.[docs]'
-	$(BIN)/mkdocs build --quiet --strict --clean
+	@touch $@
 
 bench: setup
 	$(BIN)/pip install --quiet -e '.[bench]'

@@ -25,11 +25,11 @@ _BOUNDS = (("ge", "≥"), ("gt", "above"), ("le", "≤"), ("lt", "below"))
 _ENGINES = (("hf", HfSettings), ("vllm", VllmSettings), ("openai", OpenAISettings))
 
 
-def page() -> str:
+def make_page() -> str:
     """The page in Markdown."""
     fields = RunConfig.model_fields
-    plain = {name: f for name, f in fields.items() if section_of(f) is None}
-    sections = {name: inner for name, f in fields.items() if (inner := section_of(f)) is not None}
+    plain = {name: f for name, f in fields.items() if find_section(f) is None}
+    sections = {name: inner for name, f in fields.items() if (inner := find_section(f)) is not None}
     lines = [
         "# Configuration",
         "",
@@ -42,10 +42,10 @@ def page() -> str:
         "",
         "## Top level",
         "",
-        *_table(plain),
+        *_list_rows(plain),
     ]
     for name, model in sections.items():
-        lines += ["", f"## [{name}]", "", _sentence(model), "", *_table(model.model_fields)]
+        lines += ["", f"## [{name}]", "", _join_docstring(model), "", *_list_rows(model.model_fields)]
     lines += [
         "",
         "## Settings in a SPEC",
@@ -53,31 +53,32 @@ def page() -> str:
         "A model's SPEC takes settings after commas: `nano,temperature=0`, `vllm:PATH,dtype=bfloat16`. These work with "
         "every engine; in a run they belong to `[play]` instead:",
         "",
-        *_table(ModelSettings.model_fields),
+        *_list_rows(ModelSettings.model_fields),
     ]
     for name, model in _ENGINES:
-        lines += ["", f"### {name}", "", f"Settings of the engine `{name}` only:", "", *_table(model.model_fields)]
+        lines += ["", f"### {name}", "", f"Settings of the engine `{name}` only:", "", *_list_rows(model.model_fields)]
     return "\n".join(lines) + "\n"
 
 
-def section_of(field: FieldInfo) -> type[BaseModel] | None:
+def find_section(field: FieldInfo) -> type[BaseModel] | None:
     """The model of a field that is a section; None for a value."""
     kind = field.annotation
     return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
-def _sentence(model: type[BaseModel]) -> str:
+def _join_docstring(model: type[BaseModel]) -> str:
     return " ".join((model.__doc__ or "").split())
 
 
-def _table(fields: dict[str, FieldInfo]) -> Iterator[str]:
+def _list_rows(fields: dict[str, FieldInfo]) -> Iterator[str]:
     yield "| key | type | default | meaning |"
     yield "|---|---|---|---|"
     for name, field in fields.items():
-        yield f"| `{name}` | {_type(field)} | {_default(field)} | {_cell(field.description or '')} |"
+        meaning = _escape_cell(field.description or "")
+        yield f"| `{name}` | {_describe_type(field)} | {_describe_default(field)} | {meaning} |"
 
 
-def _type(field: FieldInfo) -> str:
+def _describe_type(field: FieldInfo) -> str:
     bounds = [
         f"{word} {getattr(constraint, bound):g}"
         for constraint in field.metadata
@@ -86,31 +87,31 @@ def _type(field: FieldInfo) -> str:
     ]
     least = [m.min_length for m in field.metadata if isinstance(m, annotated_types.MinLen)]
     bounds += [f"{n} or more of them" for n in least]
-    return _cell(", ".join([_annotation(field.annotation), *bounds]))
+    return _escape_cell(", ".join([_describe_annotation(field.annotation), *bounds]))
 
 
-def _annotation(kind: Any) -> str:
+def _describe_annotation(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(f"`{json.dumps(value)}`" for value in get_args(kind))
     if get_origin(kind) in (Union, types.UnionType):
-        return " or ".join(_annotation(part) for part in get_args(kind))
+        return " or ".join(_describe_annotation(part) for part in get_args(kind))
     if get_origin(kind) is tuple:
-        return f"list of {_annotation(get_args(kind)[0])}"
+        return f"list of {_describe_annotation(get_args(kind)[0])}"
     return _NAMES[kind]
 
 
-def _default(field: FieldInfo) -> str:
+def _describe_default(field: FieldInfo) -> str:
     if field.is_required():
         return "required"
     value = field.get_default(call_default_factory=True)
     if value is None:
         return "none"
-    return _cell(f"`{json.dumps(value, ensure_ascii=False)}`")
+    return _escape_cell(f"`{json.dumps(value, ensure_ascii=False)}`")
 
 
-def _cell(text: str) -> str:
+def _escape_cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;").replace(">", "&gt;")
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(page(), encoding="utf-8")
+    Path(sys.argv[1]).write_text(make_page(), encoding="utf-8")

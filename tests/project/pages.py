@@ -135,7 +135,7 @@ class PageRunner:
             self._write(block)
         elif block.language == "python":
             code = compile("\n" * (block.line - 1) + block.code, str(self._page), "exec")
-            self._output = self._captured(functools.partial(exec, code, self._names), "", where)
+            self._output = self._capture_output(functools.partial(exec, code, self._names), "", where)
         elif block.language == "console":
             self._run_console(block, where)
 
@@ -162,7 +162,9 @@ class PageRunner:
             self._console += f"{line}\n"
             words = shlex.split(line, comments=True)
             more = shlex.split(block.note) if block.marker == "run with" and words[0] == "mirrormatch" else []
-            got = self._captured(functools.partial(self._run_command, [*words, *more]), typed, f"{where}: $ {line}")
+            got = self._capture_output(
+                functools.partial(self._run_command, [*words, *more]), typed, f"{where}: $ {line}"
+            )
             if expected.strip():
                 _check_output(expected, got, f"{where}: $ {line}")
 
@@ -193,7 +195,7 @@ class PageRunner:
         (info / "entry_points.txt").write_text("\n".join(lines) + "\n")
         importlib.invalidate_caches()
 
-    def _captured(self, run: Callable[[], None], typed: str, where: str) -> str:
+    def _capture_output(self, run: Callable[[], None], typed: str, where: str) -> str:
         """What runs and prints, on both streams."""
         out = io.StringIO()
         self._monkeypatch.setattr(sys, "stdin", io.StringIO(typed))

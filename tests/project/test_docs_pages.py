@@ -50,7 +50,7 @@ def test_a_whole_game_has_under_60_lines_of_code() -> None:
 
 
 def test_the_configuration_reference_is_up_to_date() -> None:
-    page = script("docs/generate/configuration.py").page()
+    page = script("docs/generate/configuration.py").make_page()
     assert (DOCS / "configuration.md").read_text(encoding="utf-8") == page, "out of date: make docs"
 
 
@@ -63,9 +63,9 @@ def test_every_quoted_error_exists() -> None:
     assert [words for words in quoted if words not in re.sub(r'"\n\s*f?"', "", texts)] == []
 
 
-@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "AGENTS.md"])
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "AGENTS.md", ".github/workflows/ci.yml"])
 def test_every_make_target_exists(page: str) -> None:
-    named = set(re.findall(r"`make ([\w-]+)`", (ROOT / page).read_text(encoding="utf-8")))
+    named = set(re.findall(r"(?:`|run: )make ([\w-]+)", (ROOT / page).read_text(encoding="utf-8")))
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     assert named and named <= targets | {"test-fast"}
 
@@ -83,12 +83,12 @@ def test_every_public_name_has_a_reference(front_door: str) -> None:
     assert [name for name in module.__all__ if not re.search(rf"\b{name}\b", page)] == []
 
 
-def reference_targets() -> list[str]:
+def list_reference_targets() -> list[str]:
     pages = [path.read_text(encoding="utf-8") for path in sorted((DOCS / "api").glob("*.md"))]
     return [target for page in pages for target in re.findall(r"^::: (\S+)$", page, re.MULTILINE)]
 
 
-@pytest.mark.parametrize("target", reference_targets())
+@pytest.mark.parametrize("target", list_reference_targets())
 def test_the_reference_names_what_exists(target: str) -> None:
     assert pkgutil.resolve_name(target).__doc__
 
