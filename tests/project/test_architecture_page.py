@@ -8,6 +8,10 @@ from typing import NamedTuple
 import pytest
 from tests.paths import ROOT
 
+from mirrormatch.agents.engines._engine import Engine
+from mirrormatch.games import Game
+from mirrormatch.prompts import Prompt
+
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| ([^|]+) \| `([\w/.]+\.py)` \| `(\w+)` \|$", PAGE, re.MULTILINE)
 
@@ -40,3 +44,10 @@ def test_the_drawing_names_files_that_exist() -> None:
     text = (ROOT / "docs" / "pipeline.svg").read_text(encoding="utf-8")
     named = re.findall(r">((?:games|prompts|agents|training|evals)/[\w/.]*)", text)
     assert named and [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_drawing_names_methods_that_exist() -> None:
+    text = (ROOT / "docs" / "pipeline.svg").read_text(encoding="utf-8")
+    interfaces = {"game": Game, "prompt": Prompt, "engine": Engine}
+    named = re.findall(rf"\b({'|'.join(interfaces)})\.(\w+)", text)
+    assert len(named) == 7 and [name for name in named if not hasattr(interfaces[name[0]], name[1])] == []
