@@ -1,4 +1,4 @@
-"""What changed between two measurements: paired differences, and the rows of a table of before and after.
+"""Differences between two measurements: paired changes, and the rows of a table of before and after.
 
 Games are paired deal by deal, problems one by one, thoughts resample by resample. This file prints nothing: the command
 line and the report draw the rows.

@@ -31,7 +31,7 @@ class Thought(NamedTuple):
         past: the role's earlier turns.
         reply: the model's text: the finished thinking, or the whole reply.
         reply_ids: the tokens of the text.
-        is_whole: the reply ended inside its thinking, and no answer can follow.
+        is_whole: the reply ended without closing its thinking, and no answer can follow.
     """
 
     masses: tuple[float, ...]

@@ -1,6 +1,6 @@
 """No number without its interval: shares, means and paired differences.
 
-Input are plain outcomes, without games or models. All intervals are two-sided, at 95 % by default. A sample of equal
+The input is plain numbers, without games or models. All intervals are two-sided, at 95 % by default. A sample of equal
 values has a bootstrap interval of width 0: read it together with `n`.
 """
 
@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from mirrormatch.seeds import derive
 
 CONFIDENCE: Final = 0.95
-NUM_RESAMPLES: Final = 2_000  # the interval's ends then move by some 0.06 standard errors from seed to seed
+NUM_RESAMPLES: Final = 2_000  # the interval's ends then vary by some 0.06 standard errors between seeds
 _CHUNK: Final = 2_000_000  # cells of a resampling matrix in memory: 16 MB
 _ROUNDING: Final = 1e-9  # relative; sums that differ by less are ties
 

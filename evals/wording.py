@@ -45,7 +45,7 @@ def score_label(name: str) -> Label:
 
 
 def _accuracy_label(task: str) -> str:
-    """The task alone: the section makes clear that it is an accuracy."""
+    """The task alone: in the section of problems it needs no further name."""
     return "overall accuracy" if task == "overall" else task
 
 

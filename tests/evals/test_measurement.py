@@ -40,13 +40,13 @@ def test_the_parts_of_a_figure_have_it_as_their_mean() -> None:
 
 
 def test_replies_that_are_no_moves_are_counted_over_all_replies() -> None:
-    found = measure(Stumbling())  # every move takes it two replies
+    found = measure(Stumbling())  # it needs two replies for every move
     assert (values_by_name(found)["legal/kuhn_poker"], values_by_name(found)["legal/tictactoe"]) == (0.5, 0.5)
 
 
 def test_an_agent_against_its_like_is_a_match_with_two_seats(by_random: Measurement) -> None:
     (score,) = [s for s in by_random.scores if s.name == "mean_return/kuhn_poker/random"]
-    assert score.n == 20  # and not 40, as if it sat in both
+    assert score.n == 20  # not 40: it plays one of the two seats
 
 
 def test_what_an_agent_cannot_do_is_left_out() -> None:
