@@ -1,8 +1,8 @@
-"""What holds for the whole suite: no network, one thread, repeatable examples."""
+"""Settings of the whole suite: no network, one thread, repeatable examples."""
 
 import os
 
-# Read by the libraries when they are imported, so these stand before every other import.
+# The libraries read these variables when they are imported, so they are set before every other import.
 os.environ.update(
     HF_HUB_OFFLINE="1",
     HF_HUB_DISABLE_TELEMETRY="1",
@@ -27,11 +27,11 @@ CONNECTIONS = ("socket.connect", "socket.sendto", "socket.sendmsg")
 
 
 class NetworkBlocked(RuntimeError):
-    """A test reached for another machine. No OSError, which libraries take for bad weather and try again."""
+    """A test connected to another machine. Not an OSError: libraries would retry after one."""
 
 
-def no_network(event: str, args: tuple[Any, ...]) -> None:
-    """An audit hook: every connection in this process passes it, whichever library makes it."""
+def block_network(event: str, args: tuple[Any, ...]) -> None:
+    """Refuses connections of this process to other machines; an audit hook, so it covers every library."""
     if event in LOOKUPS:
         require_loopback(args[0])
     elif event in CONNECTIONS and args[0].family != socket.AF_UNIX and args[1] is not None:
@@ -45,7 +45,7 @@ def require_loopback(host: str | bytes | None) -> None:
     except ValueError:
         allowed = False
     if not allowed:
-        raise NetworkBlocked(f"tests run without a network, but {name!r} was asked for")
+        raise NetworkBlocked(f"tests run without a network, but a connection to {name!r} was attempted")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,12 +54,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a tiny random model, made when a test first asks for it."""
+    """The folder of a tiny random model, made once per session."""
     from tests.agents.engines.tiny_model import save_model
 
     return save_model(tmp_path_factory.mktemp("tiny"))
 
 
-sys.addaudithook(no_network)
+sys.addaudithook(block_network)
 settings.register_profile("suite", deadline=None, derandomize=True, database=None)
 settings.load_profile("suite")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.paths import ROOT, script
+from tests.paths import ROOT, import_script
 from tests.project.pages import RUNNABLE, PageRunner, read_blocks
 
 DOCS = ROOT / "docs"
@@ -50,7 +50,7 @@ def test_a_whole_game_has_under_60_lines_of_code() -> None:
 
 
 def test_the_configuration_reference_is_up_to_date() -> None:
-    page = script("docs/generate/configuration.py").make_page()
+    page = import_script("docs/generate/configuration.py").make_page()
     assert (DOCS / "configuration.md").read_text(encoding="utf-8") == page, "out of date: make docs"
 
 

@@ -12,7 +12,6 @@ from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.evals.types import NUM_EPISODES, NUM_ITEMS, NUM_THOUGHTS
 from mirrormatch.games.types import Kind
 
-# Defaults.
 NUM_CHECK_GAMES = 200  # random games in which the contract of a game is checked
 OPPONENT = "nano"  # the bundled model
 EXPLOITABILITY_GAME = "kuhn_poker"  # 12 information states: seconds on a laptop

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import pyspiel
 import pytest
-from tests.paths import ROOT, script
+from tests.paths import ROOT, import_script
 
 from mirrormatch import games
 from mirrormatch.errors import UnknownName, UserError
@@ -333,4 +333,6 @@ def test_a_chess_position_is_drawn() -> None:
 def test_the_table_is_up_to_date() -> None:
     command = "python docs/generate/openspiel.py docs/openspiel.md"
     page = ROOT / "docs" / "openspiel.md"
-    assert page.read_text(encoding="utf-8") == script("docs/generate/openspiel.py").make_page(), f"run: {command}"
+    assert page.read_text(encoding="utf-8") == import_script("docs/generate/openspiel.py").make_page(), (
+        f"run: {command}"
+    )

@@ -14,7 +14,7 @@ import numpy
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.paths import ROOT, script
+from tests.paths import ROOT, import_script
 
 from mirrormatch import games
 from mirrormatch.agents.play import play
@@ -36,7 +36,7 @@ from mirrormatch.games.bridges.textarena.words import (
 from mirrormatch.games.contract.check import check
 from mirrormatch.text import printable
 
-textarena_table = script("docs/generate/textarena.py")
+textarena_table = import_script("docs/generate/textarena.py")
 DOCS = ROOT / "docs" / "textarena.md"
 NUM_GAMES = 3  # of each environment
 SLOW = {"RushHour", "Sokoban"}  # a tenth of a second to make a puzzle

@@ -2,13 +2,13 @@
 
 import pytest
 from tests.games.contract.transcripts import transcript
-from tests.paths import ROOT, script
+from tests.paths import ROOT, import_script
 
 from mirrormatch import games
 
 FOLDER = ROOT / "docs" / "games"
 NAMES = sorted(games.registry.names())
-page = script("docs/generate/game_pages.py").make_page
+page = import_script("docs/generate/game_pages.py").make_page
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,1 +1,1 @@
-"""What the commands print: tables, progress bars and the play screen."""
+"""Output of the commands: tables, progress bars and the play screen."""
