@@ -1,4 +1,4 @@
-"""What a bridge is: the games of another library, each as a `Game`, under `LIBRARY/NAME`."""
+"""The protocol of a bridge: the games of another library, each as a `Game`, under `LIBRARY/NAME`."""
 
 from typing import Any, Protocol
 
@@ -6,18 +6,18 @@ from mirrormatch.games.game import Game
 
 
 class Bridge(Protocol):
-    """The games of one library. A file in `games/bridges/` offers one as `BRIDGE`; it imports the library when asked.
+    """The games of one library. A module in `games/bridges/` defines one as `BRIDGE`; it imports the library on use.
 
     Attributes:
-        name: what stands before the slash.
-        extra: what to install for it: `pip install 'mirrormatch[EXTRA]'`.
+        name: the library's name, before the slash.
+        extra: the extra that installs it: `pip install 'mirrormatch[EXTRA]'`.
     """
 
     name: str
     extra: str
 
     def names(self) -> list[str]:
-        """The games that can be played, without the prefix, sorted.
+        """The names of the playable games, without the prefix, sorted.
 
         Raises:
             UserError: the library isn't installed.
@@ -25,7 +25,7 @@ class Bridge(Protocol):
         ...
 
     def unavailable(self) -> dict[str, str]:
-        """The games of the library that can't be played, each with the reason in a few words."""
+        """The library's games that can't be played, each with a short reason."""
         ...
 
     def get(self, name: str) -> Game[Any, Any]:
@@ -33,6 +33,6 @@ class Bridge(Protocol):
 
         Raises:
             UnknownName: no such game.
-            UserError: it can't be played here, and why; or the library isn't installed.
+            UserError: the game can't be played, or the library isn't installed.
         """
         ...

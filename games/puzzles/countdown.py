@@ -18,12 +18,12 @@ from mirrormatch.text import one_line
 NUM_PUZZLES = 512
 LOWEST_TARGET = 10
 SMALL = tuple(range(1, 11)) * 2
-LARGE = (25, 50, 75, 100)  # only where targets above 100 are set
-MAX_CHARS = 500  # of an answer, spaces included
-MAX_TOKENS = 60
+LARGE = (25, 50, 75, 100)  # only with targets above 100
+MAX_CHARS = 500  # length limit of an answer, spaces included
+MAX_TOKENS = 60  # in an answer
 
 Numbers: TypeAlias = tuple[int, ...]
-Ratio: TypeAlias = tuple[int, int]  # over and under the line; not in lowest terms, so that it is made quickly
+Ratio: TypeAlias = tuple[int, int]  # numerator and denominator; not in lowest terms, which saves time
 
 _PUZZLES = tuple((str(k), 1 / NUM_PUZZLES) for k in range(1, NUM_PUZZLES + 1))
 _IDS = frozenset(number for number, _ in _PUZZLES)
@@ -32,14 +32,15 @@ _SPACED = {sign: f" {sign} " for sign in _BINDING}
 _SIGNS = str.maketrans({"×": "*", "·": "*", "⋅": "*", "∗": "*", "÷": "/", "∕": "/", "−": "-", "–": "-"})
 _LATEX = {"\\times": "*", "\\cdot": "*", "\\div": "/", "\\left": "", "\\right": ""}
 _X_TIMES = re.compile(r"(?<=[\d)])(\s*)[xX](\s*)(?=[\d(])")
-_EQUALS = re.compile(r"=\s*[0-9]{1,9}\s*$")  # what one says that it makes; the expression alone counts
+_EQUALS = re.compile(r"=\s*[0-9]{1,9}\s*$")  # a stated result; only the expression counts
 _TOKEN = re.compile(r"[0-9]{1,4}(?![0-9])|[-+*/()]")
+_MAX_TABLED = 4  # the values of up to this many numbers are tabulated; those of more are searched
 _NUM_CACHED = 1_024  # results of each function that rendering and reading call again and again
 
 
 @dataclass(frozen=True)
 class CountdownSettings(GameSettings):
-    """How hard the puzzles are."""
+    """The difficulty of the puzzles."""
 
     numbers: int = setting(4, "numbers on the table", range(3, 7))
     highest: int = setting(100, "the largest target", (50, 100, 999))
@@ -50,14 +51,14 @@ _DEFAULT = CountdownSettings()
 
 
 class Try(NamedTuple):
-    """An expression and what it makes, both as they are shown."""
+    """An expression and its value, as they are shown."""
 
     expression: str
     value: str
 
 
 class Puzzle(NamedTuple):
-    """The numbers, none before chance has laid them out, the target and the tries. All of it is public."""
+    """The numbers, empty before chance has drawn the puzzle, the target and the tries. All of it is public."""
 
     numbers: Numbers
     target: int
@@ -103,10 +104,10 @@ class Countdown(Game[Puzzle, Puzzle]):
     def apply(self, state: Puzzle, action: Action) -> Puzzle:
         role = self.to_act(state)
         if role == CHANCE and action in _IDS:
-            return _laid_out(self.settings.numbers, self.settings.highest, int(action))
+            return _make_puzzle(self.settings.numbers, self.settings.highest, int(action))
         if role != 0:
             raise ValueError(f"{action!r} is not allowed in {state!r}")
-        tried = _read(action, state.numbers)
+        tried = _read_expression(action, state.numbers)
         if isinstance(tried, Problem):
             raise ValueError(f"{action!r}: {tried.detail}")
         return Puzzle(state.numbers, state.target, (*state.tries, tried))
@@ -132,7 +133,7 @@ class Countdown(Game[Puzzle, Puzzle]):
         if not numbers:
             return "The numbers are not on the table yet."
         lines = [f"Numbers: {', '.join(map(str, numbers))}. Target: {target}."]
-        lines += [_shown(tried, target) for tried in tries]
+        lines += [_describe_try(tried, target) for tried in tries]
         left = self.settings.tries - len(tries)
         if _is_solved(view):
             lines.append("You have won.")
@@ -141,17 +142,17 @@ class Countdown(Game[Puzzle, Puzzle]):
         return "\n".join(lines)
 
     def parse(self, state: Puzzle, text: str) -> Action | Problem:
-        tried = _read(text, state.numbers)
+        tried = _read_expression(text, state.numbers)
         return tried if isinstance(tried, Problem) else tried.expression
 
     def sample(self, view: Puzzle, legal: tuple[Action, ...] | None, rng: random.Random) -> Action:
-        """Two or more of the numbers in any order, with any signs between them."""
+        """Two or more of the numbers in random order, with random signs between them."""
         numbers = rng.sample(view.numbers, rng.randint(2, len(view.numbers)))
         return "".join([f"{number} {rng.choice('+-*/')} " for number in numbers[1:]]) + str(numbers[0])
 
     def solution(self, view: Puzzle) -> tuple[tuple[Action, float], ...]:
-        """An expression that makes the target with all numbers, by search over their partitions."""
-        return ((_solved(view.numbers, view.target), 1.0),)
+        """An expression of all numbers that makes the target, by search over their partitions."""
+        return ((_solve(view.numbers, view.target), 1.0),)
 
 
 def _is_solved(state: Puzzle) -> bool:
@@ -159,7 +160,7 @@ def _is_solved(state: Puzzle) -> bool:
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _shown(tried: Try, target: int) -> str:
+def _describe_try(tried: Try, target: int) -> str:
     over, slash, under = tried.value.partition("/")
     off = int(over) - target * int(under or 1)
     verdict = f"{abs(off)}{slash}{under} too {'high' if off > 0 else 'low'}" if off else "the target"
@@ -169,12 +170,12 @@ def _shown(tried: Try, target: int) -> str:
 # reading an expression
 
 
-@functools.lru_cache(_NUM_CACHED)  # apply reads what parse has written
-def _read(text: str, numbers: Numbers) -> Try | Problem:
-    """The expression that is the whole text, with its value."""
+@functools.lru_cache(_NUM_CACHED)  # apply reads the text that parse returned
+def _read_expression(text: str, numbers: Numbers) -> Try | Problem:
+    """Reads an expression, which must be the whole text, and evaluates it."""
     if len(text) > MAX_CHARS:
         return Problem(ProblemKind.TOO_LONG, f"an expression of {len(text)} characters")
-    tokens = _tokens(text)
+    tokens = _tokenize(text)
     if not tokens or len(tokens) > MAX_TOKENS:
         return Problem(ProblemKind.NONE, f"no expression of numbers and + - * / ( ): {one_line(text, 60)!r}")
     left = list(numbers)
@@ -184,33 +185,33 @@ def _read(text: str, numbers: Numbers) -> Try | Problem:
             return Problem(ProblemKind.ILLEGAL, f"{used} {again}")
         left.remove(used)
     try:
-        value = _evaluated(tokens)
+        value = _evaluate(tokens)
     except ZeroDivisionError:
         return Problem(ProblemKind.ILLEGAL, "it divides by zero")
     if value is None:
         return Problem(ProblemKind.NONE, f"no complete expression: {one_line(text, 60)!r}")
-    return Try(_written(tokens), _named(value))
+    return Try(_spell_tokens(tokens), _format_value(value))
 
 
-def _tokens(text: str) -> list[str]:
-    """Numbers, signs and parentheses in order; nothing where anything else is said."""
-    said = text if text.isascii() else text.translate(_SIGNS)
-    if "\\" in said:
+def _tokenize(text: str) -> list[str]:
+    """The numbers, signs and parentheses in order; empty if the text contains anything else."""
+    plain = text if text.isascii() else text.translate(_SIGNS)
+    if "\\" in plain:
         for latex, sign in _LATEX.items():
-            said = said.replace(latex, sign)
-    said = said.lstrip(" \t\r\n\"'`$[").rstrip(" \t\r\n\"'`$].")
-    said = _X_TIMES.sub(r"\1*\2", _EQUALS.sub("", said)).rstrip()
-    tokens = _TOKEN.findall(said)
-    if "".join(tokens) != "".join(said.split()):
+            plain = plain.replace(latex, sign)
+    plain = plain.lstrip(" \t\r\n\"'`$[").rstrip(" \t\r\n\"'`$].")
+    plain = _X_TIMES.sub(r"\1*\2", _EQUALS.sub("", plain)).rstrip()
+    tokens = _TOKEN.findall(plain)
+    if "".join(tokens) != "".join(plain.split()):
         return []
     return [token.lstrip("0") or "0" if token[0] == "0" else token for token in tokens]
 
 
-def _evaluated(tokens: list[str]) -> Ratio | None:
-    """The exact value by operator precedence, without recursion; None where the tokens are no complete expression.
+def _evaluate(tokens: list[str]) -> Ratio | None:
+    """Computes the exact value, without recursion; None where the tokens are no complete expression.
 
     Raises:
-        ZeroDivisionError: it divides by zero.
+        ZeroDivisionError: the expression divides by zero.
     """
     values, waiting = list[Ratio](), list[str]()
     operand_next = True
@@ -238,13 +239,13 @@ def _evaluated(tokens: list[str]) -> Ratio | None:
 
 
 def _reduce(values: list[Ratio], waiting: list[str], binding: int) -> None:
-    """Carries out the signs that bind at least so strongly, back to an open parenthesis."""
+    """Applies the waiting signs that bind at least this strongly, back to an open parenthesis."""
     while waiting and waiting[-1] != "(" and _BINDING[waiting[-1]] >= binding:
         sign, right, left = waiting.pop(), values.pop(), values.pop()
-        values.append(_signed(sign, left, right))
+        values.append(_apply_sign(sign, left, right))
 
 
-def _signed(sign: str, left: Ratio, right: Ratio) -> Ratio:
+def _apply_sign(sign: str, left: Ratio, right: Ratio) -> Ratio:
     (a, b), (c, d) = left, right
     if sign == "+":
         return a * d + c * b, b * d
@@ -257,32 +258,33 @@ def _signed(sign: str, left: Ratio, right: Ratio) -> Ratio:
     return a * d, b * c
 
 
-def _named(value: Ratio) -> str:
+def _format_value(value: Ratio) -> str:
     over, under = value
     return str(Fraction(over, under) if over % under else over // under)
 
 
-def _written(tokens: list[str]) -> str:
+def _spell_tokens(tokens: list[str]) -> str:
     """The canonical spelling: spaces around signs only."""
     return "".join([_SPACED.get(token, token) for token in tokens])
 
 
-# making and solving puzzles
+# generating and solving puzzles
 
 
 @functools.cache
-def _laid_out(num_numbers: int, highest: int, puzzle_id: int) -> Puzzle:
-    """The puzzle of that id: random numbers, combined at random until one is left that will do as target."""
+def _make_puzzle(num_numbers: int, highest: int, puzzle_id: int) -> Puzzle:
+    """Makes the puzzle of that id: random numbers, combined at random until a value qualifies as the target."""
     rng = random.Random(derive(puzzle_id, "countdown", num_numbers, highest))
     pool = SMALL + (LARGE if highest > 100 else ())
     while True:
         numbers = tuple(sorted(rng.sample(pool, num_numbers)))
-        target = _combined(list(numbers), rng)
+        target = _draw_target(list(numbers), rng)
         if LOWEST_TARGET <= target <= highest and target not in numbers:
             return Puzzle(numbers, target, ())
 
 
-def _combined(numbers: list[int], rng: random.Random) -> int:
+def _draw_target(numbers: list[int], rng: random.Random) -> int:
+    """Combines random pairs of the numbers until one value is left."""
     while len(numbers) > 1:
         rng.shuffle(numbers)
         a, b = sorted((numbers.pop(), numbers.pop()))
@@ -291,8 +293,8 @@ def _combined(numbers: list[int], rng: random.Random) -> int:
     return numbers[0]
 
 
-class Step(NamedTuple):
-    """How a value is made of two others, each of its own numbers."""
+class Operation(NamedTuple):
+    """The last operation of an expression: its sign, and both values with their numbers."""
 
     sign: str
     left: int
@@ -301,33 +303,33 @@ class Step(NamedTuple):
     right_of: Numbers
 
 
-Tables: TypeAlias = dict[Numbers, dict[int, Step | None]]  # numbers -> value that all of them make -> the last step
-_TABLED = 4  # so many numbers have their values listed; of more, only those wanted are looked for
+# Numbers -> every value that all of them make -> the last operation.
+Tables: TypeAlias = dict[Numbers, dict[int, Operation | None]]
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _solved(numbers: Numbers, target: int) -> str:
+def _solve(numbers: Numbers, target: int) -> str:
     tables: Tables = {}
-    found = _found(numbers, target, tables)
-    assert found is not None, f"{target} can't be made of {numbers}"
-    return found.removeprefix("(").removesuffix(")")
+    expression = _find_expression(numbers, target, tables)
+    assert expression is not None, f"{target} can't be made of {numbers}"
+    return expression.removeprefix("(").removesuffix(")")
 
 
-def _found(numbers: Numbers, target: int, tables: Tables) -> str | None:
-    """An expression in parentheses that makes the target of all the numbers, by positive whole numbers only."""
-    if len(numbers) <= _TABLED:
-        return _spelled(numbers, target, tables) if target in _table(numbers, tables) else None
-    for some, others in _splits(numbers):
-        for a in _table(some, tables):
-            for sign, b, a_first in _wanted(a, target):
-                if (rest := _found(others, b, tables)) is not None:
-                    left, right = _spelled(some, a, tables), rest
+def _find_expression(numbers: Numbers, target: int, tables: Tables) -> str | None:
+    """An expression in parentheses that makes the target from all numbers, through positive whole numbers only."""
+    if len(numbers) <= _MAX_TABLED:
+        return _spell_value(numbers, target, tables) if target in _tabulate(numbers, tables) else None
+    for some, others in _list_splits(numbers):
+        for a in _tabulate(some, tables):
+            for sign, b, a_first in _list_partners(a, target):
+                if (rest := _find_expression(others, b, tables)) is not None:
+                    left, right = _spell_value(some, a, tables), rest
                     return f"({left} {sign} {right})" if a_first else f"({right} {sign} {left})"
     return None
 
 
-def _wanted(a: int, target: int) -> Iterator[tuple[str, int, bool]]:
-    """Every sign and b > 0 with `a sign b` (True) or `b sign a` (False) equal to the target."""
+def _list_partners(a: int, target: int) -> Iterator[tuple[str, int, bool]]:
+    """Every sign and b > 0 for which `a sign b` (True) or `b sign a` (False) is the target."""
     if target > a:
         yield "+", target - a, True
     elif target < a:
@@ -340,42 +342,44 @@ def _wanted(a: int, target: int) -> Iterator[tuple[str, int, bool]]:
     yield "/", target * a, False
 
 
-def _splits(numbers: Numbers) -> Iterator[tuple[Numbers, Numbers]]:
-    """Every way to divide the numbers in two, the smaller part first."""
+def _list_splits(numbers: Numbers) -> Iterator[tuple[Numbers, Numbers]]:
+    """Every split of the numbers in two parts, the smaller one first."""
     places = range(len(numbers))
     for size in range(1, len(numbers) // 2 + 1):
         for chosen in combinations(places, size):
             yield tuple(numbers[k] for k in chosen), tuple(numbers[k] for k in places if k not in chosen)
 
 
-def _table(numbers: Numbers, tables: Tables) -> dict[int, Step | None]:
+def _tabulate(numbers: Numbers, tables: Tables) -> dict[int, Operation | None]:
+    """The table of the numbers; it is made on first use."""
     if numbers not in tables:
         if len(numbers) == 1:
             tables[numbers] = {numbers[0]: None}
         else:
-            made: dict[int, Step | None] = {}
-            for some, others in _splits(numbers):
-                for a in _table(some, tables):
-                    for b in _table(others, tables):
-                        _note(made, a, some, b, others)
+            made: dict[int, Operation | None] = {}
+            for some, others in _list_splits(numbers):
+                for a in _tabulate(some, tables):
+                    for b in _tabulate(others, tables):
+                        _add_values(made, a, some, b, others)
             tables[numbers] = made
     return tables[numbers]
 
 
-def _note(made: dict[int, Step | None], a: int, a_of: Numbers, b: int, b_of: Numbers) -> None:
-    """Adds what two values make; the first way to a value stays."""
+def _add_values(made: dict[int, Operation | None], a: int, a_of: Numbers, b: int, b_of: Numbers) -> None:
+    """Adds the values that two values make; the first operation found for a value is kept."""
     if a < b:
         a, a_of, b, b_of = b, b_of, a, a_of
     for sign, value in (("+", a + b), ("*", a * b), ("-", a - b), ("/", a // b if a % b == 0 else 0)):
         if value and value not in made:
-            made[value] = Step(sign, a, a_of, b, b_of)
+            made[value] = Operation(sign, a, a_of, b, b_of)
 
 
-def _spelled(numbers: Numbers, value: int, tables: Tables) -> str:
-    step = _table(numbers, tables)[value]
-    if step is None:
+def _spell_value(numbers: Numbers, value: int, tables: Tables) -> str:
+    last = _tabulate(numbers, tables)[value]
+    if last is None:
         return str(value)
-    return f"({_spelled(step.left_of, step.left, tables)} {step.sign} {_spelled(step.right_of, step.right, tables)})"
+    left, right = (_spell_value(of, v, tables) for of, v in ((last.left_of, last.left), (last.right_of, last.right)))
+    return f"({left} {last.sign} {right})"
 
 
 GAME = Countdown()

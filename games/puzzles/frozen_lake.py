@@ -12,9 +12,9 @@ from mirrormatch.seeds import derive
 
 NUM_MAPS = 512
 HOLES = 0.2  # the probability that a square is a hole, as in Gymnasium's random maps
-STEPS_PER_SIZE = {"no": 4, "yes": 16}  # slippery -> moves in a game for each row of the map
+STEPS_PER_SIZE = {"no": 4, "yes": 16}  # slippery -> number of moves in a game per row of the map
 MOVES = ("down", "left", "right", "up")
-# Around the compass, so that the neighbours in this order are the directions that one may slip to.
+# Around the compass: a move may slip to its neighbours in this order.
 _COMPASS = ("left", "down", "right", "up")
 _SLIPS = {
     move: tuple((_COMPASS[(k + turn) % 4], 1 / 3) for turn in (-1, 0, 1)) for k, move in enumerate(_COMPASS)
@@ -25,12 +25,12 @@ _SPELLINGS = {
 }
 _MAPS = tuple((str(k), 1 / NUM_MAPS) for k in range(1, NUM_MAPS + 1))
 _NUMBERS = frozenset(number for number, _ in _MAPS)
-_TOLERANCE = 1e-12  # below it two probabilities of success count as equal
+_TOLERANCE = 1e-12  # probabilities of success that differ by less are equal
 
 
 @dataclass(frozen=True)
 class FrozenLakeSettings(GameSettings):
-    """How large the lake is and whether its ice is slippery."""
+    """The size of the lake, and whether its ice is slippery."""
 
     size: int = setting(4, "rows and columns of the map", range(4, 9))
     slippery: str = setting("no", "whether two of three moves slip to a side", ("no", "yes"))
@@ -44,10 +44,10 @@ class Lake(NamedTuple):
 
     Attributes:
         cells: the map, row by row: S start, F frozen, H hole, G goal; empty before chance has drawn it.
-        place: the square that the player stands on.
-        steps: the moves made.
+        place: the player's square.
+        steps: the number of moves made.
         tried: the last move, empty before the first.
-        went: where the last move led to; empty while chance decides.
+        went: the direction that the last move went; empty while chance decides.
     """
 
     cells: str
@@ -75,7 +75,7 @@ class FrozenLake(Game[Lake, Lake]):
         self.settings = settings
         self.slippery = settings.slippery == "yes"
         self.num_steps = STEPS_PER_SIZE[settings.slippery] * settings.size
-        self._to = [[_moved(place, move, settings.size) for place in range(settings.size**2)] for move in MOVES]
+        self._to = [[_step(place, move, settings.size) for place in range(settings.size**2)] for move in MOVES]
         self.info = Info(
             name=settings.full_name("frozen_lake"), version=1, roles=("player",), min_return=0.0, max_return=1.0,
             zero_sum=False, max_turns=self.num_steps, hidden=False, random=True, open_text=False, solver="exact",
@@ -103,7 +103,7 @@ class FrozenLake(Game[Lake, Lake]):
         if role == CHANCE and not cells:
             if action not in _NUMBERS:
                 raise ValueError(f"{action!r} is not a map from 1 to {NUM_MAPS}")
-            return Lake(_drawn(self.settings.size, int(action)), 0, 0, "", "")
+            return Lake(_draw_map(self.settings.size, int(action)), 0, 0, "", "")
         if role == OVER or action not in (MOVES if role == 0 else dict(_SLIPS[tried])):
             raise ValueError(f"{action!r} is not allowed in {state!r}")
         if role == 0 and self.slippery:
@@ -134,11 +134,11 @@ class FrozenLake(Game[Lake, Lake]):
         if not cells:
             return "The map is not drawn yet."
         size = self.settings.size
-        shown = _spaced(cells[:place] + "P" + cells[place + 1 :], size)
+        shown = _draw_cells(cells[:place] + "P" + cells[place + 1 :], size)
         row, column = divmod(place, size)
         lines = [shown, f"You are in row {row + 1}, column {column + 1}. The goal is in row {size}, column {size}."]
         if tried:
-            lines.append(f"Your last move: {tried}{_outcome(tried, went)}.")
+            lines.append(f"Your last move: {tried}{_describe_outcome(tried, went)}.")
         if cells[place] in "HG":
             lines.append("You have reached the goal and won." if cells[place] == "G" else "You are in a hole: lost.")
         else:
@@ -149,32 +149,40 @@ class FrozenLake(Game[Lake, Lake]):
         return _SPELLINGS
 
     def solution(self, view: Lake) -> tuple[tuple[Action, float], ...]:
-        """Value iteration back from the last move: the likeliest way to the goal in time, the shortest of equals."""
-        return ((_plan(view.cells, self.slippery, self.num_steps)[self.num_steps - view.steps - 1][view.place], 1.0),)
+        """The move that is most likely to reach the goal in time, by value iteration; the fastest of equals."""
+        return (
+            (
+                _list_best_moves(view.cells, self.slippery, self.num_steps)[self.num_steps - view.steps - 1][
+                    view.place
+                ],
+                1.0,
+            ),
+        )
 
 
 @functools.cache
-def _drawn(size: int, number: int) -> str:
-    """The map of that number: the first that has a safe path among those that its generator draws."""
+def _draw_map(size: int, number: int) -> str:
+    """Draws the map with this number: draws maps until one has a safe path."""
     rng = random.Random(derive(number, "frozen_lake", size))
     while True:
         cells = ["H" if rng.random() < HOLES else "F" for _ in range(size**2)]
         cells[0], cells[-1] = "S", "G"
-        if _safe(cells, size):
+        if _is_safe(cells, size):
             return "".join(cells)
 
 
-def _safe(cells: list[str], size: int) -> bool:
+def _is_safe(cells: list[str], size: int) -> bool:
     """Whether the goal can be reached, in time even without slipping."""
     reached = {0}
     for _ in range(STEPS_PER_SIZE["no"] * size):
-        reached |= {_moved(place, move, size) for place in reached for move in MOVES}
+        reached |= {_step(place, move, size) for place in reached for move in MOVES}
         reached = {place for place in reached if cells[place] != "H"}
     return size**2 - 1 in reached
 
 
 @functools.cache  # all maps have few squares
-def _moved(place: int, move: str, size: int) -> int:
+def _step(place: int, move: str, size: int) -> int:
+    """The square after a move; the edge stops it."""
     row, column = divmod(place, size)
     row = min(max(row + (move == "down") - (move == "up"), 0), size - 1)
     column = min(max(column + (move == "right") - (move == "left"), 0), size - 1)
@@ -182,34 +190,34 @@ def _moved(place: int, move: str, size: int) -> int:
 
 
 @functools.lru_cache(1_024)
-def _spaced(cells: str, size: int) -> str:
+def _draw_cells(cells: str, size: int) -> str:
     return "\n".join(" ".join(cells[k : k + size]) for k in range(0, size**2, size))
 
 
 @functools.cache
-def _outcome(tried: str, went: str) -> str:
+def _describe_outcome(tried: str, went: str) -> str:
     if went == tried:
         return ""
     return f", but you slipped {went}" if went else ", still on the way"
 
 
-def value(cells: str, slippery: bool, num_steps: int) -> float:
-    """The probability that best play from the start of a map reaches its goal in so many moves."""
-    return _values(cells, slippery, num_steps)[-1][0][0]
+def success_probability(cells: str, slippery: bool, num_steps: int) -> float:
+    """Probability that best play from the start of a map reaches its goal in this number of moves."""
+    return _iterate_values(cells, slippery, num_steps)[-1][0][0]
 
 
 @functools.lru_cache(64)
-def _plan(cells: str, slippery: bool, num_steps: int) -> tuple[tuple[Action, ...], ...]:
-    """Moves left, less one -> square -> the best move."""
-    return tuple(tuple(move for _, _, move in row) for row in _values(cells, slippery, num_steps)[1:])
+def _list_best_moves(cells: str, slippery: bool, num_steps: int) -> tuple[tuple[Action, ...], ...]:
+    """Moves left, minus one -> square -> the best move."""
+    return tuple(tuple(move for _, _, move in row) for row in _iterate_values(cells, slippery, num_steps)[1:])
 
 
-def _values(cells: str, slippery: bool, num_steps: int) -> list[list[tuple[float, float, Action]]]:
+def _iterate_values(cells: str, slippery: bool, num_steps: int) -> list[list[tuple[float, float, Action]]]:
     """Moves left -> square -> probability of success, expected moves (as a negative number), the best move."""
     size = round(len(cells) ** 0.5)
     ends = {
         move: [
-            [_moved(k, to, size) for to in (dict(_SLIPS[move]) if slippery else (move,))] for k in range(len(cells))
+            [_step(k, to, size) for to in (dict(_SLIPS[move]) if slippery else (move,))] for k in range(len(cells))
         ]
         for move in MOVES
     }  # fmt: skip
@@ -217,13 +225,13 @@ def _values(cells: str, slippery: bool, num_steps: int) -> list[list[tuple[float
     for _ in range(num_steps):
         last = rows[-1]
         rows.append([
-            last[k] if cell in "HG" else _best([_expected(last, ends[move][k], move) for move in MOVES])
+            last[k] if cell in "HG" else _choose_best([_average(last, ends[move][k], move) for move in MOVES])
             for k, cell in enumerate(cells)
         ])  # fmt: skip
     return rows
 
 
-def _expected(last: list[tuple[float, float, Action]], places: list[int], move: Action) -> tuple[float, float, Action]:
+def _average(last: list[tuple[float, float, Action]], places: list[int], move: Action) -> tuple[float, float, Action]:
     success, moves = 0.0, 0.0
     for place in places:
         success += last[place][0]
@@ -231,7 +239,7 @@ def _expected(last: list[tuple[float, float, Action]], places: list[int], move: 
     return success / len(places), moves / len(places) - 1, move
 
 
-def _best(options: list[tuple[float, float, Action]]) -> tuple[float, float, Action]:
+def _choose_best(options: list[tuple[float, float, Action]]) -> tuple[float, float, Action]:
     most = max(success for success, _, _ in options) - _TOLERANCE
     return max((o for o in options if o[0] >= most), key=lambda o: o[1])
 

@@ -12,7 +12,7 @@ from mirrormatch.games.types import CHANCE, OVER, Action, Info
 
 @dataclass(frozen=True)
 class GuessTheNumberSettings(GameSettings):
-    """How many numbers there are, and how many guesses beyond what bisection needs."""
+    """The number of numbers, and the guesses beyond those that bisection needs."""
 
     numbers: int = setting(50, "the secret is one of 1 to this", (10, 20, 50, 100, 200, 500))
     spare: int = setting(0, "guesses more (or fewer) than bisection needs at most", range(-2, 6))
@@ -95,7 +95,7 @@ class GuessTheNumber(Game[Secret, View]):
 
     def view(self, state: Secret, role: int) -> View:
         number, guesses = state
-        hints = tuple([_hint(guess, number) for guess in guesses])
+        hints = tuple([_make_hint(guess, number) for guess in guesses])
         return View(hints, number if self.to_act(state) == OVER else 0)
 
     def rules(self) -> str:
@@ -106,7 +106,7 @@ class GuessTheNumber(Game[Secret, View]):
         )
 
     def render(self, view: View) -> str:
-        lines = list(map(_said, view.hints))
+        lines = list(map(_describe_hint, view.hints))
         if not view.number:
             lines.append(f"Guess {len(lines) + 1} of {self.num_guesses}: a number from 1 to {self._numbers[-1]}.")
         elif view.hints[-1].sign:
@@ -117,19 +117,19 @@ class GuessTheNumber(Game[Secret, View]):
         return self._notation
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
-        """The middle of the numbers that are left."""
+        """The middle of the remaining numbers."""
         low = max((guess + 1 for guess, sign in view.hints if sign > 0), default=1)
         high = min((guess - 1 for guess, sign in view.hints if sign < 0), default=len(self._numbers))
         return ((str((low + high) // 2), 1.0),)
 
 
 @functools.lru_cache(1_024)
-def _hint(guess: int, number: int) -> Hint:
+def _make_hint(guess: int, number: int) -> Hint:
     return Hint(guess, (number > guess) - (number < guess))
 
 
 @functools.lru_cache(1_024)
-def _said(hint: Hint) -> str:
+def _describe_hint(hint: Hint) -> str:
     guess, sign = hint
     if not sign:
         return f"You guessed {guess}: that is the number. You have won."

@@ -14,10 +14,10 @@ from mirrormatch.seeds import derive
 
 WALL, FLOOR, GOAL, BOX, STORED, PLAYER, ON_GOAL = "#-.$*@+"  # stored: a box on a goal; on goal: the player
 NUM_LEVELS = 512
-STEPS_PER_BOX = 20  # moves in a game
-SHORTEST_PER_BOX, LONGEST_PER_BOX = 4, 10  # moves of a level's shortest solution
+STEPS_PER_BOX = 20  # moves in a game, for each box
+SHORTEST_PER_BOX, LONGEST_PER_BOX = 4, 10  # moves of a level's shortest solution, for each box
 WALLS = 0.15  # the probability that a square inside is a wall
-SHARE = 0.5  # what all boxes together earn while one is missing
+SHARE = 0.5  # upper bound on the return of an unfinished level
 
 Cells: TypeAlias = str  # rows of equal length, joined by line breaks
 Boxes: TypeAlias = tuple[int, ...]  # their places, ascending
@@ -32,12 +32,12 @@ _TO_FLOOR = str.maketrans({BOX: FLOOR, STORED: GOAL, PLAYER: FLOOR, ON_GOAL: GOA
 _LEFT_BY_PLAYER = {PLAYER: FLOOR, ON_GOAL: GOAL}
 _ENTERED = {FLOOR: PLAYER, GOAL: ON_GOAL, BOX: PLAYER, STORED: ON_GOAL}
 _FILLED = {FLOOR: BOX, GOAL: STORED}
-_LOST = 255  # a position's distance from which no solution is left
+_LOST = 255  # distance of a position without a solution
 
 
 @dataclass(frozen=True)
 class SokobanSettings(GameSettings):
-    """How large the room is and how many boxes stand in it."""
+    """The size of the room and the number of boxes."""
 
     size: int = setting(6, "rows and columns of the room, its outer walls included", range(6, 9))
     boxes: int = setting(2, "boxes to push, and goals to push them to", range(1, 4))
@@ -47,7 +47,7 @@ _DEFAULT = SokobanSettings()
 
 
 class Room(NamedTuple):
-    """The room as it is shown, empty before chance has chosen the level, and the moves made. All of it is public."""
+    """The room as it is shown, empty before chance has drawn the level, and the number of moves. All is public."""
 
     cells: Cells
     steps: int
@@ -92,7 +92,7 @@ class Sokoban(Game[Room, Room]):
         if self.to_act(state) != 0:
             return ()
         cells = state.cells
-        place = _player(cells)
+        place = _find_player(cells)
         return tuple([
             move
             for move, way in self._ways.items()
@@ -102,10 +102,10 @@ class Sokoban(Game[Room, Room]):
     def apply(self, state: Room, action: Action) -> Room:
         role = self.to_act(state)
         if role == CHANCE and action in _NUMBERS:
-            return Room(_level(self.settings.size, self.settings.boxes, int(action)), 0)
+            return Room(_make_level(self.settings.size, self.settings.boxes, int(action)), 0)
         if role != 0 or action not in self._ways:
             raise ValueError(f"{action!r} is not allowed in {state!r}")
-        cells = _moved(state.cells, self._ways[action])
+        cells = _move(state.cells, self._ways[action])
         if cells == state.cells:
             raise ValueError(f"{action!r}: the way is blocked in {state!r}")
         return Room(cells, state.steps + 1)
@@ -136,34 +136,34 @@ class Sokoban(Game[Room, Room]):
             return "The room is not built yet."
         if BOX not in cells:
             return f"{cells}\nEvery box is on a goal: you have won."
-        return f"{cells}\nBoxes on goals: {cells.count(STORED)} of {self.settings.boxes}. {self._left(steps)}"
+        return f"{cells}\nBoxes on goals: {cells.count(STORED)} of {self.settings.boxes}. {self._count_left(steps)}"
 
-    def _left(self, steps: int) -> str:
+    def _count_left(self, steps: int) -> str:
         return f"Moves left: {self.num_steps - steps}." if steps < self.num_steps else "No moves left: you have lost."
 
     def notation(self, state: Room) -> dict[str, Action]:
         return _SPELLINGS
 
     def solution(self, view: Room) -> tuple[tuple[Action, float], ...]:
-        """A shortest way to the end, by breadth-first search back from it; any move where none is left."""
+        """The first move of a shortest solution, by breadth-first search from the end; any move without a solution."""
         cells = view.cells
-        distances = _distances(cells.translate(_TO_FLOOR), self.settings.size + 1, self.settings.boxes)
+        distances = _tabulate_distances(cells.translate(_TO_FLOOR), self.settings.size + 1, self.settings.boxes)
         moves = self.legal(view)
-        return ((min(moves, key=lambda move: distances.to(_moved(cells, self._ways[move]))), 1.0),)
+        return ((min(moves, key=lambda move: distances.to(_move(cells, self._ways[move]))), 1.0),)
 
 
-def _player(cells: Cells) -> int:
+def _find_player(cells: Cells) -> int:
     place = cells.find(PLAYER)
     return place if place >= 0 else cells.index(ON_GOAL)
 
 
-def _boxes(cells: Cells) -> Boxes:
+def _find_boxes(cells: Cells) -> Boxes:
     return tuple([k for k, cell in enumerate(cells) if cell in "$*"])
 
 
-def _moved(cells: Cells, way: int) -> Cells:
+def _move(cells: Cells, way: int) -> Cells:
     """The room after a step in a direction; the same room where the way is blocked."""
-    place = _player(cells)
+    place = _find_player(cells)
     there = place + way
     if cells[there] == WALL:
         return cells
@@ -179,17 +179,17 @@ def _moved(cells: Cells, way: int) -> Cells:
 
 
 class Distances(NamedTuple):
-    """How many moves each position of a level is from the end, `_LOST` where there is no way."""
+    """Number of moves from each position of a level to the end; `_LOST` without a solution."""
 
-    squares: dict[int, int]  # place -> its number among the squares that are no wall
+    squares: dict[int, int]  # place -> its index among the squares without a wall
     table: bytearray
 
     def to(self, cells: Cells) -> int:
         """The distance of a position, given as it is shown."""
-        return self.table[_code(self.squares, _player(cells), _boxes(cells))]
+        return self.table[_encode(self.squares, _find_player(cells), _find_boxes(cells))]
 
 
-def _code(index: dict[int, int], player: int, boxes: Boxes) -> int:
+def _encode(index: dict[int, int], player: int, boxes: Boxes) -> int:
     code = index[player]
     for box in boxes:
         code = code * len(index) + index[box]
@@ -197,35 +197,35 @@ def _code(index: dict[int, int], player: int, boxes: Boxes) -> int:
 
 
 @functools.lru_cache(64)  # a table has at most 36 ** 4 bytes
-def _distances(floor: Cells, row: int, num_boxes: int) -> Distances:
-    """The distances of a level, given without boxes and player. Rows begin `row` cells after each other."""
+def _tabulate_distances(floor: Cells, row: int, num_boxes: int) -> Distances:
+    """Tabulates the distances of a level, given without boxes and player. Rows begin `row` cells after each other."""
     index = {place: k for k, place in enumerate(k for k, cell in enumerate(floor) if cell in "-.")}
     table = bytearray([_LOST]) * len(index) ** (num_boxes + 1)
-    for _ in _searched(floor, row, index, table):
+    for _ in _search_back(floor, row, index, table):
         pass
     return Distances(index, table)
 
 
-def _searched(floor: Cells, row: int, index: dict[int, int], table: bytearray) -> Iterator[tuple[int, int, Boxes]]:
-    """Every position with a way to the end as (distance, player, boxes), nearest first.
+def _search_back(floor: Cells, row: int, index: dict[int, int], table: bytearray) -> Iterator[tuple[int, int, Boxes]]:
+    """Yields every position with a solution as (distance, player, boxes), nearest first.
 
-    Breadth-first search backwards from the positions with every box on a goal. Fills the table on its way.
+    Breadth-first search backwards from the positions with every box on a goal; it also fills the table.
     """
     stored = tuple(k for k, cell in enumerate(floor) if cell == GOAL)
     waiting = deque((player, stored) for player in index if player not in stored)
     for player, boxes in waiting:
-        table[_code(index, player, boxes)] = 0
+        table[_encode(index, player, boxes)] = 0
     while waiting:
         player, boxes = waiting.popleft()
-        distance = table[_code(index, player, boxes)]
+        distance = table[_encode(index, player, boxes)]
         yield distance, player, boxes
-        for before in _before(index, row, player, boxes):
-            if table[code := _code(index, *before)] == _LOST:
+        for before in _list_predecessors(index, row, player, boxes):
+            if table[code := _encode(index, *before)] == _LOST:
                 table[code] = min(distance + 1, _LOST - 1)
                 waiting.append(before)
 
 
-def _before(index: dict[int, int], row: int, player: int, boxes: Boxes) -> list[tuple[int, Boxes]]:
+def _list_predecessors(index: dict[int, int], row: int, player: int, boxes: Boxes) -> list[tuple[int, Boxes]]:
     """The positions from which one move leads here: a step, or a push of the box in front of the player."""
     found = []
     for way in (row, -1, 1, -row):
@@ -234,26 +234,26 @@ def _before(index: dict[int, int], row: int, player: int, boxes: Boxes) -> list[
             continue
         found.append((came_from, boxes))
         if pushed in boxes:
-            found.append((came_from, _shifted(boxes, pushed, player)))
+            found.append((came_from, _shift_box(boxes, pushed, player)))
     return found
 
 
-def _shifted(boxes: Boxes, box: int, to: int) -> Boxes:
+def _shift_box(boxes: Boxes, box: int, to: int) -> Boxes:
     return tuple(sorted([to if b == box else b for b in boxes]))
 
 
 @functools.cache
-def _level(size: int, num_boxes: int, number: int) -> Cells:
-    """The level of that number: the first good one among those that its generator makes."""
+def _make_level(size: int, num_boxes: int, number: int) -> Cells:
+    """Makes the level with this number: draws rooms until one has a start."""
     rng = random.Random(derive(number, "sokoban", size, num_boxes))
     while True:
-        floor = _built(size, num_boxes, rng)
-        if starts := _starts(floor, size + 1, num_boxes):
-            return _furnished(floor, *rng.choice(starts))
+        floor = _draw_room(size, num_boxes, rng)
+        if starts := _list_starts(floor, size + 1, num_boxes):
+            return _furnish(floor, *rng.choice(starts))
 
 
-def _built(size: int, num_boxes: int, rng: random.Random) -> Cells:
-    """A room with walls and goals, without boxes and player."""
+def _draw_room(size: int, num_boxes: int, rng: random.Random) -> Cells:
+    """Draws a room with walls and goals, without boxes and player."""
     inside = [r * (size + 1) + c for r in range(1, size - 1) for c in range(1, size - 1)]
     cells = list("\n".join([WALL * size] * size))
     for place in inside:
@@ -264,21 +264,21 @@ def _built(size: int, num_boxes: int, rng: random.Random) -> Cells:
     return "".join(cells)
 
 
-def _starts(floor: Cells, row: int, num_boxes: int) -> list[tuple[int, Boxes]]:
-    """Where player and boxes may begin: no box on a goal, the shortest way to the end as long as it should be."""
+def _list_starts(floor: Cells, row: int, num_boxes: int) -> list[tuple[int, Boxes]]:
+    """Possible starts as (player, boxes): no box on a goal, the shortest solution within the bounds on its length."""
     index = {place: k for k, place in enumerate(k for k, cell in enumerate(floor) if cell in "-.")}
-    if floor.count(GOAL) < num_boxes or not _connected(set(index), row):
+    if floor.count(GOAL) < num_boxes or not _is_connected(set(index), row):
         return []
     goals = {k for k, cell in enumerate(floor) if cell == GOAL}
     table = bytearray([_LOST]) * len(index) ** (num_boxes + 1)
     return [
         (player, boxes)
-        for distance, player, boxes in _searched(floor, row, index, table)
+        for distance, player, boxes in _search_back(floor, row, index, table)
         if SHORTEST_PER_BOX * num_boxes <= distance <= LONGEST_PER_BOX * num_boxes and goals.isdisjoint(boxes)
     ]
 
 
-def _connected(places: set[int], row: int) -> bool:
+def _is_connected(places: set[int], row: int) -> bool:
     reached, waiting = set[int](), [min(places)]
     while waiting:
         place = waiting.pop()
@@ -287,7 +287,8 @@ def _connected(places: set[int], row: int) -> bool:
     return reached == places
 
 
-def _furnished(floor: Cells, player: int, boxes: Boxes) -> Cells:
+def _furnish(floor: Cells, player: int, boxes: Boxes) -> Cells:
+    """Puts the player and the boxes into an empty room."""
     cells = list(floor)
     for box in boxes:
         cells[box] = BOX

@@ -13,7 +13,7 @@ SIGNALS = ("ba", "do", "ki", "mu", "te")
 SENDER, RECEIVER = 0, 1
 _SEATS = ("sender", "receiver")
 _UNKNOWN = -1
-_NUM_CACHED = 16_384  # lines of text; two settings of the default size have 1,080
+_NUM_CACHED = 16_384  # cached lines of text; two settings of the default size have 1,080
 _SPELLINGS = {word: word for word in STATES + SIGNALS}
 _SPELLINGS |= {f"{verb} {word}": word for verb in ("say", "send", "signal") for word in SIGNALS}
 _SPELLINGS |= {f"guess {word}": word for word in STATES}
@@ -21,7 +21,7 @@ _SPELLINGS |= {f"guess {word}": word for word in STATES}
 
 @dataclass(frozen=True)
 class LewisSignalingSettings(GameSettings):
-    """How much there is to tell, with how many words, how often, and whether both want it told."""
+    """The number of states, signals and rounds, and whether the interests agree."""
 
     states: int = setting(3, "how many states there are", range(2, 6))
     signals: int = setting(3, "how many words the sender has", range(2, 6))
@@ -35,7 +35,7 @@ _DEFAULT = LewisSignalingSettings()
 
 
 class Round(NamedTuple):
-    """The state, the signal and the guess, as numbers; `_UNKNOWN` where it is hidden or hasn't happened."""
+    """The state, the signal and the guess, as numbers; `_UNKNOWN` if hidden or still to come."""
 
     state: int
     signal: int
@@ -46,14 +46,14 @@ _NEW = Round(_UNKNOWN, _UNKNOWN, _UNKNOWN)
 
 
 class Talk(NamedTuple):
-    """The state of the game: the rounds played and the one that goes on."""
+    """The state of the game: the finished rounds and the current one."""
 
     past: tuple[Round, ...]
     now: Round
 
 
 class View(NamedTuple):
-    """What a role knows: all past rounds, and of the present one all but, for the receiver, the state."""
+    """The information of a role: all finished rounds, and the current one, for the receiver without the state."""
 
     role: int
     past: tuple[Round, ...]
@@ -122,13 +122,13 @@ class LewisSignaling(Game[Talk, View]):
         return Talk((*past, Round(seen, signal, STATES.index(action))), _NEW)
 
     def returns(self, state: Talk) -> tuple[float, ...]:
-        return self._points(state.past)
+        return self._count_points(state.past)
 
     def forfeit_returns(self, state: Talk, role: int) -> tuple[float, ...]:
-        """Nothing for who fails to move; with a biased sender the other gets the rounds that are left."""
+        """Nothing for the offender; with a biased sender the other wins all remaining rounds."""
         if self.info.cooperative:
             return (0.0, 0.0)
-        other = self._points(state.past)[1 - role] + self.settings.rounds - len(state.past)
+        other = self._count_points(state.past)[1 - role] + self.settings.rounds - len(state.past)
         return (other, 0.0) if role else (0.0, other)
 
     def view(self, state: Talk, role: int) -> View:
@@ -157,18 +157,18 @@ class LewisSignaling(Game[Talk, View]):
     def render(self, view: View) -> str:
         s, (role, past, now) = self.settings, view
         is_biased = s.interest == "biased"
-        points = self._points(past)
-        lines = [f"You are the {_SEATS[role]}. {_score(role, points, len(past), is_biased)}"]
-        lines += [_line(k, r, s.states, is_biased) for k, r in enumerate(past)]
+        points = self._count_points(past)
+        lines = [f"You are the {_SEATS[role]}. {_describe_score(role, points, len(past), is_biased)}"]
+        lines += [_describe_round(k, r, s.states, is_biased) for k, r in enumerate(past)]
         if len(past) < s.rounds:
-            lines.append(f"Round {len(past) + 1} of {s.rounds}: {_present(role, now)}")
+            lines.append(f"Round {len(past) + 1} of {s.rounds}: {_describe_current(role, now)}")
         return "\n".join(lines)
 
     def notation(self, state: Talk) -> dict[str, Action]:
         return _SPELLINGS
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
-        """With common interest the signals in the order of the states; with a biased sender, babbling."""
+        """With common interest, signals in the order of the states; with a biased sender, random ones."""
         s, now = self.settings, view.now
         if s.interest == "biased":
             options = self._signals if view.role == SENDER else self._guesses
@@ -177,7 +177,7 @@ class LewisSignaling(Game[Talk, View]):
             return ((SIGNALS[min(now.state, s.signals - 1)], 1.0),)
         return ((STATES[min(now.signal, s.states - 1)], 1.0),)
 
-    def _points(self, past: tuple[Round, ...]) -> tuple[float, float]:
+    def _count_points(self, past: tuple[Round, ...]) -> tuple[float, float]:
         right = float(sum([r.state == r.guess for r in past]))
         if self.settings.interest == "common":
             return (right, right)
@@ -185,8 +185,8 @@ class LewisSignaling(Game[Talk, View]):
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _line(k: int, r: Round, num_states: int, is_biased: bool) -> str:
-    """A past round."""
+def _describe_round(k: int, r: Round, num_states: int, is_biased: bool) -> str:
+    """A line on a finished round."""
     result = "right" if r.state == r.guess else "wrong"
     if is_biased:
         following = (r.state + 1) % num_states == r.guess
@@ -196,8 +196,8 @@ def _line(k: int, r: Round, num_states: int, is_biased: bool) -> str:
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _present(role: int, now: Round) -> str:
-    """The round that goes on, as the role sees it."""
+def _describe_current(role: int, now: Round) -> str:
+    """The current round, as the role sees it."""
     if role == RECEIVER:
         return "wait for the signal." if now.signal < 0 else f"the signal is {SIGNALS[now.signal]}. Guess the state."
     if now.state < 0:
@@ -207,7 +207,7 @@ def _present(role: int, now: Round) -> str:
     return f"the state is {STATES[now.state]}. You sent {SIGNALS[now.signal]}; wait for the guess."
 
 
-def _score(role: int, points: tuple[float, float], num_past: int, is_biased: bool) -> str:
+def _describe_score(role: int, points: tuple[float, float], num_past: int, is_biased: bool) -> str:
     if is_biased:
         return f"Your points: {points[role]:.0f}. The {_SEATS[1 - role]}'s points: {points[1 - role]:.0f}."
     return f"Right guesses: {points[role]:.0f} of {num_past}."

@@ -26,7 +26,7 @@ _WORD = re.compile(r"[^\W_]+")
 _BETWEEN_GUESSES = re.compile(r"[,;/|\r\n]|\bor\b")
 _WRAPPED = ("''", "[]", "()", "``", "**")
 _OPENINGS = (("guess",), ("my", "guess", "is"), ("is", "it"), ("it", "is"), ("a",), ("an",), ("the",))
-# Letters that look like Latin ones though no normal form brings them back, and the signs and digits used for letters.
+# Letters that look like Latin ones but aren't normalised to them, and the signs and digits used for letters.
 _LOOKALIKES = str.maketrans("аеорсухіјѕкмтвнԁһӏɡαοερντικυχøłđıœæ@$", "aeopcyxijskmtbhdhlgaoepvtikuxoldioaas")
 _DIGITS = str.maketrans("013457", "oleast")
 _VOWELS = "aeiouy"
@@ -34,7 +34,7 @@ _VOWELS = "aeiouy"
 
 @dataclass(frozen=True)
 class TabooSettings(GameSettings):
-    """How long the pair may try."""
+    """The number of attempts."""
 
     attempts: int = setting(5, "clues, and guesses, before the word is lost", range(1, 11))
 
@@ -43,27 +43,34 @@ _DEFAULT = TabooSettings()
 
 
 class Entry(NamedTuple):
-    """What the bundled list says of a word: five forbidden words, and clues that hold none of them."""
+    """The data on a secret word: five forbidden words, and clues that contain none of them."""
 
     forbidden: tuple[str, ...]
     clues: tuple[str, ...]
 
 
 class Round(NamedTuple):
-    """The state: the secret word ("" before it is drawn), clues and guesses in turn, and how it has ended."""
+    """The state.
+
+    Attributes:
+        target: the secret word; empty before chance has drawn it.
+        moves: clues and guesses in turn.
+        used: the forbidden word that a clue contained, else empty.
+        guessed: whether the last guess is right.
+    """
 
     target: str
-    said: tuple[str, ...]
-    used: str  # the forbidden word that a clue held
+    moves: tuple[str, ...]
+    used: str
     guessed: bool
 
 
 class View(NamedTuple):
-    """What a role knows; the guesser learns the secret word when all is over."""
+    """The information of a role. The guesser learns the secret word when the game is over."""
 
     role: int
     target: str
-    said: tuple[str, ...]
+    moves: tuple[str, ...]
     used: str
     guessed: bool
     is_over: bool
@@ -92,17 +99,17 @@ class Taboo(Game[Round, View]):
         )  # fmt: skip
 
     def start(self) -> Round:
-        return Round("", (), "", False)
+        return Round("", moves=(), used="", guessed=False)
 
     def to_act(self, state: Round) -> int:
         if not state.target:
             return CHANCE
-        if state.guessed or state.used or len(state.said) == self.info.max_turns:
+        if state.guessed or state.used or len(state.moves) == self.info.max_turns:
             return OVER
-        return len(state.said) % 2
+        return len(state.moves) % 2
 
     def chance(self, state: Round) -> tuple[tuple[Action, float], ...]:
-        return _drawn()
+        return _list_outcomes()
 
     def legal(self, state: Round) -> tuple[Action, ...] | None:
         return None if self.to_act(state) >= 0 else ()
@@ -110,18 +117,18 @@ class Taboo(Game[Round, View]):
     def apply(self, state: Round, action: Action) -> Round:
         role = self.to_act(state)
         if role == CHANCE:
-            if action not in _entries():
+            if action not in _load_entries():
                 raise ValueError(f"{action!r} is not a word of the list")
-            return Round(action, (), "", False)
+            return Round(action, moves=(), used="", guessed=False)
         if role == OVER:
             raise ValueError("the game is over")
         move = self.parse(state, action)
         if isinstance(move, Problem):
             raise ValueError(f"{action!r}: {move.detail}")
-        said = (*state.said, move)
+        moves = (*state.moves, move)
         if role == DESCRIBER:
-            return Round(state.target, said, _used(move, state.target), False)
-        return Round(state.target, said, "", _is_right(move, state.target))
+            return Round(state.target, moves, _find_forbidden(move, state.target), False)
+        return Round(state.target, moves, "", _is_right(move, state.target))
 
     def returns(self, state: Round) -> tuple[float, ...]:
         return (1.0, 1.0) if state.guessed else (0.0, 0.0)
@@ -129,7 +136,7 @@ class Taboo(Game[Round, View]):
     def view(self, state: Round, role: int) -> View:
         is_over = self.to_act(state) == OVER
         target = state.target if role == DESCRIBER or is_over else ""
-        return View(role, target, state.said, state.used, state.guessed, is_over)
+        return View(role, target, state.moves, state.used, state.guessed, is_over)
 
     def rules(self) -> str:
         tries = self.settings.attempts
@@ -149,98 +156,98 @@ class Taboo(Game[Round, View]):
     def render(self, view: View) -> str:
         lines = [f"You are the {_SEATS[view.role]}."]
         if view.role == DESCRIBER:
-            lines.append(_card(view.target) if view.target else "The secret word is not drawn yet.")
-        last = len(view.said) - 1
-        lines += [_line(k, text, view.guessed and k == last) for k, text in enumerate(view.said)]
-        lines.append(self._next(view))
+            lines.append(_describe_card(view.target) if view.target else "The secret word is not drawn yet.")
+        last = len(view.moves) - 1
+        lines += [_show_move(k, text, view.guessed and k == last) for k, text in enumerate(view.moves)]
+        lines.append(self._request_move(view))
         return "\n".join(lines)
 
     def parse(self, state: Round, text: str) -> Action | Problem:
         return _read_clue(text) if self.to_act(state) == DESCRIBER else _read_guess(text)
 
     def sample(self, view: View, legal: tuple[Action, ...] | None, rng: random.Random) -> Action:
-        """A bundled clue, half the time to another word; as a guess any word of the list."""
+        """A bundled clue, half the time to another word; a guess is a random word of the list."""
         if view.role == GUESSER:
-            return rng.choice(_targets())
-        return rng.choice(_entries()[view.target].clues if rng.random() < 0.5 else _all_clues())
+            return rng.choice(_list_targets())
+        return rng.choice(_load_entries()[view.target].clues if rng.random() < 0.5 else _list_clues())
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
-        """The bundled clues one by one; of the words not guessed yet the one whose clues are most like those given."""
+        """The bundled clues one by one; the guess is the word whose bundled clues are most like the given ones."""
         if view.role == DESCRIBER:
-            clues = _entries()[view.target].clues
-            return ((clues[len(view.said) // 2 % len(clues)], 1.0),)
-        return ((_likeliest(view.said[::2], view.said[1::2]), 1.0),)
+            clues = _load_entries()[view.target].clues
+            return ((clues[len(view.moves) // 2 % len(clues)], 1.0),)
+        return ((_find_likeliest(view.moves[::2], view.moves[1::2]), 1.0),)
 
-    def _next(self, view: View) -> str:
-        """How it has ended, or what comes next."""
-        num, attempts = len(view.said) // 2 + 1, self.settings.attempts
+    def _request_move(self, view: View) -> str:
+        """The request for a move, or the result."""
+        num, attempts = len(view.moves) // 2 + 1, self.settings.attempts
         if view.used:
             return f"The clue holds {view.used!r}, which is forbidden. The word was {view.target!r}. You both lose."
         if view.is_over:
             return (
                 "You both win." if view.guessed else f"No guess is left: you both lose. The word was {view.target!r}."
             )
-        if len(view.said) % 2 != view.role:
+        if len(view.moves) % 2 != view.role:
             return "Wait for the clue." if view.role == GUESSER else "Wait for the guess."
         return f"Give clue {num} of {attempts}." if view.role == DESCRIBER else f"Make guess {num} of {attempts}."
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _line(k: int, text: str, is_right: bool) -> str:
-    """A clue, or a guess."""
+def _show_move(k: int, text: str, is_right: bool) -> str:
+    """A line on a clue or a guess."""
     if k % 2 == 0:
         return f"Clue {k // 2 + 1}: {quote_message(text)}"
     return f"Guess {k // 2 + 1}: {quote_message(text)}, {'right' if is_right else 'wrong'}."
 
 
 @functools.cache
-def _card(target: str) -> str:
-    return f"Secret word: {target}.\nForbidden: {', '.join(_entries()[target].forbidden)}."
+def _describe_card(target: str) -> str:
+    return f"Secret word: {target}.\nForbidden: {', '.join(_load_entries()[target].forbidden)}."
 
 
 # the list
 
 
 @functools.cache
-def _entries() -> dict[str, Entry]:
+def _load_entries() -> dict[str, Entry]:
     listed = json.loads(_WORDS_PATH.read_text(encoding="utf-8"))
     return {target: Entry(tuple(card["forbidden"]), tuple(card["clues"])) for target, card in listed.items()}
 
 
 @functools.cache
-def _targets() -> tuple[str, ...]:
-    return tuple(_entries())
+def _list_targets() -> tuple[str, ...]:
+    return tuple(_load_entries())
 
 
 @functools.cache
-def _drawn() -> tuple[tuple[Action, float], ...]:
-    return tuple((target, 1 / len(_targets())) for target in _targets())
+def _list_outcomes() -> tuple[tuple[Action, float], ...]:
+    return tuple((target, 1 / len(_list_targets())) for target in _list_targets())
 
 
 @functools.cache
-def _all_clues() -> tuple[str, ...]:
-    return tuple(itertools.chain.from_iterable(entry.clues for entry in _entries().values()))
+def _list_clues() -> tuple[str, ...]:
+    return tuple(itertools.chain.from_iterable(entry.clues for entry in _load_entries().values()))
 
 
 # reading
 
 
-@functools.lru_cache(_NUM_CACHED)  # apply reads what parse has written
+@functools.lru_cache(_NUM_CACHED)  # apply reads the text that parse returned
 def _read_clue(text: str) -> Action | Problem:
     clue = clean_message(text)
     while clue[:1] + clue[-1:] in _WRAPPED and len(clue) > 1:
         clue = clue[1:-1].strip()
-    if not _words(clue):
+    if not _split_words(clue):
         return Problem(ProblemKind.NONE, "no words")
     return clue
 
 
 @functools.lru_cache(_NUM_CACHED)
 def _read_guess(text: str) -> Action | Problem:
-    said = text.strip()
-    if _BETWEEN_GUESSES.search(said.casefold()):
+    answer = text.strip()
+    if _BETWEEN_GUESSES.search(answer.casefold()):
         return Problem(ProblemKind.AMBIGUOUS, "one guess at a time")
-    words = _words(said) if len(said) <= MAX_GUESS_CHARS else ()
+    words = _split_words(answer) if len(answer) <= MAX_GUESS_CHARS else ()
     while opening := next((o for o in _OPENINGS if words[: len(o)] == o and len(words) > len(o)), None):
         words = words[len(opening) :]
     guess = " ".join(words)
@@ -249,13 +256,13 @@ def _read_guess(text: str) -> Action | Problem:
     return guess
 
 
-def _words(text: str) -> tuple[str, ...]:
-    """The words in small plain letters, whatever accents, fonts or look-alikes they are written in."""
-    found = _WORD.findall(_plain(_plain(text)))  # twice: some letters only decompose once they are small
+def _split_words(text: str) -> tuple[str, ...]:
+    """Splits the text into words of plain lower-case letters, without accents, fonts and look-alikes."""
+    found = _WORD.findall(_simplify(_simplify(text)))  # twice: some letters decompose only in lower case
     return tuple(word if word.isdigit() else word.translate(_DIGITS) for word in found)
 
 
-def _plain(text: str) -> str:
+def _simplify(text: str) -> str:
     if text.isascii():
         return text.lower().translate(_LOOKALIKES)
     small = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
@@ -266,9 +273,9 @@ def _plain(text: str) -> str:
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _used(clue: str, target: str) -> str:
-    """The forbidden word that the clue holds, or "". Words next to each other are also read as one."""
-    forms, words = _forbidden_forms(target), _words(clue)
+def _find_forbidden(clue: str, target: str) -> str:
+    """The forbidden word that the clue contains, or "". Adjacent words are also read as one."""
+    forms, words = _list_forbidden_forms(target), _split_words(clue)
     longest = max(map(len, forms))
     for k in range(len(words)):
         joined = ""
@@ -282,16 +289,16 @@ def _used(clue: str, target: str) -> str:
 
 
 @functools.cache
-def _forbidden_forms(target: str) -> dict[str, str]:
-    """Every form of the words that no clue to the target may hold, and whose form it is."""
-    words = [target, *target.split(), *_entries()[target].forbidden]
-    return {form: word for word in reversed(words) for form in _forms("".join(_words(word)))}
+def _list_forbidden_forms(target: str) -> dict[str, str]:
+    """Every form of a forbidden word -> that word."""
+    words = [target, *target.split(), *_load_entries()[target].forbidden]
+    return {form: word for word in reversed(words) for form in _list_forms("".join(_split_words(word)))}
 
 
 @functools.cache
-def _forms(word: str) -> frozenset[str]:
-    """The word with the endings that count as the same word, as English spells them."""
-    stems = {word}  # before an ending that begins with a vowel
+def _list_forms(word: str) -> frozenset[str]:
+    """The forms of a word that count as the same word, in English spelling."""
+    stems = {word}  # the form before an ending that begins with a vowel
     forms = {word, word + "s"}
     if word.endswith("e") and not word.endswith("ee"):
         stems = {word[:-1]}
@@ -310,12 +317,12 @@ def _forms(word: str) -> frozenset[str]:
 
 
 def _is_right(guess: str, target: str) -> bool:
-    return guess.replace(" ", "") in _right(target)
+    return guess.replace(" ", "") in _list_right_guesses(target)
 
 
 @functools.cache
-def _right(target: str) -> frozenset[str]:
-    word = "".join(_words(target))
+def _list_right_guesses(target: str) -> frozenset[str]:
+    word = "".join(_split_words(target))
     return frozenset({word, word + "s", word + "es", word[:-1] + "ies" if word.endswith("y") else word})
 
 
@@ -323,20 +330,20 @@ def _right(target: str) -> frozenset[str]:
 
 
 @functools.cache
-def _clue_words() -> dict[str, tuple[str, ...]]:
-    """Word -> the targets whose bundled clues hold it."""
+def _index_clue_words() -> dict[str, tuple[str, ...]]:
+    """Word -> the targets whose bundled clues contain it."""
     holders = defaultdict[str, list[str]](list)
-    for target, entry in _entries().items():
-        for word in set(itertools.chain.from_iterable(map(_words, entry.clues))):
+    for target, entry in _load_entries().items():
+        for word in set(itertools.chain.from_iterable(map(_split_words, entry.clues))):
             holders[word].append(target)
     return {word: tuple(targets) for word, targets in holders.items()}
 
 
-def _likeliest(clues: tuple[str, ...], guesses: tuple[str, ...]) -> str:
-    """The word whose bundled clues share most with the clues; a word that few of them hold says more."""
-    scores = dict.fromkeys(_targets(), 0.0)
-    for word in itertools.chain.from_iterable(map(_words, clues)):
-        holders = _clue_words().get(word, ())
+def _find_likeliest(clues: tuple[str, ...], guesses: tuple[str, ...]) -> str:
+    """The word whose bundled clues share most with the given clues; rare words count more."""
+    scores = dict.fromkeys(_list_targets(), 0.0)
+    for word in itertools.chain.from_iterable(map(_split_words, clues)):
+        holders = _index_clue_words().get(word, ())
         for target in holders:
             scores[target] += 1 / len(holders)
     left = [target for target in scores if not any(_is_right(guess, target) for guess in guesses)]

@@ -19,8 +19,8 @@ from mirrormatch.text import one_line
 DATA = Path(__file__).parent / "data" / "twenty_questions.json"
 YES, NO, SOMETIMES, UNKNOWN = "yes", "no", "sometimes", "I don't know"
 GUESS = "guess"
-GUESSING = 0.2  # how often a random player guesses instead of asking
-MAX_WORDS, MAX_CHARS = 12, 80  # of a question that nobody has thought of
+GUESSING = 0.2  # probability that a random player guesses instead of asking
+MAX_WORDS, MAX_CHARS = 12, 80  # length limits of a question that isn't in the data
 MAX_GUESS_WORDS = 3
 
 _NUM_CACHED = 1_024  # results of each function that rendering and reading call again and again
@@ -29,23 +29,23 @@ _WORD = re.compile(r"[a-z0-9][a-z0-9'-]*")
 _GUESS = re.compile(r"(?:guess(?: an?| the)?|is it (?:an?|the)) (?P<name>.+)")
 _OBJECT = re.compile(r"is it (?:something|a thing|an object) (?:that )?(?:you|people|we) (?P<can>can )?(?P<verb>\w+)")
 _OPENERS = frozenset("is are can could does do did has have will would was".split())
-# Words that change nothing about what is asked.
+# Words that don't change the meaning of a question.
 _FILLERS = frozenset(
     "a an the any some usually normally typically often commonly generally mostly mainly actually really of kind type "
     "sort something thing ever also considered".split()
 )
-_ALIKE = {
+_SYNONYMS = {
     "could": "can", "has": "does have", "this": "it", "we": "you", "people": "you", "humans": "you", "someone": "you",
     "one": "you", "i": "you", "homes": "house", "home": "house", "four": "4", "six": "6", "two": "2",
     "manmade": "man-made", "larger": "bigger", "colour": "color", "coloured": "colored", "would": "can",
 }  # fmt: skip
-# What no guess and no question holds: with it, more or less than one thing is said.
+# Words that no guess and no question contains: with one, the text is more or less than one question.
 _NOT_ONE = frozenset("or and not no never but either neither maybe then if guess anything".split())
 
 
 @dataclass(frozen=True)
 class TwentyQuestionsSettings(GameSettings):
-    """How long one may ask."""
+    """The length of the game."""
 
     questions: int = setting(20, "questions and guesses together", range(5, 31))
 
@@ -56,38 +56,38 @@ _DEFAULT = TwentyQuestionsSettings()
 class Line(NamedTuple):
     """A question or a guess, and the answer."""
 
-    said: str
+    move: str
     answer: str
 
 
 class Secret(NamedTuple):
-    """The thing, empty before chance has chosen it, and what has been asked."""
+    """The thing, empty before chance has drawn it, and the questions and guesses with their answers."""
 
     thing: str
     lines: tuple[Line, ...]
 
 
 class View(NamedTuple):
-    """What has been asked and answered; the thing itself only when the game is over, else nothing."""
+    """The questions and guesses with their answers; the thing only when the game is over, else empty."""
 
     lines: tuple[Line, ...]
     thing: str
 
 
 class Facts(NamedTuple):
-    """What the answerer knows, with all that follows from it.
+    """The answerer's knowledge, with indexes of it.
 
     Attributes:
         things: every thing, sorted.
         questions: one canonical question for each attribute.
-        asked: a question's words, made alike -> the number of the attribute.
+        attributes: a question's simplified words -> the number of the attribute.
         named: a name of a thing -> the thing.
-        answers: for each attribute and answer, which things have it, as bits in the order of the things.
+        answers: for each attribute and answer, the set of things with it, as bits in the order of the things.
     """
 
     things: tuple[str, ...]
     questions: tuple[str, ...]
-    asked: dict[str, int]
+    attributes: dict[str, int]
     named: dict[str, str]
     answers: tuple[dict[str, int], ...]
 
@@ -125,21 +125,21 @@ class TwentyQuestions(Game[Secret, View]):
         return OVER if len(lines) == self.settings.questions or _is_found(lines) else 0
 
     def chance(self, state: Secret) -> tuple[tuple[Action, float], ...]:
-        return _chance()
+        return _list_outcomes()
 
     def legal(self, state: Secret) -> tuple[Action, ...] | None:
         return None if self.to_act(state) == 0 else ()
 
     def apply(self, state: Secret, action: Action) -> Secret:
         role = self.to_act(state)
-        if role == CHANCE and action in facts().things:
+        if role == CHANCE and action in load_facts().things:
             return Secret(action, ())
         if role != 0:
             raise ValueError(f"{action!r} is not allowed in {state!r}")
-        said = _read(action)
-        if isinstance(said, Problem):
-            raise ValueError(f"{action!r}: {said.detail}")
-        return Secret(state.thing, (*state.lines, _answered(said, state.thing)))
+        move = _read_move(action)
+        if isinstance(move, Problem):
+            raise ValueError(f"{action!r}: {move.detail}")
+        return Secret(state.thing, (*state.lines, _answer(move, state.thing)))
 
     def returns(self, state: Secret) -> tuple[float, ...]:
         return (1.0,) if _is_found(state.lines) else (0.0,)
@@ -158,7 +158,7 @@ class TwentyQuestions(Game[Secret, View]):
         )
 
     def render(self, view: View) -> str:
-        lines = [f"{k}. {_shown(line)}" for k, line in enumerate(view.lines, 1)]
+        lines = [f"{k}. {_show_line(line)}" for k, line in enumerate(view.lines, 1)]
         if not view.thing:
             left = self.settings.questions - len(lines)
             lines.append(f"Questions and guesses left: {left}." + (" This is the last one." if left == 1 else ""))
@@ -167,23 +167,23 @@ class TwentyQuestions(Game[Secret, View]):
         return "\n".join(lines)
 
     def parse(self, state: Secret, text: str) -> Action | Problem:
-        return _read(text)
+        return _read_move(text)
 
     def sample(self, view: View, legal: tuple[Action, ...] | None, rng: random.Random) -> Action:
-        """Any question that the answerer knows, or any guess."""
-        known = facts()
+        """A random question that the answerer knows, or a random guess."""
+        known = load_facts()
         return f"{GUESS} {rng.choice(known.things)}" if rng.random() < GUESSING else rng.choice(known.questions)
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
-        """The question whose answer says most about the things that are left; a guess when two are left, or at last."""
-        left = _left(view.lines)
+        """The question with the most informative answer; a guess when two things are left, or in the last turn."""
+        left = _find_candidates(view.lines)
         is_last = len(view.lines) == self.settings.questions - 1
-        return ((_best(left, is_last), 1.0),)
+        return ((_choose_move(left, is_last), 1.0),)
 
 
 @functools.cache
-def facts() -> Facts:
-    """The answerer's knowledge, read when it is first needed."""
+def load_facts() -> Facts:
+    """Loads the answerer's knowledge on first use."""
     data = json.loads(DATA.read_text(encoding="utf-8"))
     attributes: list[list[str]] = data["attributes"]
     things: dict[str, dict[str, list[str]]] = data["things"]
@@ -196,70 +196,70 @@ def facts() -> Facts:
     return Facts(
         things=tuple(things),
         questions=tuple(f"{first}?" for first, *_ in attributes),
-        asked={_alike(phrasing): k for k, phrasings in enumerate(attributes) for phrasing in phrasings},
+        attributes={_simplify(phrasing): k for k, phrasings in enumerate(attributes) for phrasing in phrasings},
         named={name: thing for thing, known in things.items() for name in (thing, *known.get("also", ()))},
         answers=tuple(answers),
     )
 
 
 @functools.cache
-def _chance() -> tuple[tuple[Action, float], ...]:
-    things = facts().things
+def _list_outcomes() -> tuple[tuple[Action, float], ...]:
+    things = load_facts().things
     return tuple((thing, 1 / len(things)) for thing in things)
 
 
 def _is_found(lines: tuple[Line, ...]) -> bool:
-    return bool(lines) and lines[-1].answer == YES and lines[-1].said.startswith(GUESS)
+    return bool(lines) and lines[-1].answer == YES and lines[-1].move.startswith(GUESS)
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _shown(line: Line) -> str:
-    said = line.said if line.said.endswith("?") else f"{line.said}:"
-    return f"{said} {line.answer}"
+def _show_line(line: Line) -> str:
+    move = line.move if line.move.endswith("?") else f"{line.move}:"
+    return f"{move} {line.answer}"
 
 
 @functools.lru_cache(4 * _NUM_CACHED)
-def _answered(said: str, thing: str) -> Line:
-    known = facts()
-    if said.startswith(GUESS):
-        return Line(said, YES if said == f"{GUESS} {thing}" else NO)
-    k = known.asked.get(_alike(said.removesuffix("?")))
+def _answer(move: str, thing: str) -> Line:
+    known = load_facts()
+    if move.startswith(GUESS):
+        return Line(move, YES if move == f"{GUESS} {thing}" else NO)
+    k = known.attributes.get(_simplify(move.removesuffix("?")))
     bit = 1 << known.things.index(thing)
-    return Line(said, UNKNOWN if k is None else next(a for a, bits in known.answers[k].items() if bits & bit))
+    return Line(move, UNKNOWN if k is None else next(a for a, bits in known.answers[k].items() if bits & bit))
 
 
 # reading a question
 
 
-@functools.lru_cache(_NUM_CACHED)  # apply reads what parse has written
-def _read(text: str) -> Action | Problem:
-    """A question or a guess that is the whole text."""
-    said = normalise(text.replace(":", " ")).replace("’", "'") if len(text) <= 2 * MAX_CHARS else ""
-    words = said.split()
-    if not words or len(said) > MAX_CHARS or not all(_WORD.fullmatch(word) for word in words):
+@functools.lru_cache(_NUM_CACHED)  # apply reads the text that parse returned
+def _read_move(text: str) -> Action | Problem:
+    """Reads a question or a guess, which must be the whole text."""
+    plain = normalise(text.replace(":", " ")).replace("’", "'") if len(text) <= 2 * MAX_CHARS else ""
+    words = plain.split()
+    if not words or len(plain) > MAX_CHARS or not all(_WORD.fullmatch(word) for word in words):
         return Problem(ProblemKind.NONE, f"no short question and no guess: {one_line(text, 60)!r}")
     if words[0] in ("ask", "question"):
         words = words[1:]
-    if (guess := _GUESS.fullmatch(" ".join(words))) and (thing := _thing(guess["name"])):
+    if (guess := _GUESS.fullmatch(" ".join(words))) and (thing := _find_thing(guess["name"])):
         return f"{GUESS} {thing}"
-    known = facts()
-    if (k := known.asked.get(_alike(" ".join(words)))) is not None:
+    known = load_facts()
+    if (k := known.attributes.get(_simplify(" ".join(words)))) is not None:
         return known.questions[k]
-    if words[:2] == ["is", "it"] and (thing := _thing(" ".join(words[2:]))):
+    if words[:2] == ["is", "it"] and (thing := _find_thing(" ".join(words[2:]))):
         return f"{GUESS} {thing}"
     return _read_guess(words[1:]) if words[:1] == [GUESS] else _read_question(words)
 
 
-def _thing(name: str) -> str | None:
-    named = facts().named
+def _find_thing(name: str) -> str | None:
+    named = load_facts().named
     return named.get(name) or named.get(name.removesuffix("s"))
 
 
 def _read_guess(words: list[str]) -> Action | Problem:
-    """A guess at what is no thing of this game."""
+    """Reads a guess at something that isn't in the data."""
     if not words or len(words) > MAX_GUESS_WORDS:
         return Problem(ProblemKind.NONE, "a guess reads: guess cat")
-    num_things = sum(word in facts().named for word in words)
+    num_things = sum(word in load_facts().named for word in words)
     if num_things > 1 or not _NOT_ONE.isdisjoint(words):
         return Problem(ProblemKind.AMBIGUOUS, "guess one thing")
     if not _OPENERS.isdisjoint(words) or "it" in words:
@@ -268,7 +268,7 @@ def _read_guess(words: list[str]) -> Action | Problem:
 
 
 def _read_question(words: list[str]) -> Action | Problem:
-    """A question that the answerer doesn't know."""
+    """Reads a question that isn't in the data."""
     if len(words) < 3 or len(words) > MAX_WORDS or words[0] not in _OPENERS:
         return Problem(ProblemKind.NONE, "a question is short and begins with is, can, does or do")
     if words.count("it") > 1 or not _NOT_ONE.isdisjoint(words):
@@ -279,47 +279,47 @@ def _read_question(words: list[str]) -> Action | Problem:
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _alike(question: str) -> str:
-    """The question without words that change nothing, and with one word for each meaning."""
+def _simplify(question: str) -> str:
+    """Removes words that don't change the meaning, and replaces synonyms by one word."""
     if about := _OBJECT.match(question):  # is it something you can eat: can you eat it
         question = f"{'can' if about['can'] else 'do'} you {about['verb']} it{question[about.end() :]}"
     words = question.replace("man made", "man-made").split()
-    return " ".join(_ALIKE.get(word, word) for word in words if word not in _FILLERS)
+    return " ".join(_SYNONYMS.get(word, word) for word in words if word not in _FILLERS)
 
 
 # the solver
 
 
-def _left(lines: tuple[Line, ...]) -> int:
-    """The things that fit all answers, as bits."""
-    known = facts()
+def _find_candidates(lines: tuple[Line, ...]) -> int:
+    """The set of things that fit all answers, as bits."""
+    known = load_facts()
     left = (1 << len(known.things)) - 1
-    for said, answer in lines:
-        if said.startswith(GUESS):
-            thing = said.removeprefix(f"{GUESS} ")
+    for move, answer in lines:
+        if move.startswith(GUESS):
+            thing = move.removeprefix(f"{GUESS} ")
             left &= ~(1 << known.things.index(thing)) if thing in known.things else -1
         elif answer != UNKNOWN:
-            left &= known.answers[known.asked[_alike(said.removesuffix("?"))]][answer]
+            left &= known.answers[known.attributes[_simplify(move.removesuffix("?"))]][answer]
     return left
 
 
 @functools.lru_cache(4 * _NUM_CACHED)
-def _best(left: int, is_last: bool) -> Action:
-    known = facts()
+def _choose_move(left: int, is_last: bool) -> Action:
+    known = load_facts()
     first = f"{GUESS} {known.things[(left & -left).bit_length() - 1]}"
     if is_last or left.bit_count() <= 2:
         return first
-    gains = [(_entropy(left, bits), -k) for k, bits in enumerate(known.answers)]
+    gains = [(_compute_entropy(left, bits), -k) for k, bits in enumerate(known.answers)]
     gain, k = max(gains)
     return known.questions[-k] if gain > 0 else first
 
 
-def _entropy(left: int, bits: dict[str, int]) -> float:
-    """Of the answer, in bits, when all things that are left are equally likely."""
-    return sum(-p * math.log2(p) for p in _shares(left, bits))
+def _compute_entropy(left: int, bits: dict[str, int]) -> float:
+    """Entropy of the answer in bits, if all remaining things are equally likely."""
+    return sum(-p * math.log2(p) for p in _list_shares(left, bits))
 
 
-def _shares(left: int, bits: dict[str, int]) -> Iterator[float]:
+def _list_shares(left: int, bits: dict[str, int]) -> Iterator[float]:
     total = left.bit_count()
     for having in bits.values():
         if num := (left & having).bit_count():

@@ -1,4 +1,4 @@
-"""Countdown: expressions are worth what Python's own grammar says, and every puzzle is solved."""
+"""Countdown: expressions have their value in Python, and every puzzle is solved."""
 
 import ast
 import random
@@ -20,8 +20,8 @@ NUMBERS, TARGET = (3, 4, 6, 8), 30
 scribble = st.text(st.sampled_from("0123456789+-*/() =x×.[]$"), max_size=30)
 
 
-def on_table(*tries: str, numbers: tuple[int, ...] = NUMBERS, target: int = TARGET) -> Any:
-    """The state with these numbers on the table after the tries, each read as an agent's reply would be."""
+def lay_out(*tries: str, numbers: tuple[int, ...] = NUMBERS, target: int = TARGET) -> Any:
+    """The state with these numbers on the table after the tries, each read as an agent's reply."""
     state = GAME.apply(GAME.start(), "1")._replace(numbers=numbers, target=target)
     for text in tries:
         move = GAME.parse(state, text)
@@ -31,13 +31,13 @@ def on_table(*tries: str, numbers: tuple[int, ...] = NUMBERS, target: int = TARG
 
 
 def problem_of(text: str, numbers: tuple[int, ...] = NUMBERS) -> ProblemKind:
-    move = GAME.parse(on_table(numbers=numbers), text)
+    move = GAME.parse(lay_out(numbers=numbers), text)
     assert isinstance(move, Problem), f"{text!r} was read as {move!r}"
     return move.kind
 
 
-def slow_value(expression: str) -> Fraction:
-    """What Python's grammar makes of an expression, exactly."""
+def evaluate_slowly(expression: str) -> Fraction:
+    """The exact value of an expression, by Python's own grammar."""
 
     def of(node: ast.expr) -> Fraction:
         if isinstance(node, ast.Constant):
@@ -57,20 +57,20 @@ def slow_value(expression: str) -> Fraction:
     return of(ast.parse(expression, mode="eval").body)
 
 
-def random_expression(numbers: list[int], rng: random.Random) -> str:
-    """A random tree over the numbers, in random parentheses and spaces."""
+def draw_expression(numbers: list[int], rng: random.Random) -> str:
+    """Draws a random tree over the numbers, with random parentheses and spaces."""
     if len(numbers) == 1:
         text = str(numbers[0])
     else:
         cut = rng.randrange(1, len(numbers))
-        left, right = random_expression(numbers[:cut], rng), random_expression(numbers[cut:], rng)
+        left, right = draw_expression(numbers[:cut], rng), draw_expression(numbers[cut:], rng)
         space = " " * rng.randrange(3)
         text = f"{left}{space}{rng.choice('+-*/')}{space}{right}"
     return f"({text})" if rng.random() < 0.4 else text
 
 
-def all_values(numbers: tuple[int, ...]) -> set[Fraction]:
-    """Everything that some of the numbers make, by putting any two together again and again."""
+def find_all_values(numbers: tuple[int, ...]) -> set[Fraction]:
+    """Every value that some of the numbers make, by combining any two again and again."""
     found, seen, waiting = set[Fraction](), set[tuple[Fraction, ...]](), [tuple(map(Fraction, sorted(numbers)))]
     while waiting:
         left = waiting.pop()
@@ -88,37 +88,37 @@ def all_values(numbers: tuple[int, ...]) -> set[Fraction]:
     return found
 
 
-def puzzles(game: Game[Any, Any], num: int = 512) -> list[Any]:
+def list_puzzles(game: Game[Any, Any], num: int = 512) -> list[Any]:
     return [game.apply(game.start(), number) for number, _ in game.chance(game.start())[:num]]
 
 
 # reading
 
 
-def test_expressions_are_worth_what_python_says() -> None:
+def test_expressions_have_the_values_of_python() -> None:
     rng, num_read = random.Random(11), 0
     for _ in range(3_000):
         numbers = [rng.randint(1, 12) for _ in range(rng.randint(2, 6))]
-        text = random_expression(numbers, rng)
-        move = GAME.parse(state := on_table(numbers=tuple(numbers)), text)
+        text = draw_expression(numbers, rng)
+        move = GAME.parse(state := lay_out(numbers=tuple(numbers)), text)
         try:
-            value = slow_value(text)
+            value = evaluate_slowly(text)
         except ZeroDivisionError:
             assert isinstance(move, Problem) and move.kind is ProblemKind.ILLEGAL
             continue
-        assert isinstance(move, str) and slow_value(move) == value
+        assert isinstance(move, str) and evaluate_slowly(move) == value
         assert GAME.apply(state, move).tries[-1].value == str(value)
         num_read += 1
     assert num_read > 2_500
 
 
 @given(scribble)
-def test_whatever_is_read_is_an_expression_in_python_too(text: str) -> None:
-    move = GAME.parse(on_table(), text)
+def test_everything_that_is_read_is_an_expression_in_python_too(text: str) -> None:
+    move = GAME.parse(lay_out(), text)
     if not isinstance(move, Problem):
         assert not Counter(re.findall(r"\d+", move)) - Counter(map(str, NUMBERS))
-        assert GAME.apply(on_table(), move).tries[-1] == (move, str(slow_value(move)))
-        assert GAME.parse(on_table(), move) == move
+        assert GAME.apply(lay_out(), move).tries[-1] == (move, str(evaluate_slowly(move)))
+        assert GAME.parse(lay_out(), move) == move
 
 
 @pytest.mark.parametrize("text", [
@@ -126,7 +126,7 @@ def test_whatever_is_read_is_an_expression_in_python_too(text: str) -> None:
     "(4 + 6) * 3 = 30", "[(4 + 6) * 3]", '"(4 + 6) * 3."', r"\left(4 + 6\right) \cdot 3", "(04 + 6) * 3",
 ])  # fmt: skip
 def test_an_expression_is_read_in_many_spellings(text: str) -> None:
-    assert GAME.parse(on_table(), text) == "(4 + 6) * 3"
+    assert GAME.parse(lay_out(), text) == "(4 + 6) * 3"
 
 
 @pytest.mark.parametrize("text", [
@@ -145,7 +145,7 @@ def test_a_number_that_is_not_there_or_used_up_is_illegal(text: str) -> None:
 
 
 def test_a_number_that_lies_there_twice_may_be_used_twice() -> None:
-    assert GAME.parse(on_table(numbers=(3, 3, 4)), "3 * 3") == "3 * 3"
+    assert GAME.parse(lay_out(numbers=(3, 3, 4)), "3 * 3") == "3 * 3"
 
 
 def test_a_division_by_zero_is_illegal() -> None:
@@ -156,25 +156,25 @@ def test_a_division_by_zero_is_illegal() -> None:
 
 
 def test_the_target_wins_at_once() -> None:
-    state = on_table("(4 + 6) * 3")
+    state = lay_out("(4 + 6) * 3")
     assert GAME.to_act(state) == OVER and GAME.returns(state) == (1.0,)
 
 
 def test_the_target_may_be_made_by_way_of_fractions() -> None:
-    assert GAME.returns(on_table("8 / (3 - 8 / 3)", numbers=(3, 3, 8, 8), target=24)) == (1.0,)
+    assert GAME.returns(lay_out("8 / (3 - 8 / 3)", numbers=(3, 3, 8, 8), target=24)) == (1.0,)
 
 
 def test_three_wrong_tries_lose() -> None:
-    state = on_table("3 + 4", "3 + 4", "6 * 8")
+    state = lay_out("3 + 4", "3 + 4", "6 * 8")
     assert GAME.to_act(state) == OVER and GAME.returns(state) == (0.0,)
 
 
 def test_the_third_try_still_wins() -> None:
-    assert GAME.returns(on_table("3 + 4", "6 * 8", "(4 + 6) * 3")) == (1.0,)
+    assert GAME.returns(lay_out("3 + 4", "6 * 8", "(4 + 6) * 3")) == (1.0,)
 
 
-def test_a_try_is_told_with_its_value_and_what_is_missing() -> None:
-    text = GAME.observe(on_table("6*8", "8/(3*4)"), 0).text
+def test_a_try_is_shown_with_its_value_and_the_difference() -> None:
+    text = GAME.observe(lay_out("6*8", "8/(3*4)"), 0).text
     assert text.splitlines() == [
         "Numbers: 3, 4, 6, 8. Target: 30.",
         "You tried 6 * 8 = 48: 18 too high.",
@@ -189,28 +189,28 @@ def test_a_try_is_told_with_its_value_and_what_is_missing() -> None:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_solver_solves_every_puzzle(name: str) -> None:
     game = games.get(name)
-    for state in puzzles(game, 200):
+    for state in list_puzzles(game, 200):
         ((move, _),) = game.solution(game.view(state, 0))
-        assert slow_value(move) == state.target
+        assert evaluate_slowly(move) == state.target
         assert not Counter(map(int, re.findall(r"\d+", move))) - Counter(state.numbers)
         assert game.returns(game.apply(state, move)) == (1.0,)
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_puzzles_are_as_the_settings_say(name: str) -> None:
+def test_puzzles_follow_the_settings(name: str) -> None:
     game = games.get(name)
     num, highest = (int(part.partition("=")[2]) for part in name.partition(":")[2].split(","))
-    for state in puzzles(game):
+    for state in list_puzzles(game):
         assert len(state.numbers) == num and 10 <= state.target <= highest and state.target not in state.numbers
         assert max(state.numbers) <= (100 if highest > 100 else 10)
 
 
 def test_there_are_many_puzzles() -> None:
-    assert len(set(puzzles(GAME))) > 480
+    assert len(set(list_puzzles(GAME))) > 480
 
 
 def test_the_targets_are_among_all_that_the_numbers_make() -> None:
-    assert all(Fraction(state.target) in all_values(state.numbers) for state in puzzles(GAME, 10))
+    assert all(Fraction(state.target) in find_all_values(state.numbers) for state in list_puzzles(GAME, 10))
 
 
 def test_random_expressions_seldom_make_the_target() -> None:

@@ -364,21 +364,23 @@ def test_silence_must_be_declared(text: str) -> None:
 
 
 def test_a_long_statement_is_cut() -> None:
-    said = GAME.parse(start_talk(), "long " * 100)
-    assert isinstance(said, str) and len(said) == CHAT_CHARS and said.endswith("…")
+    statement = GAME.parse(start_talk(), "long " * 100)
+    assert isinstance(statement, str) and len(statement) == CHAT_CHARS and statement.endswith("…")
 
 
 @given(nasty)
 def test_any_reply_is_a_statement_that_reads_back_or_a_problem(text: str) -> None:
-    said = GAME.parse(start_talk(), text)
-    assert isinstance(said, Problem) or GAME.parse(start_talk(), said) == said
+    statement = GAME.parse(start_talk(), text)
+    assert isinstance(statement, Problem) or GAME.parse(start_talk(), statement) == statement
 
 
 @given(nasty)
 def test_a_statement_adds_one_line_and_stays_in_its_quotation_marks(text: str) -> None:
-    said = GAME.parse(start_talk(), f"a {text}")
-    assert isinstance(said, str)
-    before, now = (GAME.observe(state, 1).text.splitlines() for state in (start_talk(), GAME.apply(start_talk(), said)))
+    statement = GAME.parse(start_talk(), f"a {text}")
+    assert isinstance(statement, str)
+    before, now = (
+        GAME.observe(state, 1).text.splitlines() for state in (start_talk(), GAME.apply(start_talk(), statement))
+    )
     assert len(now) == len(before) + 1 and re.fullmatch(r'Player 4: "[^"\n]+"', now[3])
 
 

@@ -1,4 +1,4 @@
-"""Deal or no deal: which deals are dealt, what proposals earn, and what stays secret."""
+"""Deal or no deal: the possible deals, the points of proposals, and the secrets."""
 
 import random
 import re
@@ -24,12 +24,12 @@ DEAL = ("1-2-3", "1-3-1", "4-0-2", "A")
 nasty = st.text(st.one_of(st.characters(), st.sampled_from("\n\r\t\x1b\x00\x85\u2028\u202e\ud800\"'|[]")))
 
 
-def variant(objective: str) -> Any:
+def get_variant(objective: str) -> Any:
     return games.get(f"deal_or_no_deal:objective={objective}")
 
 
-def after(*moves: str, game: Any = GAME, deal: tuple[str, ...] = DEAL) -> Any:
-    """The state after the deal and the moves, each read as an agent's reply would be."""
+def play_moves(*moves: str, game: Any = GAME, deal: tuple[str, ...] = DEAL) -> Any:
+    """The state after the deal and the moves, each read as an agent's reply."""
     state = game.start()
     for dealt in deal:
         state = game.apply(state, dealt)
@@ -40,8 +40,8 @@ def after(*moves: str, game: Any = GAME, deal: tuple[str, ...] = DEAL) -> Any:
     return state
 
 
-def played(game: Any, solvers: Sequence[bool], seed: int) -> tuple[Any, list[Action]]:
-    """A game, its last state and all actions."""
+def play_game(game: Any, solvers: Sequence[bool], seed: int) -> tuple[Any, list[Action]]:
+    """Plays a game; returns its last state and all actions."""
     rng, state, path = random.Random(seed), game.start(), list[Action]()
     while (role := game.to_act(state)) != OVER:
         if role == CHANCE or solvers[role]:
@@ -53,14 +53,14 @@ def played(game: Any, solvers: Sequence[bool], seed: int) -> tuple[Any, list[Act
     return state, path
 
 
-def mean_returns(objective: str, solvers: Sequence[bool], num_games: int = 300) -> tuple[float, float]:
-    game = variant(objective)
-    returns = [game.returns(played(game, solvers, seed)[0]) for seed in range(num_games)]
+def measure_returns(objective: str, solvers: Sequence[bool], num_games: int = 300) -> tuple[float, float]:
+    game = get_variant(objective)
+    returns = [game.returns(play_game(game, solvers, seed)[0]) for seed in range(num_games)]
     return sum(a for a, _ in returns) / num_games, sum(b for _, b in returns) / num_games
 
 
-def slow_points(path: list[Action]) -> tuple[int, int]:
-    """What the items taken are worth to A and to B, the long way round: every item is laid on a heap."""
+def count_points(path: list[Action]) -> tuple[int, int]:
+    """The worth of the items taken to A and to B, computed slowly: every item is laid on a heap."""
     counts, *values = [[int(n) for n in part.split("-")] for part in path[:3]]
     heaps = dict[str, list[str]]()
     speaker = path[3]
@@ -84,7 +84,7 @@ def problem_of(state: Any, text: str, game: Any = GAME) -> ProblemKind:
     return move.kind
 
 
-def lines(state: Any, role: int, game: Any = GAME) -> list[str]:
+def shown_lines(state: Any, role: int, game: Any = GAME) -> list[str]:
     text: str = game.observe(state, role).text
     return text.splitlines()
 
@@ -93,8 +93,8 @@ def lines(state: Any, role: int, game: Any = GAME) -> list[str]:
 
 
 @cache
-def whole_deals() -> dict[tuple[str, ...], float]:
-    """Every deal but who begins, and how probable it is."""
+def list_deals() -> dict[tuple[str, ...], float]:
+    """Every deal without the beginner, and its probability."""
 
     def walk(state: Any, path: tuple[str, ...], p: float) -> Iterator[tuple[tuple[str, ...], float]]:
         if len(path) == 3:
@@ -106,7 +106,7 @@ def whole_deals() -> dict[tuple[str, ...], float]:
     return dict(walk(GAME.start(), (), 1.0))
 
 
-def slow_deals() -> set[tuple[str, ...]]:
+def find_deals_slowly() -> set[tuple[str, ...]]:
     """All deals as Lewis et al. describe them, by trying everything."""
     found = set()
     for counts in product(range(1, 6), repeat=3):
@@ -119,29 +119,29 @@ def slow_deals() -> set[tuple[str, ...]]:
 
 
 def test_every_legal_deal_is_dealt_and_no_other() -> None:
-    assert set(whole_deals()) == slow_deals()
+    assert set(list_deals()) == find_deals_slowly()
 
 
 def test_there_are_5793_deals() -> None:
-    assert len(whole_deals()) == 5_793
+    assert len(list_deals()) == 5_793
 
 
 def test_all_deals_are_equally_likely() -> None:
-    assert list(whole_deals().values()) == pytest.approx([1 / 5_793] * 5_793)
+    assert list(list_deals().values()) == pytest.approx([1 / 5_793] * 5_793)
 
 
 def test_chance_decides_who_begins() -> None:
-    state = after(deal=DEAL[:3])
+    state = play_moves(deal=DEAL[:3])
     assert GAME.chance(state) == (("A", 0.5), ("B", 0.5))
     assert [GAME.to_act(GAME.apply(state, seat)) for seat in "AB"] == [0, 1]
 
 
 def test_the_best_sum_of_any_deal_is_19_and_12_or_more_in_95_percent() -> None:
-    best = [sum(n * max(v, w) for n, v, w in zip(*map(numbers, deal), strict=True)) for deal in whole_deals()]
+    best = [sum(n * max(v, w) for n, v, w in zip(*map(parse_numbers, deal), strict=True)) for deal in list_deals()]
     assert max(best) == 19 and sum(b >= 12 for b in best) / len(best) == pytest.approx(0.952, abs=0.001)
 
 
-def numbers(code: str) -> list[int]:
+def parse_numbers(code: str) -> list[int]:
     return [int(n) for n in code.split("-")]
 
 
@@ -149,11 +149,11 @@ def numbers(code: str) -> list[int]:
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-def test_returns_are_what_a_slow_count_of_items_says(objective: str) -> None:
-    game, kinds = variant(objective), Counter[bool]()
+def test_returns_equal_a_slow_count_of_items(objective: str) -> None:
+    game, kinds = get_variant(objective), Counter[bool]()
     for seed in range(500):
-        state, path = played(game, (False, False), seed)
-        a, b = slow_points(path)
+        state, path = play_game(game, (False, False), seed)
+        a, b = count_points(path)
         expected = {"selfish": (a, b), "cooperative": (a + b, a + b), "competitive": (a - b, b - a)}[objective]
         assert game.returns(state) == expected, path
         kinds[(a, b) != (0, 0)] += 1
@@ -165,21 +165,21 @@ def test_returns_are_what_a_slow_count_of_items_says(objective: str) -> None:
 )
 def test_a_deal_by_hand(objective: str, returns: tuple[float, float]) -> None:
     # A takes two hats worth 3 each and a ball worth 1; B a book worth 4 and two balls worth 2 each
-    state = after("propose 2 hats 1 ball", "propose 1 book 2 balls", game=variant(objective))
-    assert variant(objective).returns(state) == returns
+    state = play_moves("propose 2 hats 1 ball", "propose 1 book 2 balls", game=get_variant(objective))
+    assert get_variant(objective).returns(state) == returns
 
 
 @pytest.mark.parametrize("second", ["propose 1 book 3 balls", "propose 1 book 1 ball", "propose everything"])
 def test_without_exactly_all_items_there_is_no_deal(second: str) -> None:
-    assert GAME.returns(after("propose 2 hats 1 ball", second)) == (0.0, 0.0)
+    assert GAME.returns(play_moves("propose 2 hats 1 ball", second)) == (0.0, 0.0)
 
 
 def test_everything_and_nothing_make_a_deal() -> None:
-    assert GAME.returns(after("propose everything", "propose nothing")) == (10.0, 0.0)
+    assert GAME.returns(play_moves("propose everything", "propose nothing")) == (10.0, 0.0)
 
 
-def test_the_returns_are_the_seats_whoever_began() -> None:
-    state = after("propose 1 book 2 balls", "propose 2 hats 1 ball", deal=(*DEAL[:3], "B"))
+def test_the_returns_are_by_seat_and_not_by_turn() -> None:
+    state = play_moves("propose 1 book 2 balls", "propose 2 hats 1 ball", deal=(*DEAL[:3], "B"))
     assert GAME.returns(state) == (7.0, 8.0)
 
 
@@ -187,24 +187,24 @@ def test_the_returns_are_the_seats_whoever_began() -> None:
     ("objective", "returns"), [("selfish", (0.0, 0.0)), ("cooperative", (0.0, 0.0)), ("competitive", (-10.0, 10.0))]
 )
 def test_failing_to_move_loses_the_deal(objective: str, returns: tuple[float, float]) -> None:
-    assert variant(objective).forfeit_returns(after(game=variant(objective)), 0) == returns
+    assert get_variant(objective).forfeit_returns(play_moves(game=get_variant(objective)), 0) == returns
 
 
 # turns
 
 
 def test_a_proposal_ends_the_talk() -> None:
-    assert problem_of(after("propose 1 book"), "say | wait") is ProblemKind.ILLEGAL
+    assert problem_of(play_moves("propose 1 book"), "say | wait") is ProblemKind.ILLEGAL
 
 
 def test_after_eight_turns_of_talk_both_must_propose() -> None:
-    state = after(*["say"] * 8)
+    state = play_moves(*["say"] * 8)
     assert problem_of(state, "say") is ProblemKind.ILLEGAL
-    assert GAME.to_act(after(*["say"] * 8, "propose nothing", "propose 1 book")) == OVER
+    assert GAME.to_act(play_moves(*["say"] * 8, "propose nothing", "propose 1 book")) == OVER
 
 
-def test_who_is_spoken_to_answers() -> None:
-    assert [GAME.to_act(after(*["say"] * k)) for k in range(3)] == [0, 1, 0]
+def test_the_turn_passes_to_the_other() -> None:
+    assert [GAME.to_act(play_moves(*["say"] * k)) for k in range(3)] == [0, 1, 0]
 
 
 # reading
@@ -215,7 +215,7 @@ def test_who_is_spoken_to_answers() -> None:
     "propose: 1 book 2 hats", "propose 2 hats 1 book 0 balls", '"propose 1 books 2 hat"',
 ])  # fmt: skip
 def test_a_proposal_is_read_in_many_spellings(text: str) -> None:
-    assert GAME.parse(after(), text) == "propose 1 book 2 hats"
+    assert GAME.parse(play_moves(), text) == "propose 1 book 2 hats"
 
 
 @pytest.mark.parametrize("text", [
@@ -223,22 +223,22 @@ def test_a_proposal_is_read_in_many_spellings(text: str) -> None:
     "propose 1 book or 2 hats", "do not propose 1 book", "1 book 2 hats", "say I take 1 book", "sayings | x", "",
 ])  # fmt: skip
 def test_anything_else_is_no_move(text: str) -> None:
-    assert problem_of(after(), text) is ProblemKind.NONE
+    assert problem_of(play_moves(), text) is ProblemKind.NONE
 
 
 def test_more_than_there_is_cannot_be_proposed() -> None:
-    assert problem_of(after(), "propose 2 books") is ProblemKind.ILLEGAL
+    assert problem_of(play_moves(), "propose 2 books") is ProblemKind.ILLEGAL
 
 
 def test_two_moves_in_one_reply_are_ambiguous() -> None:
-    assert problem_of(after(), "say | fine\npropose 1 book | bye") is ProblemKind.AMBIGUOUS
+    assert problem_of(play_moves(), "say | fine\npropose 1 book | bye") is ProblemKind.AMBIGUOUS
 
 
 @given(nasty)
 def test_any_reply_is_a_move_that_reads_back_or_a_problem(text: str) -> None:
     for given_text in (text, f"say | {text}", f"propose 1 book | {text}"):
-        move = GAME.parse(after(), given_text)
-        assert isinstance(move, Problem) or GAME.parse(after(), move) == move
+        move = GAME.parse(play_moves(), given_text)
+        assert isinstance(move, Problem) or GAME.parse(play_moves(), move) == move
 
 
 # what is shown
@@ -246,43 +246,46 @@ def test_any_reply_is_a_move_that_reads_back_or_a_problem(text: str) -> None:
 
 def test_one_sees_the_items_and_ones_own_values() -> None:
     items, worth = "Items: 1 book, 2 hats, 3 balls.", "Worth to you: each book 4, each hat 0, each ball 2."
-    assert lines(after(), 1)[:2] == [items, worth]
+    assert shown_lines(play_moves(), 1)[:2] == [items, worth]
 
 
-def test_both_read_what_is_said() -> None:
-    state = after("say | I need hats")
-    assert (lines(state, 0)[2], lines(state, 1)[2]) == ('You: say "I need hats"', 'Other: say "I need hats"')
+def test_both_read_the_words() -> None:
+    state = play_moves("say | I need hats")
+    assert (shown_lines(state, 0)[2], shown_lines(state, 1)[2]) == (
+        'You: say "I need hats"',
+        'Other: say "I need hats"',
+    )
 
 
 def test_the_others_proposal_stays_secret_but_its_words_are_heard() -> None:
-    state = after("propose 2 hats | you get the rest")
-    assert lines(state, 1)[2:] == [
+    state = play_moves("propose 2 hats | you get the rest")
+    assert shown_lines(state, 1)[2:] == [
         'Other: ends the talk with a secret proposal "you get the rest"', "The talk is over: you must propose."
     ]  # fmt: skip
 
 
 def test_what_one_sees_does_not_depend_on_the_others_proposal() -> None:
-    assert GAME.observe(after("propose 2 hats"), 1) == GAME.observe(after("propose 3 balls"), 1)
+    assert GAME.observe(play_moves("propose 2 hats"), 1) == GAME.observe(play_moves("propose 3 balls"), 1)
 
 
 def test_what_one_sees_does_not_depend_on_the_others_values() -> None:
     elsewhere = (*DEAL[:2], "1-0-3", "A")
-    assert GAME.observe(after("say | hello"), 0) == GAME.observe(after("say | hello", deal=elsewhere), 0)
+    assert GAME.observe(play_moves("say | hello"), 0) == GAME.observe(play_moves("say | hello", deal=elsewhere), 0)
 
 
 def test_at_the_end_both_see_what_each_got() -> None:
-    state = after("propose 2 hats 1 ball", "propose 1 book 2 balls")
-    assert lines(state, 0)[2:] == [
+    state = play_moves("propose 2 hats 1 ball", "propose 1 book 2 balls")
+    assert shown_lines(state, 0)[2:] == [
         "You: propose 2 hats 1 ball", "Other: propose 1 book 2 balls",
         "Deal: what you take is worth 7 to you; what the other takes is worth 8 to it. Your score: 7.",
     ]  # fmt: skip
 
 
 @given(nasty)
-def test_nothing_that_is_said_adds_a_line_or_ends_its_quotation(words: str) -> None:
-    move = GAME.parse(after(), f"say | {words}")
+def test_no_message_adds_a_line_or_ends_its_quotation(words: str) -> None:
+    move = GAME.parse(play_moves(), f"say | {words}")
     if not isinstance(move, Problem):
-        shown = lines(after(move), 1)
+        shown = shown_lines(play_moves(move), 1)
         assert len(shown) == 4 and re.fullmatch(r'Other: say( "[^"\n]*")?', shown[2])
 
 
@@ -293,8 +296,8 @@ def test_nothing_that_is_said_adds_a_line_or_ends_its_quotation(words: str) -> N
 @settings(max_examples=50)
 @given(seed=st.integers(0, 2**32))
 def test_seats_exchanged_in_a_mirrored_deal_exchange_the_returns(objective: str, seed: int) -> None:
-    game = variant(objective)
-    state, path = played(game, (False, False), seed)
+    game = get_variant(objective)
+    state, path = play_game(game, (False, False), seed)
     mirrored = game.start()
     for action in game.swap_seats(tuple(path)):
         mirrored = game.apply(mirrored, action)
@@ -303,27 +306,29 @@ def test_seats_exchanged_in_a_mirrored_deal_exchange_the_returns(objective: str,
 
 @pytest.mark.parametrize("seat", [0, 1])
 def test_a_selfish_solver_gets_more_than_a_random_player(seat: int) -> None:
-    returns = mean_returns("selfish", (seat == 0, seat == 1))
+    returns = measure_returns("selfish", (seat == 0, seat == 1))
     assert returns[seat] > returns[1 - seat] + 1  # 5.6 against 3.3
 
 
 @pytest.mark.parametrize("seat", [0, 1])
 def test_a_competitive_solver_beats_a_random_player(seat: int) -> None:
-    assert mean_returns("competitive", (seat == 0, seat == 1))[seat] > 1.5  # 3.2
+    assert measure_returns("competitive", (seat == 0, seat == 1))[seat] > 1.5  # 3.2
 
 
 def test_two_cooperative_solvers_find_the_best_split() -> None:
-    game = variant("cooperative")
+    game = get_variant("cooperative")
     for seed in range(100):
-        state, path = played(game, (True, True), seed)
-        best = sum(n * max(v, w) for n, v, w in zip(*map(numbers, path[:3]), strict=True))
+        state, path = play_game(game, (True, True), seed)
+        best = sum(n * max(v, w) for n, v, w in zip(*map(parse_numbers, path[:3]), strict=True))
         assert game.returns(state) == (best, best), path
 
 
 @pytest.mark.parametrize("solvers", [(True, False), (False, True)])
 def test_a_cooperative_solver_helps_a_random_partner(solvers: tuple[bool, bool]) -> None:
-    assert mean_returns("cooperative", solvers)[0] > mean_returns("cooperative", (False, False))[0] + 2  # 9.4, 5.5
+    assert (
+        measure_returns("cooperative", solvers)[0] > measure_returns("cooperative", (False, False))[0] + 2
+    )  # 9.4, 5.5
 
 
 def test_two_selfish_solvers_nearly_always_deal() -> None:
-    assert min(mean_returns("selfish", (True, True))) > 6
+    assert min(measure_returns("selfish", (True, True))) > 6

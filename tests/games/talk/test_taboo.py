@@ -1,4 +1,4 @@
-"""Taboo: which clues are forbidden, which guesses are right, who sees what, and that the list is sound."""
+"""Taboo: forbidden clues, right guesses, the views of both roles, and the soundness of the list."""
 
 import json
 import random
@@ -24,27 +24,27 @@ CARDS = [(target, card["forbidden"], card["clues"]) for target, card in LIST.ite
 nasty = st.text(st.one_of(st.characters(), st.sampled_from("\n\r\t\x1b\x00\x85\u2028\u202e\ud800\"'|[]")))
 
 
-def after(target: str, *said: str, game: Any = GAME) -> Any:
-    """The state after the word is drawn and clues and guesses are given, each read as an agent's reply would be."""
+def play_moves(target: str, *moves: str, game: Any = GAME) -> Any:
+    """The state after the word is drawn and clues and guesses are given, each read as an agent's reply."""
     state = game.apply(game.start(), target)
-    for text in said:
+    for text in moves:
         move = game.parse(state, text)
         assert not isinstance(move, Problem), f"{text!r}: {move}"
         state = game.apply(state, move)
     return state
 
 
-def used(clue: str, target: str = "volcano") -> str:
-    """The forbidden word that the clue is found to hold; for the volcano: lava, erupt, mountain, hot, magma."""
-    word: str = after(target, clue).used
+def find_used(clue: str, target: str = "volcano") -> str:
+    """The forbidden word found in the clue; for the volcano: lava, erupt, mountain, hot, magma."""
+    word: str = play_moves(target, clue).used
     return word
 
 
-def guess_of(text: str) -> Any:
-    return GAME.parse(after("volcano", "a clue"), text)
+def read_guess(text: str) -> Any:
+    return GAME.parse(play_moves("volcano", "a clue"), text)
 
 
-def played(solvers: Sequence[bool], seed: int, game: Any = GAME) -> Any:
+def play_game(solvers: Sequence[bool], seed: int, game: Any = GAME) -> Any:
     rng, state = random.Random(seed), game.start()
     while (role := game.to_act(state)) != OVER:
         if role == CHANCE or solvers[role]:
@@ -56,13 +56,13 @@ def played(solvers: Sequence[bool], seed: int, game: Any = GAME) -> Any:
     return state
 
 
-def share_won(solvers: Sequence[bool], name: str = "taboo") -> float:
+def measure_share_won(solvers: Sequence[bool], name: str = "taboo") -> float:
     game = games.get(name)
-    return sum(float(game.returns(played(solvers, seed, game))[0]) for seed in range(200)) / 200
+    return sum(float(game.returns(play_game(solvers, seed, game))[0]) for seed in range(200)) / 200
 
 
-def slow_used(clue: str, target: str) -> bool:
-    """Whether a plain English clue holds a forbidden word: every word, beginning and end is tried, letter by letter."""
+def is_used_slowly(clue: str, target: str) -> bool:
+    """Whether a plain English clue contains a forbidden word, by trying every word, beginning and end."""
     letters = "".join(c if c.isalpha() else " " for c in clue.lower())
     words = letters.split()
     runs = {"".join(words[i:j]) for i in range(len(words)) for j in range(i + 1, len(words) + 1)}
@@ -82,22 +82,22 @@ def test_a_card_has_five_forbidden_words_and_three_clues_that_hold_none(
     target: str, forbidden: list[str], clues: list[str]
 ) -> None:
     assert len({target, *forbidden}) == 6 and len(set(clues)) == 3
-    assert [used(clue, target) for clue in clues] == ["", "", ""]
-    assert [GAME.parse(after(target), clue) for clue in clues] == clues
+    assert [find_used(clue, target) for clue in clues] == ["", "", ""]
+    assert [GAME.parse(play_moves(target), clue) for clue in clues] == clues
 
 
-def test_no_clue_stands_on_two_cards() -> None:
+def test_no_clue_is_on_two_cards() -> None:
     clues = [clue for _, _, clues in CARDS for clue in clues]
     assert len(set(clues)) == len(clues)
 
 
-def test_forbidden_words_stand_there_in_their_base_form() -> None:
+def test_forbidden_words_are_in_their_base_form() -> None:
     words = {word for _, forbidden, _ in CARDS for word in forbidden}
     assert [w for w in words if w.removesuffix("s") in words - {w} or w != w.lower()] == []
 
 
-def test_every_word_is_a_guess_as_it_stands() -> None:
-    assert [guess_of(target) for target in LIST] == list(LIST)
+def test_every_word_is_a_guess_without_changes() -> None:
+    assert [read_guess(target) for target in LIST] == list(LIST)
 
 
 # clues
@@ -110,7 +110,7 @@ def test_every_word_is_a_guess_as_it_stands() -> None:
     "\U0001d525\U0001d52c\U0001d531", "la\u200bva", "(lava)", "mag\nma",
 ])  # fmt: skip
 def test_a_forbidden_word_is_found_in_any_dress(clue: str) -> None:
-    assert used(clue) != ""
+    assert find_used(clue) != ""
 
 
 @pytest.mark.parametrize("clue", [
@@ -118,7 +118,7 @@ def test_a_forbidden_word_is_found_in_any_dress(clue: str) -> None:
     "\u706b\u5c71", "hö t\u00e4ble",
 ])  # fmt: skip
 def test_other_words_are_allowed(clue: str) -> None:
-    assert used(clue) == ""
+    assert find_used(clue) == ""
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_other_words_are_allowed(clue: str) -> None:
     ],
 )  # fmt: skip
 def test_forms_of_words_by_hand(target: str, clue: str, word: str) -> None:
-    assert used(clue, target) == word
+    assert find_used(clue, target) == word
 
 
 @given(st.data())
@@ -141,34 +141,34 @@ def test_plain_uses_are_found_as_a_slow_search_finds_them(data: st.DataObject) -
     target, forbidden, _ = data.draw(st.sampled_from(CARDS))
     pool = [*forbidden, target, *[word + "s" for word in forbidden], *"it is so big for all and now".split()]
     clue = " ".join(data.draw(st.lists(st.sampled_from(pool), min_size=1, max_size=6)))
-    assert bool(used(clue, target)) or not slow_used(clue, target)
+    assert bool(find_used(clue, target)) or not is_used_slowly(clue, target)
 
 
 @pytest.mark.parametrize("clue", [clue for _, _, clues in CARDS[::10] for clue in clues])
 def test_what_a_slow_search_does_not_find_is_not_called_used(clue: str) -> None:
     for target in LIST:
-        if not any(word in clue.lower() for word in stems(target)):
-            assert used(clue, target) == ""
+        if not any(word in clue.lower() for word in list_stems(target)):
+            assert find_used(clue, target) == ""
 
 
-def stems(target: str) -> list[str]:
-    """What every use of a forbidden word begins with, but for words cut in pieces."""
+def list_stems(target: str) -> list[str]:
+    """The beginnings of every use of a forbidden word, except words cut in pieces."""
     words = [target, *target.split(), *LIST[target]["forbidden"]]
     return [word[:-1] if len(word) > 2 else word for word in words]
 
 
 def test_a_forbidden_word_loses_for_both_at_once() -> None:
-    state = after("volcano", "full of lava")
+    state = play_moves("volcano", "full of lava")
     assert GAME.to_act(state) == OVER and GAME.returns(state) == (0.0, 0.0)
 
 
 def test_a_long_clue_is_cut() -> None:
-    assert len(after("volcano", "x" * 1_000).said[0]) == CHAT_CHARS
+    assert len(play_moves("volcano", "x" * 1_000).moves[0]) == CHAT_CHARS
 
 
 @pytest.mark.parametrize("text", ["", " \n", "...", '"', "[]"])
 def test_a_clue_has_words(text: str) -> None:
-    move = GAME.parse(after("volcano"), text)
+    move = GAME.parse(play_moves("volcano"), text)
     assert isinstance(move, Problem) and move.kind is ProblemKind.NONE
 
 
@@ -180,41 +180,41 @@ def test_a_clue_has_words(text: str) -> None:
     "My guess is volcano.", '"volcano"', "v\u00f3lcano", "vol-cano", "It is a volcano",
 ])  # fmt: skip
 def test_the_word_is_guessed_in_many_spellings(text: str) -> None:
-    assert GAME.returns(after("volcano", "a clue", text)) == (1.0, 1.0)
+    assert GAME.returns(play_moves("volcano", "a clue", text)) == (1.0, 1.0)
 
 
 @pytest.mark.parametrize("text", ["mountain", "volcanic", "volcano island", "volcan"])
 def test_another_word_is_a_wrong_guess(text: str) -> None:
-    assert not after("volcano", "a clue", text).guessed
+    assert not play_moves("volcano", "a clue", text).guessed
 
 
 @pytest.mark.parametrize("text", ["volcano, mountain", "volcano or mountain", "volcano/geyser", "volcano\ngeyser"])
 def test_two_guesses_are_ambiguous(text: str) -> None:
-    assert guess_of(text).kind is ProblemKind.AMBIGUOUS
+    assert read_guess(text).kind is ProblemKind.AMBIGUOUS
 
 
 @pytest.mark.parametrize("text", ["", "?!", "I think that it must be a volcano", "one two three four", "x" * 100])
 def test_a_guess_is_a_short_phrase(text: str) -> None:
-    assert guess_of(text).kind is ProblemKind.NONE
+    assert read_guess(text).kind is ProblemKind.NONE
 
 
 @pytest.mark.parametrize("text", ["ice cream", "icecream", "ice-cream", "ice creams", "an ice cream"])
 def test_spaces_and_hyphens_do_not_matter_in_a_guess(text: str) -> None:
-    assert after("ice cream", "a dessert", text).guessed
+    assert play_moves("ice cream", "a dessert", text).guessed
 
 
 def test_five_wrong_guesses_lose() -> None:
-    state = after("volcano", *["a clue", "a wrong guess"] * 5)
+    state = play_moves("volcano", *["a clue", "a wrong guess"] * 5)
     assert GAME.to_act(state) == OVER and GAME.returns(state) == (0.0, 0.0)
 
 
 def test_the_fifth_guess_may_be_right() -> None:
-    state = after("volcano", *["a clue", "a wrong guess"] * 4, "a clue", "volcano")
+    state = play_moves("volcano", *["a clue", "a wrong guess"] * 4, "a clue", "volcano")
     assert GAME.returns(state) == (1.0, 1.0)
 
 
 def test_a_right_guess_ends_the_game() -> None:
-    assert GAME.to_act(after("volcano", "a clue", "volcano")) == OVER
+    assert GAME.to_act(play_moves("volcano", "a clue", "volcano")) == OVER
 
 
 # anything may be typed
@@ -222,7 +222,7 @@ def test_a_right_guess_ends_the_game() -> None:
 
 @given(nasty)
 def test_any_reply_is_a_move_that_reads_back_or_a_problem(text: str) -> None:
-    for state in (after("volcano"), after("volcano", "a clue")):
+    for state in (play_moves("volcano"), play_moves("volcano", "a clue")):
         move = GAME.parse(state, text)
         assert isinstance(move, Problem) or GAME.parse(state, move) == move
 
@@ -230,15 +230,15 @@ def test_any_reply_is_a_move_that_reads_back_or_a_problem(text: str) -> None:
 def test_every_letter_is_read_back() -> None:
     for code in range(sys.maxunicode + 1):
         if unicodedata.category(chr(code))[0] == "L" and not 0x3400 <= code < 0xD7B0 and code < 0x17000:
-            guess = guess_of(chr(code))
-            assert isinstance(guess, Problem) or guess_of(guess) == guess, hex(code)
+            guess = read_guess(chr(code))
+            assert isinstance(guess, Problem) or read_guess(guess) == guess, hex(code)
 
 
 @given(nasty)
-def test_nothing_that_is_said_adds_a_line_or_ends_its_quotation(text: str) -> None:
-    move = GAME.parse(after("volcano"), text)
-    if not isinstance(move, Problem) and not after("volcano", move).used:
-        shown = GAME.observe(after("volcano", move), 1).text.splitlines()
+def test_no_message_adds_a_line_or_ends_its_quotation(text: str) -> None:
+    move = GAME.parse(play_moves("volcano"), text)
+    if not isinstance(move, Problem) and not play_moves("volcano", move).used:
+        shown = GAME.observe(play_moves("volcano", move), 1).text.splitlines()
         assert len(shown) == 3 and re.fullmatch(r'Clue 1: "[^"\n]*"', shown[1])
 
 
@@ -246,27 +246,27 @@ def test_nothing_that_is_said_adds_a_line_or_ends_its_quotation(text: str) -> No
 
 
 def test_the_describer_is_shown_the_card() -> None:
-    text = GAME.observe(after("volcano"), 0).text
+    text = GAME.observe(play_moves("volcano"), 0).text
     assert "Secret word: volcano.\nForbidden: lava, erupt, mountain, hot, magma." in text
 
 
-@pytest.mark.parametrize("said", [(), ("a clue",), ("a clue", "a guess"), ("a clue", "a guess", "another clue")])
-def test_the_guesser_is_shown_the_same_whatever_the_word(said: tuple[str, ...]) -> None:
-    assert len({GAME.observe(after(target, *said), 1) for target in ("volcano", "zebra", "apple")}) == 1
+@pytest.mark.parametrize("moves", [(), ("a clue",), ("a clue", "a guess"), ("a clue", "a guess", "another clue")])
+def test_the_guesser_is_shown_the_same_for_every_word(moves: tuple[str, ...]) -> None:
+    assert len({GAME.observe(play_moves(target, *moves), 1) for target in ("volcano", "zebra", "apple")}) == 1
 
 
 def test_both_are_shown_clues_and_guesses() -> None:
-    state = after("volcano", "it smokes", "a pipe")
+    state = play_moves("volcano", "it smokes", "a pipe")
     for role in (0, 1):
         assert 'Clue 1: "it smokes"\nGuess 1: "pipe", wrong.' in GAME.observe(state, role).text
 
 
 def test_the_guesser_learns_the_word_at_the_end() -> None:
-    text = GAME.observe(after("volcano", "full of lava"), 1).text
+    text = GAME.observe(play_moves("volcano", "full of lava"), 1).text
     assert text.endswith("The clue holds 'lava', which is forbidden. The word was 'volcano'. You both lose.")
 
 
-def test_one_guess_is_told_in_the_singular() -> None:
+def test_one_guess_is_in_the_singular() -> None:
     assert games.get("taboo:attempts=1").rules().endswith("There is one guess; both win if it is right.")
     assert GAME.rules().endswith("Both win if one of 5 guesses is right.")
 
@@ -275,26 +275,26 @@ def test_one_guess_is_told_in_the_singular() -> None:
 
 
 def test_two_solvers_win() -> None:
-    assert share_won((True, True)) == 1.0
+    assert measure_share_won((True, True)) == 1.0
 
 
 def test_two_solvers_nearly_always_win_with_one_attempt() -> None:
-    assert share_won((True, True), "taboo:attempts=1") > 0.95
+    assert measure_share_won((True, True), "taboo:attempts=1") > 0.95
 
 
 def test_random_players_nearly_always_lose() -> None:
-    assert share_won((False, False)) < 0.1
+    assert measure_share_won((False, False)) < 0.1
 
 
 def test_the_guessing_solver_understands_a_describer_who_is_right_half_the_time() -> None:
-    assert share_won((False, True)) > 0.8
+    assert measure_share_won((False, True)) > 0.8
 
 
 def test_the_guessing_solver_does_not_repeat_itself() -> None:
-    state = after("volcano")
+    state = play_moves("volcano")
     for _ in range(5):
-        state = GAME.apply(state, "Vesuvius" if not state.said else "something else")
+        state = GAME.apply(state, "Vesuvius" if not state.moves else "something else")
         ((guess, _),) = GAME.solution(GAME.view(state, 1))
         if GAME.to_act(state := GAME.apply(state, guess)) == OVER:
             break
-    assert len(set(state.said[1::2])) == len(state.said[1::2])
+    assert len(set(state.moves[1::2])) == len(state.moves[1::2])

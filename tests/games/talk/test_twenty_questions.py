@@ -1,4 +1,4 @@
-"""Twenty questions: the answerer tells the truth, reads plain questions, and can always be found out."""
+"""Twenty questions: the answers are true, plain questions are read, and every thing can be found."""
 
 import json
 import random
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mirrormatch import games
 from mirrormatch.games import OVER, Game, Problem, ProblemKind
-from mirrormatch.games.talk.twenty_questions import DATA, facts
+from mirrormatch.games.talk.twenty_questions import DATA, load_facts
 
 GAME = games.get("twenty_questions")
 SHORT = games.get("twenty_questions:questions=8")
@@ -18,7 +18,7 @@ KNOWN = json.loads(DATA.read_text(encoding="utf-8"))
 PHRASINGS = [(phrasing, phrasings[0]) for phrasings in KNOWN["attributes"] for phrasing in phrasings]
 nasty = st.text(st.one_of(st.characters(), st.sampled_from("\n\t\x00\ud800\"'|[]?")))
 
-# What anybody knows, written down apart from the data.
+# Common knowledge, written down independently of the data.
 TRUTHS = (
     ("cat", "is it an animal?", "yes"), ("cat", "can it fly?", "no"), ("cat", "does it lay eggs?", "no"),
     ("bat", "can it fly?", "yes"), ("bat", "is it a bird?", "no"), ("bat", "is it a mammal?", "yes"),
@@ -40,29 +40,29 @@ TRUTHS = (
 )  # fmt: skip
 
 
-def after(thing: str, *said: str, game: Game[Any, Any] = GAME) -> Any:
-    """The state after the questions, each read as an agent's reply would be."""
+def play_moves(thing: str, *moves: str, game: Game[Any, Any] = GAME) -> Any:
+    """The state after the questions, each read as an agent's reply."""
     state = game.apply(game.start(), thing)
-    for text in said:
+    for text in moves:
         move = game.parse(state, text)
         assert not isinstance(move, Problem), f"{text!r}: {move}"
         state = game.apply(state, move)
     return state
 
 
-def read(text: str) -> str | ProblemKind:
-    move = GAME.parse(after("cat"), text)
+def read_move(text: str) -> str | ProblemKind:
+    move = GAME.parse(play_moves("cat"), text)
     return move.kind if isinstance(move, Problem) else move
 
 
-def answer(thing: str, text: str) -> str:
-    answered: str = after(thing, text).lines[-1].answer
+def get_answer(thing: str, text: str) -> str:
+    answered: str = play_moves(thing, text).lines[-1].answer
     return answered
 
 
-def solved(game: Game[Any, Any], thing: str) -> tuple[float, int]:
+def play_solver(game: Game[Any, Any], thing: str) -> tuple[float, int]:
     """The solver's return for a thing, and the number of its turns."""
-    state = after(thing, game=game)
+    state = play_moves(thing, game=game)
     while game.to_act(state) != OVER:
         state = game.apply(state, game.solution(game.view(state, 0))[0][0])
     return game.returns(state)[0], len(state.lines)
@@ -102,7 +102,7 @@ def test_every_question_divides_the_things() -> None:
 
 def test_no_name_is_shared() -> None:
     names = [name for thing, known in KNOWN["things"].items() for name in (thing, *known.get("also", ()))]
-    assert len(set(names)) == len(names) == len(facts().named)
+    assert len(set(names)) == len(names) == len(load_facts().named)
 
 
 @pytest.mark.parametrize(("part", "whole"), [
@@ -129,8 +129,8 @@ def test_what_is_the_one_is_not_the_other(one: str, other: str) -> None:
 
 
 @pytest.mark.parametrize(("thing", "question", "expected"), TRUTHS)
-def test_the_answerer_tells_the_truth(thing: str, question: str, expected: str) -> None:
-    assert answer(thing, question) == expected
+def test_the_answers_are_true(thing: str, question: str, expected: str) -> None:
+    assert get_answer(thing, question) == expected
 
 
 def test_the_answers_are_those_in_the_data() -> None:
@@ -139,7 +139,7 @@ def test_the_answers_are_those_in_the_data() -> None:
         thing, (phrasing, first) = rng.choice(sorted(KNOWN["things"])), rng.choice(PHRASINGS)
         known = KNOWN["things"][thing]
         expected = "yes" if first in known["yes"] else "sometimes" if first in known.get("sometimes", ()) else "no"
-        assert answer(thing, phrasing) == expected
+        assert get_answer(thing, phrasing) == expected
 
 
 # reading
@@ -147,7 +147,7 @@ def test_the_answers_are_those_in_the_data() -> None:
 
 @pytest.mark.parametrize(("phrasing", "first"), PHRASINGS)
 def test_every_phrasing_is_read(phrasing: str, first: str) -> None:
-    assert read(f"{phrasing.capitalize()}?") == f"{first}?"
+    assert read_move(f"{phrasing.capitalize()}?") == f"{first}?"
 
 
 @pytest.mark.parametrize(("text", "question"), [
@@ -157,20 +157,20 @@ def test_every_phrasing_is_read(phrasing: str, first: str) -> None:
     ("does it have 4 legs", "does it have four legs?"), ("is it something that people wear?", "can you wear it?"),
 ])  # fmt: skip
 def test_a_question_is_read_in_other_words(text: str, question: str) -> None:
-    assert read(text) == question
+    assert read_move(text) == question
 
 
 @pytest.mark.parametrize("text", ["guess cat", "Guess: a cat!", "guess the cat", "is it a cat?", "guess cats"])
 def test_a_guess_is_read_in_many_spellings(text: str) -> None:
-    assert read(text) == "guess cat"
+    assert read_move(text) == "guess cat"
 
 
 def test_an_orange_is_guessed_and_the_colour_asked() -> None:
-    assert (read("is it an orange?"), read("is it orange?")) == ("guess orange", "is it orange?")
+    assert (read_move("is it an orange?"), read_move("is it orange?")) == ("guess orange", "is it orange?")
 
 
 def test_a_thing_has_more_than_one_name() -> None:
-    assert read("guess pants") == "guess trousers"
+    assert read_move("guess pants") == "guess trousers"
 
 
 @pytest.mark.parametrize("text", [
@@ -181,21 +181,21 @@ def test_a_thing_has_more_than_one_name() -> None:
     "is it made of " + "very " * 20 + "old stone?", "is it | yes", "is the sky blue?", "guess the big old red cat",
 ])  # fmt: skip
 def test_what_is_no_single_question_is_no_move(text: str) -> None:
-    assert read(text) in (ProblemKind.NONE, ProblemKind.AMBIGUOUS)
+    assert read_move(text) in (ProblemKind.NONE, ProblemKind.AMBIGUOUS)
 
 
 @given(nasty)
 def test_any_reply_is_a_move_that_reads_back_or_a_problem(text: str) -> None:
-    for said in (text, f"is it {text}", f"guess {text}"):
-        move = GAME.parse(after("cat"), said)
-        assert isinstance(move, Problem) or GAME.parse(after("cat"), move) == move
+    for reply in (text, f"is it {text}", f"guess {text}"):
+        move = GAME.parse(play_moves("cat"), reply)
+        assert isinstance(move, Problem) or GAME.parse(play_moves("cat"), move) == move
 
 
 # the game
 
 
-def test_a_question_nobody_has_thought_of_is_answered_and_counts() -> None:
-    state = after("cat", "is it popular on the internet?")
+def test_an_unknown_question_is_answered_and_counts() -> None:
+    state = play_moves("cat", "is it popular on the internet?")
     assert GAME.observe(state, 0).text.splitlines() == [
         "1. is it popular on the internet? I don't know",
         "Questions and guesses left: 19.",
@@ -203,48 +203,48 @@ def test_a_question_nobody_has_thought_of_is_answered_and_counts() -> None:
 
 
 def test_the_right_guess_wins() -> None:
-    state = after("cat", "is it a mammal?", "guess cat")
+    state = play_moves("cat", "is it a mammal?", "guess cat")
     assert GAME.to_act(state) == OVER and GAME.returns(state) == (1.0,)
 
 
 def test_a_wrong_guess_is_answered_with_no_and_the_game_goes_on() -> None:
-    state = after("cat", "guess dog", "guess unicorn")
+    state = play_moves("cat", "guess dog", "guess unicorn")
     assert [line.answer for line in state.lines] == ["no", "no"] and GAME.to_act(state) == 0
 
 
 def test_twenty_questions_without_the_right_guess_lose() -> None:
-    state = after("cat", *["guess dog"] * 20)
+    state = play_moves("cat", *["guess dog"] * 20)
     assert GAME.to_act(state) == OVER and GAME.returns(state) == (0.0,)
 
 
 def test_the_twentieth_may_be_the_right_guess() -> None:
-    assert GAME.returns(after("cat", *["can it fly?"] * 19, "guess cat")) == (1.0,)
+    assert GAME.returns(play_moves("cat", *["can it fly?"] * 19, "guess cat")) == (1.0,)
 
 
-def test_the_thing_is_told_only_when_all_is_lost() -> None:
-    shown = [GAME.observe(after("violin", *["guess dog"] * num), 0).text for num in (19, 20)]
+def test_the_thing_is_shown_only_after_a_loss() -> None:
+    shown = [GAME.observe(play_moves("violin", *["guess dog"] * num), 0).text for num in (19, 20)]
     assert ["violin" in text for text in shown] == [False, True]
 
 
 def test_what_is_shown_depends_on_the_answers_alone() -> None:
-    said = ("is it an animal?", "can it fly?", "guess cat")
-    assert GAME.observe(after("car", *said), 0) == GAME.observe(after("oven", *said), 0)
+    moves = ("is it an animal?", "can it fly?", "guess cat")
+    assert GAME.observe(play_moves("car", *moves), 0) == GAME.observe(play_moves("oven", *moves), 0)
 
 
 # the solver
 
 
 def test_the_solver_finds_every_thing_within_nine_turns() -> None:
-    found = [solved(GAME, thing) for thing in KNOWN["things"]]
+    found = [play_solver(GAME, thing) for thing in KNOWN["things"]]
     assert {won for won, _ in found} == {1.0} and max(turns for _, turns in found) <= 9
 
 
 def test_the_solver_finds_most_things_with_eight_turns() -> None:
-    assert sum(solved(SHORT, thing)[0] for thing in KNOWN["things"]) > 0.95 * len(KNOWN["things"])
+    assert sum(play_solver(SHORT, thing)[0] for thing in KNOWN["things"]) > 0.95 * len(KNOWN["things"])
 
 
 def test_the_solver_makes_use_of_what_was_asked_before() -> None:
-    state = after("penguin", "is it a bird?", "is it black?", "guess owl", "can it fly?")
+    state = play_moves("penguin", "is it a bird?", "is it black?", "guess owl", "can it fly?")
     assert GAME.solution(GAME.view(state, 0))[0][0] in ("guess penguin", "guess chicken")
 
 

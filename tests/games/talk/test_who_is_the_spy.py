@@ -1,4 +1,4 @@
-"""Who is the spy: who is out and who wins, what a clue may be, and that nobody sees more than its word allows."""
+"""Who is the spy: elimination and victory, allowed clues, and that every player sees only what its word allows."""
 
 import json
 import random
@@ -24,21 +24,21 @@ NUM_GAMES = 300
 nasty = st.text(st.one_of(st.characters(), st.sampled_from("\n\r\t\x1b\x00\x85\u2028\u202e\ud800\"'|[]")))
 
 
-def dealt(pair: str = "apple/peach", spy_word: str = "peach", spy: int = 3, name: str = "who_is_the_spy") -> Any:
+def deal_words(pair: str = "apple/peach", spy_word: str = "peach", spy: int = 3, name: str = "who_is_the_spy") -> Any:
     """The state after the deal; the spy is counted from 1."""
     game = games.get(name)
-    return after(game.start(), pair, spy_word, f"player {spy}", game=game)
+    return play_actions(game.start(), pair, spy_word, f"player {spy}", game=game)
 
 
-def after(state: Any, *actions: str, game: Any = GAME) -> Any:
+def play_actions(state: Any, *actions: str, game: Any = GAME) -> Any:
     for action in actions:
         state = game.apply(state, action)
     return state
 
 
-def heard(state: Any, *votes: str, clues: tuple[str, ...] = CLUES) -> Any:
+def play_round(state: Any, *votes: str, clues: tuple[str, ...] = CLUES) -> Any:
     """The state after a round of clues and these votes."""
-    return after(state, *clues[: len(state.players)], *votes)
+    return play_actions(state, *clues[: len(state.players)], *votes)
 
 
 def problem_of(state: Any, text: str) -> ProblemKind:
@@ -47,8 +47,8 @@ def problem_of(state: Any, text: str) -> ProblemKind:
     return move.kind
 
 
-def played(game: Any, rng: random.Random, solvers: frozenset[str] = frozenset()) -> tuple[Any, list[str]]:
-    """A finished game and its actions; "spy" or "civilians" in `solvers` says who plays by the rules of thumb."""
+def play_game(game: Any, rng: random.Random, solvers: frozenset[str] = frozenset()) -> tuple[Any, list[str]]:
+    """Plays a game; returns its last state and its actions. `solvers` may contain "spy" and "civilians"."""
     state, path = game.start(), list[str]()
     while (role := game.to_act(state)) != OVER:
         if role == CHANCE:
@@ -63,10 +63,10 @@ def played(game: Any, rng: random.Random, solvers: frozenset[str] = frozenset())
     return state, path
 
 
-# the oracle: the rules once more, from the list of what was said
+# the oracle: the rules once more, from the list of actions
 
 
-def slow_returns(path: list[str], num_players: int, num_rounds: int) -> list[float]:
+def count_returns(path: list[str], num_players: int, num_rounds: int) -> list[float]:
     """The returns of a finished game, with players as names in lists and votes as tally strokes."""
     spy = path[2]
     inside = [f"player {k}" for k in range(1, num_players + 1)]
@@ -89,66 +89,70 @@ def slow_returns(path: list[str], num_players: int, num_rounds: int) -> list[flo
 
 
 @pytest.mark.parametrize(("players", "rounds"), [(3, 1), (3, 4), (4, 3), (5, 2), (6, 4)])
-def test_games_end_and_pay_as_a_slow_count_of_votes_says(players: int, rounds: int) -> None:
+def test_games_end_and_pay_as_in_a_slow_count_of_votes(players: int, rounds: int) -> None:
     game, rng = games.get(f"who_is_the_spy:players={players},rounds={rounds}"), random.Random(players)
     for _ in range(NUM_GAMES):
-        state, path = played(game, rng)
-        assert list(game.returns(state)) == pytest.approx(slow_returns(path, players, rounds)), path
+        state, path = play_game(game, rng)
+        assert list(game.returns(state)) == pytest.approx(count_returns(path, players, rounds)), path
 
 
 # who is out, who wins
 
 
 def test_the_player_with_the_most_votes_is_out() -> None:
-    assert heard(dealt(), "2", "1", "2", "2").players == (0, 2, 3)
+    assert play_round(deal_words(), "2", "1", "2", "2").players == (0, 2, 3)
 
 
-def test_on_a_tie_nobody_is_out() -> None:
-    assert heard(dealt(), "2", "1", "1", "2").players == (0, 1, 2, 3)
+def test_on_a_tie_no_player_is_out() -> None:
+    assert play_round(deal_words(), "2", "1", "1", "2").players == (0, 1, 2, 3)
 
 
 def test_with_the_spy_out_the_others_win() -> None:
-    state = heard(dealt(spy=3), "3", "3", "1", "3")
+    state = play_round(deal_words(spy=3), "3", "3", "1", "3")
     assert GAME.to_act(state) == OVER
     assert GAME.returns(state) == pytest.approx((1 / 3, 1 / 3, -1.0, 1 / 3))
 
 
 def test_with_two_players_left_the_spy_wins() -> None:
-    state = heard(dealt(spy=3), "2", "1", "2", "2")
-    state = heard(state, "4", "4", "1", clues=("sweet too", "round", "in a pie"))
+    state = play_round(deal_words(spy=3), "2", "1", "2", "2")
+    state = play_round(state, "4", "4", "1", clues=("sweet too", "round", "in a pie"))
     assert GAME.to_act(state) == OVER
     assert GAME.returns(state) == pytest.approx((-1 / 3, -1 / 3, 1.0, -1 / 3))
 
 
 def test_after_the_last_round_the_spy_wins() -> None:
     game = games.get("who_is_the_spy:rounds=1")
-    state = after(dealt(name="who_is_the_spy:rounds=1"), *CLUES, "2", "1", "1", "2", game=game)
+    state = play_actions(deal_words(name="who_is_the_spy:rounds=1"), *CLUES, "2", "1", "1", "2", game=game)
     assert game.to_act(state) == OVER and game.returns(state)[2] == 1.0
 
 
 def test_the_longest_game_has_the_declared_number_of_turns() -> None:
-    state, num_turns = dealt(), 0
+    state, num_turns = deal_words(), 0
     for k in range(3):
-        state = heard(state, "2", "1", "1", "2", clues=tuple(f"clue {k}{p}" for p in range(4)))
+        state = play_round(state, "2", "1", "1", "2", clues=tuple(f"clue {k}{p}" for p in range(4)))
         num_turns += 8
     assert GAME.to_act(state) == OVER and num_turns == GAME.info.max_turns
 
 
 @pytest.mark.parametrize("spy_out", [True, False])
 def test_every_winner_is_counted_as_one(spy_out: bool) -> None:
-    state = heard(dealt(spy=1), "2", "1", "1", "1") if spy_out else heard(dealt(spy=1), "2", "3", "2", "2")
-    state = state if spy_out else heard(state, "3", "4", "3", clues=("sweet too", "round", "in a pie"))
+    state = (
+        play_round(deal_words(spy=1), "2", "1", "1", "1")
+        if spy_out
+        else play_round(deal_words(spy=1), "2", "3", "2", "2")
+    )
+    state = state if spy_out else play_round(state, "3", "4", "3", clues=("sweet too", "round", "in a pie"))
     side, others = ("loss", "win") if spy_out else ("win", "loss")
     assert outcomes(GAME.info, GAME.returns(state)) == (side, others, others, others)
 
 
 @pytest.mark.parametrize("spy", [1, 2])
 def test_failing_to_move_costs_one_and_the_others_win(spy: int) -> None:
-    assert GAME.forfeit_returns(dealt(spy=spy), 0) == pytest.approx((-1.0, 1 / 3, 1 / 3, 1 / 3))
+    assert GAME.forfeit_returns(deal_words(spy=spy), 0) == pytest.approx((-1.0, 1 / 3, 1 / 3, 1 / 3))
 
 
 def test_a_player_who_is_out_is_not_asked_again() -> None:
-    state = heard(dealt(), "2", "1", "2", "2")
+    state = play_round(deal_words(), "2", "1", "2", "2")
     order = list[int]()
     for action in ("sweet too", "round", "in a pie", "3", "1", "1"):
         order.append(GAME.to_act(state))
@@ -156,8 +160,8 @@ def test_a_player_who_is_out_is_not_asked_again() -> None:
     assert order == [0, 2, 3, 0, 2, 3]
 
 
-def test_nobody_votes_for_itself_or_for_one_who_is_out() -> None:
-    state = after(heard(dealt(), "2", "1", "2", "2"), "sweet too", "round", "in a pie")
+def test_no_player_votes_for_itself_or_for_one_who_is_out() -> None:
+    state = play_actions(play_round(deal_words(), "2", "1", "2", "2"), "sweet too", "round", "in a pie")
     assert GAME.legal(state) == ("3", "4")
     assert problem_of(state, "1") is ProblemKind.ILLEGAL
     assert problem_of(state, "player 2") is ProblemKind.ILLEGAL
@@ -165,18 +169,18 @@ def test_nobody_votes_for_itself_or_for_one_who_is_out() -> None:
 
 @pytest.mark.parametrize("text", ["2", "Player 2", "[vote 2]", "Vote for player 2.", "vote: 2"])
 def test_a_vote_is_read_in_many_spellings(text: str) -> None:
-    assert GAME.parse(after(dealt(), *CLUES), text) == "2"
+    assert GAME.parse(play_actions(deal_words(), *CLUES), text) == "2"
 
 
 @pytest.mark.parametrize("text", ["2 or 3", "not 2", "I would never vote for 2", "23", ""])
 def test_a_sentence_around_a_vote_is_no_vote(text: str) -> None:
-    assert problem_of(after(dealt(), *CLUES), text) in (ProblemKind.NONE, ProblemKind.AMBIGUOUS)
+    assert problem_of(play_actions(deal_words(), *CLUES), text) in (ProblemKind.NONE, ProblemKind.AMBIGUOUS)
 
 
 # clues
 
 
-def bare(text: str) -> str:
+def reduce_text(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(c for c in decomposed if c.isalpha() or c.isdigit())
 
@@ -192,80 +196,80 @@ def bare(text: str) -> str:
 )  # fmt: skip
 def test_a_clue_with_the_own_word_in_it_is_refused(word: str, clue: str) -> None:
     pair = next("/".join(row["words"]) for row in ROWS if word in row["words"])
-    assert problem_of(dealt(pair, word, spy=1), clue) is ProblemKind.ILLEGAL
+    assert problem_of(deal_words(pair, word, spy=1), clue) is ProblemKind.ILLEGAL
 
 
-def test_the_word_of_the_others_may_be_said() -> None:
-    assert GAME.parse(dealt(spy=1), "like an apple") == "like an apple"
+def test_the_word_of_the_others_may_be_used() -> None:
+    assert GAME.parse(deal_words(spy=1), "like an apple") == "like an apple"
 
 
 @pytest.mark.parametrize("clue", ["red outside", "RED OUTSIDE!", "red-outside", " réd  outside"])
 def test_a_clue_given_before_is_refused(clue: str) -> None:
-    assert problem_of(after(dealt(), "red outside"), clue) is ProblemKind.ILLEGAL
+    assert problem_of(play_actions(deal_words(), "red outside"), clue) is ProblemKind.ILLEGAL
 
 
 def test_a_clue_of_an_earlier_round_is_refused() -> None:
-    assert problem_of(heard(dealt(), "2", "1", "1", "2"), "healthy") is ProblemKind.ILLEGAL
+    assert problem_of(play_round(deal_words(), "2", "1", "1", "2"), "healthy") is ProblemKind.ILLEGAL
 
 
 @pytest.mark.parametrize("clue", ["", "  ", "...", "!?", "✨", '""', "clue:", "\u200b"])
 def test_a_clue_without_a_letter_or_digit_is_none(clue: str) -> None:
-    assert problem_of(dealt(), clue) is ProblemKind.NONE
+    assert problem_of(deal_words(), clue) is ProblemKind.NONE
 
 
 @pytest.mark.parametrize("text", ["sweet fruit", '"sweet fruit"', "[sweet fruit]", "Clue: sweet fruit",
                                   "my clue: 'sweet fruit'", " sweet\nfruit "])  # fmt: skip
 def test_what_is_around_a_clue_is_taken_off(text: str) -> None:
-    assert GAME.parse(dealt(), text) == "sweet fruit"
+    assert GAME.parse(deal_words(), text) == "sweet fruit"
 
 
 def test_only_a_label_in_front_is_taken_off() -> None:
-    assert GAME.parse(dealt(), "clue: 'clue: no clue: sweet'") == "no clue: sweet"
+    assert GAME.parse(deal_words(), "clue: 'clue: no clue: sweet'") == "no clue: sweet"
 
 
 def test_a_long_clue_is_cut() -> None:
-    clue = GAME.parse(dealt(), "long " * 100)
+    clue = GAME.parse(deal_words(), "long " * 100)
     assert isinstance(clue, str) and len(clue) == CHAT_CHARS and clue.endswith("…")
 
 
 @given(nasty)
 def test_any_reply_is_a_clue_that_reads_back_without_the_word_or_a_problem(text: str) -> None:
-    clue = GAME.parse(dealt(), text)
-    assert isinstance(clue, Problem) or (GAME.parse(dealt(), clue) == clue and "apple" not in bare(clue))
+    clue = GAME.parse(deal_words(), text)
+    assert isinstance(clue, Problem) or (GAME.parse(deal_words(), clue) == clue and "apple" not in reduce_text(clue))
 
 
 @given(nasty)
 def test_a_clue_adds_one_line_and_stays_in_its_quotation_marks(text: str) -> None:
-    clue = GAME.parse(dealt(), f"a {text}")
+    clue = GAME.parse(deal_words(), f"a {text}")
     if not isinstance(clue, Problem):
-        lines = GAME.observe(GAME.apply(dealt(), clue), 1).text.splitlines()
+        lines = GAME.observe(GAME.apply(deal_words(), clue), 1).text.splitlines()
         assert len(lines) == 4 and re.fullmatch(r'Player 1: "[^"\n]+"', lines[2])
 
 
 # secrets
 
 
-def seen(state: Any, role: int) -> Any:
+def look(state: Any, role: int) -> Any:
     return GAME.view(state, role), GAME.observe(state, role)
 
 
 @pytest.mark.parametrize("num_done", range(8))
-def test_a_civilian_sees_the_same_whoever_else_is_the_spy(num_done: int) -> None:
+def test_a_civilian_sees_the_same_for_every_other_spy(num_done: int) -> None:
     actions = (*CLUES, "2", "1", "4", "1")[:num_done]
-    assert seen(after(dealt(spy=2), *actions), 0) == seen(after(dealt(spy=4), *actions), 0)
+    assert look(play_actions(deal_words(spy=2), *actions), 0) == look(play_actions(deal_words(spy=4), *actions), 0)
 
 
 @pytest.mark.parametrize("num_done", range(8))
 def test_the_spy_sees_the_same_as_a_civilian_with_its_word(num_done: int) -> None:
     actions = (*CLUES, "2", "1", "4", "1")[:num_done]
-    assert seen(after(dealt(spy_word="peach", spy=1), *actions), 0) == seen(
-        after(dealt(spy_word="apple", spy=4), *actions), 0
+    assert look(play_actions(deal_words(spy_word="peach", spy=1), *actions), 0) == look(
+        play_actions(deal_words(spy_word="apple", spy=4), *actions), 0
     )
 
 
-def test_another_round_later_the_spy_is_still_not_told() -> None:
-    state, other = (heard(dealt(spy=spy), "2", "1", "2", "2") for spy in (3, 4))
-    assert seen(state, 0) == seen(other, 0)
+def test_another_round_later_the_spy_is_still_unseen() -> None:
+    state, other = (play_round(deal_words(spy=spy), "2", "1", "2", "2") for spy in (3, 4))
+    assert look(state, 0) == look(other, 0)
 
 
 @pytest.mark.parametrize("role", range(4))
@@ -273,78 +277,82 @@ def test_another_round_later_the_spy_is_still_not_told() -> None:
 def test_votes_of_others_are_unseen_until_all_have_voted(role: int, num_votes: int) -> None:
     votes, others = ("2", "1", "2", "1")[:num_votes], ("3", "3", "4", "1")[:num_votes]
     mixed = [v if p == role else o for p, (v, o) in enumerate(zip(votes, others, strict=True))]
-    assert seen(after(dealt(), *CLUES, *votes), role) == seen(after(dealt(), *CLUES, *mixed), role)
+    assert look(play_actions(deal_words(), *CLUES, *votes), role) == look(
+        play_actions(deal_words(), *CLUES, *mixed), role
+    )
 
 
 def test_how_many_have_voted_is_unseen() -> None:
-    assert seen(after(dealt(), *CLUES, "2"), 0) == seen(after(dealt(), *CLUES, "2", "1", "1"), 0)
+    assert look(play_actions(deal_words(), *CLUES, "2"), 0) == look(
+        play_actions(deal_words(), *CLUES, "2", "1", "1"), 0
+    )
 
 
-def test_all_votes_are_told_after_the_round() -> None:
-    state = heard(dealt(), "2", "1", "1", "2")
+def test_all_votes_are_shown_after_the_round() -> None:
+    state = play_round(deal_words(), "2", "1", "1", "2")
     told = "Votes: Player 1 -> You, You -> Player 1, Player 3 -> Player 1, Player 4 -> You."
     assert told in GAME.observe(state, 1).text
 
 
-def test_a_player_is_told_its_own_vote() -> None:
-    assert GAME.observe(after(dealt(), *CLUES, "2"), 0).text.endswith("You voted for player 2.")
+def test_a_player_is_shown_its_own_vote() -> None:
+    assert GAME.observe(play_actions(deal_words(), *CLUES, "2"), 0).text.endswith("You voted for player 2.")
 
 
-def test_at_the_end_all_are_told_the_spy_and_both_words() -> None:
-    last = GAME.observe(heard(dealt(spy=3), "3", "3", "1", "3"), 0).text.splitlines()[-1]
+def test_at_the_end_all_are_shown_the_spy_and_both_words() -> None:
+    last = GAME.observe(play_round(deal_words(spy=3), "3", "3", "1", "3"), 0).text.splitlines()[-1]
     assert last == "Player 3 was the spy, with the word peach; all others had apple. The others have won."
 
 
 # the list of words
 
 
-def test_there_are_as_many_pairs_as_the_documentation_says() -> None:
+def test_the_number_of_pairs_is_the_documented_one() -> None:
     assert len(ROWS) == 159 and f"a list of {len(ROWS)}." in (type(GAME).__doc__ or "")
 
 
 def test_every_word_is_in_one_pair_only() -> None:
-    words = [bare(word) for row in ROWS for word in row["words"]]
+    words = [reduce_text(word) for row in ROWS for word in row["words"]]
     assert len(set(words)) == len(words)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: "/".join(row["words"]))
 def test_the_bundled_clues_are_different_and_name_neither_word(row: Any) -> None:
-    clues = [bare(clue) for clue in (*row["shared"], *row["own"][0], *row["own"][1])]
+    clues = [reduce_text(clue) for clue in (*row["shared"], *row["own"][0], *row["own"][1])]
     assert len(set(clues)) == len(clues) == 6
-    assert not [c for c in clues for word in row["words"] if bare(word) in c]
+    assert not [c for c in clues for word in row["words"] if reduce_text(word) in c]
 
 
-def test_a_wordless_player_always_finds_something_to_say() -> None:
+def test_a_random_player_always_finds_a_clue() -> None:
     from mirrormatch.games.talk.who_is_the_spy import _ANYTHING
 
     game = games.get("who_is_the_spy:players=6,rounds=4")
-    assert len({bare(clue) for clue in _ANYTHING}) > game.info.max_turns / 2
-    assert not [c for c in _ANYTHING for row in ROWS for word in row["words"] if bare(word) in bare(c)]
+    assert len({reduce_text(clue) for clue in _ANYTHING}) > game.info.max_turns / 2
+    assert not [c for c in _ANYTHING for row in ROWS for word in row["words"] if reduce_text(word) in reduce_text(c)]
 
 
 # strength
 
 
-def spy_wins(solvers: frozenset[str], name: str = "who_is_the_spy") -> float:
-    """How often the spy wins."""
+def measure_spy_wins(solvers: frozenset[str], name: str = "who_is_the_spy") -> float:
+    """The spy's share of won games."""
     game, rng = games.get(name), random.Random(5)
-    ends = [played(game, rng, solvers)[0] for _ in range(NUM_GAMES)]
+    ends = [play_game(game, rng, solvers)[0] for _ in range(NUM_GAMES)]
     num_won = sum(bool(game.returns(state)[state.spy] > 0) for state in ends)
     return num_won / NUM_GAMES
 
 
 def test_civilians_by_the_rules_of_thumb_find_a_random_spy() -> None:
-    assert spy_wins(frozenset({"civilians"})) < 0.1 < 0.4 < spy_wins(frozenset())
+    assert measure_spy_wins(frozenset({"civilians"})) < 0.1 < 0.4 < measure_spy_wins(frozenset())
 
 
 def test_a_spy_by_the_rules_of_thumb_lasts_longer_against_them_than_a_random_one() -> None:
-    both = spy_wins(frozenset({"spy", "civilians"}), "who_is_the_spy:players=6")
-    assert both > spy_wins(frozenset({"civilians"}), "who_is_the_spy:players=6") + 0.2
+    both = measure_spy_wins(frozenset({"spy", "civilians"}), "who_is_the_spy:players=6")
+    assert both > measure_spy_wins(frozenset({"civilians"}), "who_is_the_spy:players=6") + 0.2
 
 
 @pytest.mark.parametrize("seat", [0, 3])
 def test_one_player_by_the_rules_of_thumb_wins_more_than_a_random_one(seat: int) -> None:
-    def won(num_solvers: int) -> float:
+    def measure_wins(num_solvers: int) -> float:
         rng, total = random.Random(seat), 0
         for _ in range(NUM_GAMES):
             state = GAME.start()
@@ -359,4 +367,4 @@ def test_one_player_by_the_rules_of_thumb_wins_more_than_a_random_one(seat: int)
             total += GAME.returns(state)[seat] > 0
         return total / NUM_GAMES
 
-    assert won(1) > won(0) + 0.1  # about 0.67 and 0.48
+    assert measure_wins(1) > measure_wins(0) + 0.1  # about 0.67 and 0.48
