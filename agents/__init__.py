@@ -1,4 +1,4 @@
-"""The agents: `get` one by its spec, list their `names`.
+"""Agents: `get` loads one by its spec, `names` lists them.
 
 A spec is a name, or a model and an adapter: `random`, `nano+runs/demo`, `hf:PATH`. Each file in the folder
 `agents/players/` is an agent, each file or folder in `agents/engines/` a kind of model.
@@ -15,17 +15,17 @@ __all__ = [
 
 
 def get(spec: str) -> Agent:
-    """The agent that a spec names.
+    """Loads the agent of a spec.
 
     Raises:
         UnknownName: no such agent (a `LookupError` that names the nearest).
-        UserError: a model or an adapter that can't be used.
+        UserError: the model or the adapter can't be loaded.
     """
-    from mirrormatch.agents.spec import agent_from_spec  # loads pydantic, which names need not wait for
+    from mirrormatch.agents.spec import agent_from_spec  # imports pydantic, which `names` does without
 
     return agent_from_spec(spec)
 
 
 def names() -> list[str]:
-    """Every agent that has a name of its own, sorted. Models beyond the bundled one are named by their engine."""
+    """The names of the players and the bundled models, sorted. Other models are named by their engine and path."""
     return sorted({*players.names(), models.NANO})

@@ -1,4 +1,4 @@
-"""A language model in a seat: prompt, engine and adapter together."""
+"""The agent that is a language model: a prompt, an engine and an adapter."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,25 +9,25 @@ from mirrormatch.agents.types import Decision, Reply, Turn
 from mirrormatch.games.types import Observation
 from mirrormatch.prompts.prompt import Exchange, Message, Prompt
 
-_MARK = "\0"  # stands in a prompt's forms for what goes there
+_MARK = "\0"  # a placeholder in a prompt's forms
 
 
 class LLMAgent:
-    """Asks an engine for every move.
+    """A language model as a player: requests every move from an engine.
 
-    It keeps nothing between decisions, so one agent may sit in any number of games at once.
+    It keeps no state between decisions, so one agent may play any number of games at once.
 
     Args:
-        spec: what to write on the command line to get this agent.
-        engine: what generates.
-        prompt: what it is told and how its reply is read.
+        spec: the SPEC that gives this agent on the command line.
+        engine: the engine of its base model.
+        prompt: renders decisions as messages and reads replies.
         sampling: how tokens are drawn.
         adapter: a content hash that the engine has loaded; None for the base model.
-        max_retries: how often it is asked again after a reply that is no move.
-        by_role: how tokens are drawn in some roles, where it isn't as in the others.
-        constrain: decode the answer so that it is a legal move, where the game lists them. For play: training wants the
-            model's own distribution.
-        thinking_tokens: a budget of the reasoning, after which the answer is asked for; None without one.
+        max_retries: number of retries after a reply that is no move.
+        by_role: sampling of single roles, in place of `sampling`.
+        constrain: decode only legal moves as answers, where the game lists them. For play: training needs the model's
+            own distribution.
+        thinking_tokens: budget of the reasoning, after which it is closed and the answer follows; None for no budget.
     """
 
     def __init__(
@@ -54,13 +54,13 @@ class LLMAgent:
 
     async def act(self, decision: Decision) -> Reply:
         notice = decision.problem.detail if decision.problem else ""
-        past = [_exchange(turn) for turn in decision.past]
+        past = [_to_exchange(turn) for turn in decision.past]
         messages = self.prompt.turn(decision.game.rules(), past, decision.observation, notice)
-        return await self._generate_reply(messages, self._sampling(decision.observation), decision.seed)
+        return await self._reply(messages, self._sampling(decision.observation), decision.seed)
 
     async def ask(self, text: str, seed: int) -> Reply:
-        """The reply to a problem outside any game."""
-        return await self._generate_reply(self.prompt.question(text), self.sampling, seed)
+        """The reply to a question outside any game."""
+        return await self._reply(self.prompt.question(text), self.sampling, seed)
 
     def _sampling(self, observation: Observation) -> Sampling:
         sampling = self.by_role.get(observation.role, self.sampling)
@@ -69,13 +69,13 @@ class LLMAgent:
         opening, _, closing = self.prompt.format_answer(_MARK).partition(_MARK)
         return replace(sampling, constraint=Constraint(opening, observation.legal, closing))
 
-    async def _generate_reply(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Reply:
+    async def _reply(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Reply:
         if isinstance(self.engine, ChatEngine):
-            said = await self.engine.chat(messages, sampling, adapter=self.adapter, seed=seed)
-            heard = self.prompt.read(said.text, said.finish == "length")
-            return Reply(answer=heard.answer, text=said.text, thinking=said.thinking or heard.thinking)
+            chat = await self.engine.chat(messages, sampling, adapter=self.adapter, seed=seed)
+            reading = self.prompt.read(chat.text, chat.finish == "length")
+            return Reply(answer=reading.answer, text=chat.text, thinking=chat.thinking or reading.thinking)
         prompt_ids = self.engine.encode(messages)
-        completion = await self._generate(prompt_ids, sampling, seed)
+        completion = await self._complete(prompt_ids, sampling, seed)
         assert completion.adapter == self.adapter, f"adapter {completion.adapter} answered for {self.adapter}"
         reading = self.prompt.read(completion.text, completion.finish == "length")
         return Reply(
@@ -86,32 +86,40 @@ class LLMAgent:
             completion=completion,
         )
 
-    async def _generate(self, prompt_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Completion:
-        """One completion; with a budget of reasoning in two parts, between which the reasoning is ended if need be."""
+    async def _complete(self, prompt_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Completion:
+        """One completion, within the budget of the reasoning if there is one."""
         closing = self.prompt.format_thinking(_MARK).partition(_MARK)[2]
         if self.thinking_tokens is None or not closing or self.thinking_tokens >= sampling.max_tokens:
-            return await self.engine.generate(prompt_ids, sampling, adapter=self.adapter, seed=seed)
-        first = Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=self.adapter)
-        if self.thinking_tokens:
-            budget = replace(sampling, max_tokens=self.thinking_tokens, stop=(*sampling.stop, closing))
-            first = await self.engine.generate(prompt_ids, budget, adapter=self.adapter, seed=seed)
-        if first.finish == "stop" and closing not in first.text:
-            return first  # it came to its end without reasoning
-        forced = () if closing in first.text else self.engine.complete(closing)
-        room = sampling.max_tokens - len(first.token_ids) - len(forced)
-        if room < 1:
-            return first
-        so_far = (*prompt_ids, *first.token_ids, *forced)
-        rest = await self.engine.generate(so_far, replace(sampling, max_tokens=room), adapter=self.adapter, seed=seed)
+            return await self._generate(prompt_ids, sampling, seed)
+        thought = await self._think(prompt_ids, sampling, closing, seed)
+        is_closed = closing in thought.text
+        if thought.finish == "stop" and not is_closed:
+            return thought  # a whole reply without reasoning
+        forced = () if is_closed else self.engine.complete(closing)
+        num_left = sampling.max_tokens - len(thought.token_ids) - len(forced)
+        if num_left < 1:
+            return thought
+        so_far = (*prompt_ids, *thought.token_ids, *forced)
+        answer = await self._generate(so_far, replace(sampling, max_tokens=num_left), seed)
         return Completion(
-            token_ids=(*first.token_ids, *forced, *rest.token_ids),
-            logprobs=(*first.logprobs, *(0.0,) * len(forced), *rest.logprobs),
-            text=first.text + (closing if forced else "") + rest.text,
-            finish=rest.finish,
-            adapter=rest.adapter,
+            token_ids=(*thought.token_ids, *forced, *answer.token_ids),
+            logprobs=(*thought.logprobs, *(0.0,) * len(forced), *answer.logprobs),
+            text=thought.text + (closing if forced else "") + answer.text,
+            finish=answer.finish,
+            adapter=answer.adapter,
             num_forced=len(forced),
         )
 
+    async def _think(self, prompt_ids: tuple[int, ...], sampling: Sampling, closing: str, seed: int) -> Completion:
+        """The reply up to the end of its reasoning, or up to the budget of the reasoning."""
+        if not self.thinking_tokens:
+            return Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=self.adapter)
+        budget = replace(sampling, max_tokens=self.thinking_tokens, stop=(*sampling.stop, closing))
+        return await self._generate(prompt_ids, budget, seed)
 
-def _exchange(turn: Turn) -> Exchange:
+    async def _generate(self, prompt_ids: Sequence[int], sampling: Sampling, seed: int) -> Completion:
+        return await self.engine.generate(prompt_ids, sampling, adapter=self.adapter, seed=seed)
+
+
+def _to_exchange(turn: Turn) -> Exchange:
     return Exchange(turn.observation, turn.reply, turn.completion.token_ids if turn.completion else None)

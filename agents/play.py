@@ -1,7 +1,7 @@
 """The one place where an episode happens.
 
-Human play, training rollouts, arenas and tests all call `play`. It knows the rules' interface and the agents' and
-nothing of models; it awaits agents, so thousands of episodes can share one event loop and one engine.
+Human play, training rollouts, arenas and tests all call `play`. It depends on the interfaces of games and agents, not
+on models; it awaits agents, so thousands of episodes can share one event loop and one engine.
 """
 
 import random
@@ -26,11 +26,11 @@ async def play(game: Game[Any, Any], agents: Sequence[Agent], seed: int = 0) -> 
 
     Args:
         game: the rules.
-        agents: one for each role, in the order of the roles; the same agent may sit in several seats.
-        seed: of chance and of every agent's own decisions.
+        agents: one for each role, in the order of the roles; an agent may have several roles.
+        seed: determines chance and every agent's own draws.
 
     Raises:
-        UserError: too many or too few agents, or one that doesn't play this game.
+        UserError: the number of agents is wrong, or one of them doesn't play this game.
     """
     num_roles = len(game.info.roles)
     if len(agents) != num_roles:
@@ -94,7 +94,7 @@ async def _decide(
 
 
 def _judge_reply(game: Game[Any, Any], state: Any, role: int, decision: Decision, reply: Reply) -> Turn:
-    """The reply as a turn, with a move or a problem."""
+    """Parses the reply into a turn with a move or a problem."""
     answer = reply.answer
     if isinstance(answer, str) and len(answer) > MAX_ANSWER_CHARS:
         answer = Problem(ProblemKind.TOO_LONG, f"an answer of {len(answer)} characters")

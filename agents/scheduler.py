@@ -1,7 +1,6 @@
-"""Many coroutines, few at a time: what arenas, training and evals run their episodes through.
+"""Runs many coroutines, few at a time: the episodes of arenas, training and evals.
 
-Nothing waits for the slowest: whenever one job ends, the next begins. Results are handed out as they come, so that an
-interrupt loses nothing that was finished.
+The next job begins when any one ends. Each result is passed on as it comes: an interrupt loses no finished one.
 """
 
 import asyncio
@@ -18,22 +17,22 @@ async def run_all(
     limit: int = NUM_IN_FLIGHT,
     on_result: Callable[[int, T], None] | None = None,
 ) -> list[T]:
-    """Runs every job and gives their results in the order of the jobs.
+    """Runs every job and returns their results in the order of the jobs.
 
-    The first job that raises ends all: those in flight are cancelled, which frees their requests, and its exception is
-    raised. So does a cancellation from outside, an interrupt for instance.
+    The first exception of a job cancels all others, which frees their requests, and is raised. A cancellation from
+    outside, such as an interrupt, does the same.
 
     Args:
-        jobs: called one after the other as places become free; they may be made lazily.
-        limit: how many are in flight at once.
+        jobs: called in order as slots become free; may be an iterator that makes them lazily.
+        limit: number of jobs in flight at once.
         on_result: called with the position and the result of each job as it ends.
     """
-    waiting = _Queue(jobs)
+    queue = _Queue(jobs)
     results: dict[int, T] = {}
     try:
         async with asyncio.TaskGroup() as group:
             for _ in range(limit):
-                group.create_task(_run_jobs(waiting, results, on_result))
+                group.create_task(_run_jobs(queue, results, on_result))
     except BaseExceptionGroup as problems:
         first = problems.exceptions[0]
         raise (KeyboardInterrupt() if isinstance(first, _Interrupted) else first) from None
@@ -41,31 +40,31 @@ async def run_all(
 
 
 class _Queue(Generic[T]):
-    """The jobs that nobody has taken yet, with their positions; none any more once something went wrong."""
+    """Queue of unstarted jobs with their positions; closed at the first failure."""
 
     def __init__(self, jobs: Iterable[Callable[[], Awaitable[T]]]) -> None:
         self._jobs = enumerate(jobs)
         self.closed = False
 
     def __iter__(self) -> Iterator[tuple[int, Callable[[], Awaitable[T]]]]:
-        while not self.closed and (taken := next(self._jobs, None)) is not None:
-            yield taken
+        while not self.closed and (job := next(self._jobs, None)) is not None:
+            yield job
 
 
-async def _run_jobs(waiting: _Queue[T], results: dict[int, T], done: Callable[[int, T], None] | None) -> None:
-    """Takes jobs until there are none left."""
-    for position, job in waiting:
+async def _run_jobs(queue: _Queue[T], results: dict[int, T], on_result: Callable[[int, T], None] | None) -> None:
+    """Runs jobs until the queue is empty."""
+    for position, job in queue:
         try:
             results[position] = result = await job()
         except BaseException as problem:
-            waiting.closed = True  # jobs that never wait would all be run before anybody could stop them
-            if isinstance(problem, KeyboardInterrupt):  # out of a task it would tear the event loop down
+            queue.closed = True  # jobs that never await would otherwise all run before the cancellation
+            if isinstance(problem, KeyboardInterrupt):  # raised from a task it would stop the event loop
                 raise _Interrupted from None
             raise
-        if done is not None:
-            done(position, result)
+        if on_result is not None:
+            on_result(position, result)
         await asyncio.sleep(0)
 
 
 class _Interrupted(Exception):
-    """Ctrl-C while a job was at work."""
+    """Ctrl-C while a job was running."""

@@ -1,10 +1,10 @@
-"""From an agent's spec, as written on a command line, to the agent.
+"""Parses an agent's spec, as written on a command line, and loads the agent.
 
-`nano`, `nano+ADAPTER`, `hf:PATH_OR_ID+ADAPTER`, or the name of an agent's file: `random`, `optimal`, `human`. ADAPTER
-is the folder of an adapter or of a run, whose newest adapter is taken. A model may be followed by settings, its own or
-its engine's: `nano,temperature=0`, `vllm:PATH+ADAPTER,dtype=bfloat16,max_tokens=512`.
+`nano`, `nano+ADAPTER`, `hf:PATH_OR_ID+ADAPTER`, or the name of a player: `random`, `optimal`, `human`. ADAPTER is the
+folder of an adapter, or of a run, whose newest adapter is loaded. Settings of the model or its engine may follow:
+`nano,temperature=0`, `vllm:PATH+ADAPTER,dtype=bfloat16,max_tokens=512`.
 
-A path may hold a plus itself: where there are several, the folders that exist tell which of them means an adapter.
+A path may contain a plus itself: of several, the existing folders decide which one separates the adapter.
 """
 
 import os
@@ -27,15 +27,13 @@ from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.prompts.prompt import PromptSettings
 
 DEFAULT_PROMPT = "boxed"
-
-
 _SETTINGS = re.compile(r",(?=[a-z_]+=)")  # a comma elsewhere belongs to a path
-_KIND = re.compile("[^:+]*")
+_HEAD = re.compile(r"([^:+]*)(:?)(.*)", re.DOTALL)  # the kind, a colon, and the target with its adapter
 _NO_PATHS = frozenset({"openai", "scripted"})  # engines whose target is no folder
 
 
 class Spec(NamedTuple):
-    """A spec taken apart. `text` is the whole of it."""
+    """A parsed spec. `text` is the whole of it."""
 
     text: str
     kind: str
@@ -45,70 +43,75 @@ class Spec(NamedTuple):
 
 
 class ModelSettings(BaseModel):
-    """What a spec may turn about a model; whatever else stands there is its engine's."""
+    """A model's options in a spec; all others are its engine's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    max_tokens: Annotated[int | None, Field(ge=1, description="budget of one reply")] = None
+    max_tokens: Annotated[int | None, Field(ge=1, description="token budget of one reply")] = None
     temperature: Annotated[float | None, Field(ge=0, description="0: always the most probable token")] = None
-    top_p: Annotated[float | None, Field(gt=0, le=1, description="of the most probable tokens together")] = None
-    top_k: Annotated[int | None, Field(ge=0, description="of the most probable tokens; 0: all")] = None
-    patience: Annotated[int, Field(ge=0, description="replies after one that is no move")] = 1
-    constrain: Annotated[bool, Field(description="decode the answer so that it is a legal move")] = False
-    thinking_tokens: Annotated[int | None, Field(ge=0, description="budget of the reasoning")] = None
+    top_p: Annotated[float | None, Field(gt=0, le=1, description="draw from the top tokens of this probability")] = None
+    top_k: Annotated[int | None, Field(ge=0, description="draw from this many top tokens; 0: all")] = None
+    patience: Annotated[int, Field(ge=0, description="number of retries after a reply that is no move")] = 1
+    constrain: Annotated[bool, Field(description="decode only legal moves as answers")] = False
+    thinking_tokens: Annotated[int | None, Field(ge=0, description="token budget of the reasoning")] = None
 
-    def sampling(self, otherwise: Sampling) -> Sampling:
-        """How tokens are drawn, where it isn't otherwise."""
-        said = self.model_dump(include={"max_tokens", "temperature", "top_p", "top_k"}, exclude_none=True)
-        return replace(otherwise, **said)
+    def sampling(self, default: Sampling) -> Sampling:
+        """The default sampling with the spec's options in place of its own."""
+        options = self.model_dump(include={"max_tokens", "temperature", "top_p", "top_k"}, exclude_none=True)
+        return replace(default, **options)
 
 
 def parse_spec(text: str) -> Spec:
-    """Takes a spec apart, without loading anything.
+    """Parses a spec, without loading anything.
 
     Raises:
-        UnknownName: its kind is neither an agent nor an engine.
+        UnknownName: its kind is neither a player nor an engine.
+        UserError: a part is missing, or doesn't go with its kind.
     """
-    named, *given = _SETTINGS.split(text)
-    kind = named[: _KIND.match(named).end()]  # type: ignore[union-attr]  # it matches everything
-    colon, rest = named[len(kind) :][:1] == ":", named[len(kind) :].removeprefix(":")
-    target, plus, adapter = _split_at_plus(rest)
-    if plus and not adapter:
+    head, *given = _SETTINGS.split(text)
+    kind, colon, rest = _HEAD.findall(head)[0]
+    target, adapter = _split_adapter(rest)
+    if adapter == "":
         raise UserError(f"{text!r} ends in '+': the folder of an adapter or of a run belongs there")
-    if kind not in (known := [NANO, *engines.names(), *players.names()]):
-        raise UnknownName("agent", kind, known, "mirrormatch list agents")
-    is_model = kind == NANO or kind in engines.names()
-    if plus and not is_model:
-        raise UserError(f"{text!r}: only a model takes an adapter, and {kind!r} is none")
-    if kind in engines.names() and not target:
-        raise UserError(f"{text!r} names no model: write {kind}:PATH_OR_ID")
-    if kind == NANO and colon:
-        raise UserError(f"{text!r}: {NANO!r} takes no path; for another model write hf:PATH_OR_ID")
-    if given and not is_model:
-        raise UserError(f"{text!r}: only a model takes settings, and {kind!r} is none")
+    if kind in players.names():
+        _check_player(text, kind, adapter, given)
+    elif kind == NANO:
+        if colon:
+            raise UserError(f"{text!r}: {NANO!r} takes no path; for another model write hf:PATH_OR_ID")
+    elif kind in engines.names():
+        if not target:
+            raise UserError(f"{text!r} names no model: write {kind}:PATH_OR_ID")
+    else:
+        raise UnknownName("agent", kind, [NANO, *engines.names(), *players.names()], "mirrormatch list agents")
     settings = tuple((name, value) for name, _, value in (part.partition("=") for part in given))
     _check_settings(text, settings)
-    return Spec(text, kind, target, adapter or None, settings)
+    return Spec(text, kind, target, adapter, settings)
 
 
-def _split_at_plus(text: str) -> tuple[str, str, str]:
-    """The model's path, the plus and the adapter's: the plus with a folder behind it, or else before it, or the first.
+def _split_adapter(text: str) -> tuple[str, str | None]:
+    """Splits TARGET+ADAPTER; the adapter is None without a plus.
 
-    What is a folder as a whole has no adapter, and no URL is one.
+    Paths may contain a plus: the one before an existing folder separates, or else the one after an existing folder, or
+    else the first. An existing folder isn't split, and no adapter is a URL.
     """
-    if _is_folder(text):
-        return text, "", ""
-    places = [k for k, character in enumerate(text) if character == "+" and "://" not in text[k:]]
-    behind = [k for k in places if text[k + 1 :] and _is_folder(text[k + 1 :])]
-    before = [k for k in places if text[:k] and _is_folder(text[:k])]
-    if not places:
-        return text, "", ""
-    found = (behind or before or places)[0]
-    return text[:found], "+", text[found + 1 :]
+    pluses = [k for k, character in enumerate(text) if character == "+" and "://" not in text[k:]]
+    if not pluses or _is_folder(text):
+        return text, None
+    before_folder = [k for k in pluses if text[k + 1 :] and _is_folder(text[k + 1 :])]
+    after_folder = [k for k in pluses if text[:k] and _is_folder(text[:k])]
+    k = (before_folder or after_folder or pluses)[0]
+    return text[:k], text[k + 1 :]
+
+
+def _check_player(text: str, kind: str, adapter: str | None, settings: list[str]) -> None:
+    if adapter is not None:
+        raise UserError(f"{text!r}: only a model takes an adapter, and {kind!r} is none")
+    if settings:
+        raise UserError(f"{text!r}: only a model takes settings, and {kind!r} is none")
 
 
 def _is_folder(text: str) -> bool:
-    return os.path.isdir(os.path.expanduser(text))  # a Path raises where a text is too long for one
+    return os.path.isdir(os.path.expanduser(text))  # a Path raises for a text that is too long
 
 
 def _check_settings(text: str, settings: SpecSettings) -> None:
@@ -117,19 +120,19 @@ def _check_settings(text: str, settings: SpecSettings) -> None:
         raise UserError(f"{text!r}: {twice[0]!r} is set more than once")
     before, plus, adapter = text.rpartition("+")
     if plus and settings and settings[-1][1].endswith(f"+{adapter}") and _is_folder(adapter):
-        raise UserError(f"{text!r}: an adapter stands before the settings: {add_adapter(before, Path(adapter))!r}")
+        raise UserError(f"{text!r}: the adapter goes before the settings: {add_adapter(before, Path(adapter))!r}")
 
 
 def add_adapter(text: str, adapter: Path) -> str:
     """The spec of a base model with an adapter on it."""
-    named, *given = _SETTINGS.split(text)
-    return ",".join([f"{named}+{adapter}", *given])
+    head, *settings = _SETTINGS.split(text)
+    return ",".join([f"{head}+{adapter}", *settings])
 
 
 def agent_from_spec(
     text: str, settings: PromptSettings | None = None, sampling: Sampling | None = None, prompt: str = DEFAULT_PROMPT
 ) -> Agent:
-    """The agent that a spec means; prompt and sampling count for models only."""
+    """Loads the agent of a spec; prompt and sampling apply to models only."""
     spec = parse_spec(text)
     if spec.kind in players.names():
         return players.get(spec.kind)(spec.target)
@@ -142,10 +145,10 @@ def model_agent(
     sampling: Sampling | None = None,
     prompt: str = DEFAULT_PROMPT,
 ) -> LLMAgent:
-    """The language-model agent that a spec means.
+    """Loads the language-model agent of a spec.
 
     Raises:
-        UserError: the spec means an agent that isn't a language model.
+        UserError: the spec's agent isn't a language model.
     """
     spec = parse_spec(spec) if isinstance(spec, str) else spec
     if spec.kind in players.names():
@@ -154,7 +157,7 @@ def model_agent(
     adapter = engine.load(Path(spec.adapter).expanduser()) if spec.adapter else None
     own = parse_settings({k: v for k, v in spec.settings if k in ModelSettings.model_fields}, ModelSettings, spec.text)
     if own.thinking_tokens is not None and isinstance(engine, ChatEngine):
-        raise UserError(f"{spec.text!r}: thinking_tokens needs a server that tells its tokens, and this one doesn't")
+        raise UserError(f"{spec.text!r}: thinking_tokens needs a server that exposes token ids, and this one doesn't")
     return LLMAgent(
         spec.text,
         engine,
@@ -168,7 +171,7 @@ def model_agent(
 
 
 def engine_target(spec: Spec) -> str:
-    """What the engine of a spec is given. `nano` is the bundled model to every engine that reads a folder."""
+    """The target for a spec's engine. `nano` is the bundled model for every engine that reads a folder."""
     if spec.kind in _NO_PATHS:
         return spec.target
     target = NANO if spec.kind == NANO else spec.target
@@ -178,7 +181,7 @@ def engine_target(spec: Spec) -> str:
 
 
 def load_engine(spec: Spec) -> Engine:
-    """The engine of a model's spec, without its adapter."""
+    """Loads the engine of a model's spec, without its adapter."""
     kind = "hf" if spec.kind == NANO else spec.kind
     settings = tuple(sorted((k, v) for k, v in spec.settings if k not in ModelSettings.model_fields))
     engine: Engine = engines.get(kind)(engine_target(spec), settings)

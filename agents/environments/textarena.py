@@ -1,7 +1,7 @@
-"""A game of ours as an environment of TextArena, for agents, wrappers and loops that are written for TextArena.
+"""Our games as TextArena environments, for agents, wrappers and loops that are written for TextArena.
 
-Nothing of TextArena's randomness is used: the environment has a generator of its own, and deals under a seed what our
-own loop deals under it.
+The environment has a random generator of its own, not TextArena's global one, and deals the same cards for a seed as
+our episode loop.
 """
 
 import random
@@ -16,7 +16,7 @@ from mirrormatch.games.game import Game, outcomes, sample_chance
 from mirrormatch.games.types import CHANCE, OVER, Action, Problem, ProblemKind
 from mirrormatch.seeds import derive
 
-ERROR_ALLOWANCE = 1  # TextArena's usual number of invalid moves in a row that are asked again
+ERROR_ALLOWANCE = 1  # TextArena's default number of retries after invalid moves in a row
 
 _ta = import_library()
 _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
@@ -25,13 +25,13 @@ _BRACKETS = re.compile(r"\[([^\[\]]*)\]")
 class GameEnv(_ta.Env):  # type: ignore[name-defined, misc]  # textarena has no types
     """Plays a game of ours under TextArena's interface.
 
-    A player is shown the rules once and, whenever it is to act, its view and the legal moves, nothing else; so a hidden
-    move stays hidden. A move is what stands in square brackets, or the whole text. Two different moves in brackets, or
-    none, are an invalid move: it is asked again as often as `error_allowance` says, then the player forfeits.
+    A player is shown the rules once and, for each decision, its view and the legal moves, nothing else: hidden moves
+    stay hidden. A move is the text in square brackets, or the whole text. Two different moves in brackets, or none, are
+    an invalid move, which is retried up to `error_allowance` times; then the player forfeits.
 
     Args:
         game: the rules.
-        error_allowance: how many invalid moves in a row are asked again.
+        error_allowance: number of retries after invalid moves in a row.
     """
 
     def __init__(self, game: Game[Any, Any], error_allowance: int = ERROR_ALLOWANCE) -> None:
@@ -40,7 +40,7 @@ class GameEnv(_ta.Env):  # type: ignore[name-defined, misc]  # textarena has no 
         self.env_id = game.info.name
 
     def reset(self, num_players: int, seed: int | None = None) -> None:
-        """Deals a new game; without a seed a different one each time.
+        """Deals a new game, a different one each time without a seed.
 
         Raises:
             UserError: the game is for another number of players.
@@ -52,7 +52,7 @@ class GameEnv(_ta.Env):  # type: ignore[name-defined, misc]  # textarena has no 
         self._position = self._deal(self.game.start())
         self.state = _ta.FFAMultiPlayerState(
             num_players=num_players, max_turns=self.game.info.max_turns, error_allowance=self.error_allowance
-        )  # without the seed, with which it would seed the global generator
+        )  # without the seed: TextArena would seed the global generator with it
         self.state.reset(
             game_state={},
             player_prompt_function=self._prompt,
@@ -61,7 +61,7 @@ class GameEnv(_ta.Env):  # type: ignore[name-defined, misc]  # textarena has no 
         self._advance()
 
     def step(self, action: str) -> tuple[bool, dict[str, Any]]:
-        """Takes the text of the player to act; returns whether the game is over, and TextArena's step info."""
+        """Applies the acting player's text. Returns whether the game is over, and TextArena's step info."""
         role = self.state.current_player_id
         kinds = _ta.ObservationType
         self.state.add_observation(action, kinds.PLAYER_ACTION, from_id=role, to_id=role)
@@ -76,11 +76,11 @@ class GameEnv(_ta.Env):  # type: ignore[name-defined, misc]  # textarena has no 
         return bool(done), info
 
     def get_board_str(self) -> str:
-        """What the player to act sees, for TextArena's renderers."""
+        """The acting player's view, for TextArena's renderers."""
         return self.game.observe(self._position, self.state.current_player_id).text
 
     def _deal(self, position: Any) -> Any:
-        """The position after everything that chance does there."""
+        """Samples chance until a player acts or the game is over. Returns the position."""
         while self.game.to_act(position) == CHANCE:
             position = self.game.apply(position, sample_chance(self.game.chance(position), self._deck))
         return position
@@ -110,7 +110,7 @@ class GameEnv(_ta.Env):  # type: ignore[name-defined, misc]  # textarena has no 
         )
 
     def _parse(self, text: str) -> Action | Problem:
-        """The one move that stands in brackets, or the whole text as a move."""
+        """Parses the one move in brackets, or the whole text as a move."""
         text = strip_reasoning(text).strip()
         whole = self.game.parse(self._position, text)
         if not isinstance(whole, Problem):
@@ -126,10 +126,10 @@ class GameEnv(_ta.Env):  # type: ignore[name-defined, misc]  # textarena has no 
 
 
 def as_textarena(game: Game[Any, Any] | str) -> GameEnv:
-    """A game as a `textarena.Env`, for code that is written for TextArena.
+    """Wraps a game as a `textarena.Env`.
 
     Raises:
-        UserError: no such game.
+        UserError: there is no such game.
     """
     return GameEnv(games.get(game) if isinstance(game, str) else game)
 

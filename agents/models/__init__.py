@@ -1,4 +1,4 @@
-"""The bundled models: a folder each, in Hugging Face's format."""
+"""The bundled models, one folder each, in Hugging Face's format."""
 
 from pathlib import Path
 

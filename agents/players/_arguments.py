@@ -1,4 +1,4 @@
-"""How an agent's file offers its agent: a factory that takes what followed the name in the spec."""
+"""Arguments of players, the text after their name in a spec: `mcts:1000`."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from mirrormatch.errors import UserError
 
 
 def agent_factory(name: str, make: Callable[[], Agent]) -> Callable[[str], Agent]:
-    """A factory for agents that have one form only, and say so when they are given an argument."""
+    """A factory for an agent without arguments. It refuses any argument."""
 
     def factory(argument: str) -> Agent:
         if argument:
@@ -15,3 +15,16 @@ def agent_factory(name: str, make: Callable[[], Agent]) -> Callable[[str], Agent
         return make()
 
     return factory
+
+
+def parse_number(spec: str, argument: str, default: int, what: str) -> int:
+    """Parses a numeric argument; an empty one gives the default.
+
+    Raises:
+        UserError: it isn't a number, or is below 1.
+    """
+    if not argument:
+        return default
+    if not argument.isascii() or not argument.isdigit() or int(argument) < 1:
+        raise UserError(f"agent {spec!r} takes {what}, 1 or more, not {argument!r}: {spec}:{default} for instance")
+    return int(argument)

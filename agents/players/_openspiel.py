@@ -1,7 +1,6 @@
-"""A game and a state as OpenSpiel's search algorithms in Python take them.
+"""Presents games and states to OpenSpiel's search algorithms in Python.
 
-They ask little of a state, so one that only looks like OpenSpiel's does. OpenSpiel is imported when a search is asked
-for; nothing here searches.
+The algorithms use few methods of a state, and these classes offer just those. OpenSpiel is imported on first use.
 """
 
 import importlib
@@ -17,12 +16,12 @@ MISSING = "pip install 'mirrormatch[games]'"
 
 
 class Search(NamedTuple):
-    """What an algorithm is given.
+    """An algorithm's input.
 
     Attributes:
-        game: what it asks about the game.
-        state: where it starts; it is the algorithm's own.
-        moves: the algorithm's number of each move here, and the move.
+        game: the facts about the game that the algorithm reads.
+        state: the state to search from; the algorithm may change it.
+        moves: the moves here by the algorithm's numbers.
     """
 
     game: "SearchedGame"
@@ -31,7 +30,7 @@ class Search(NamedTuple):
 
 
 class SearchedGame:
-    """A game as far as a search asks."""
+    """The part of OpenSpiel's game interface that searches use."""
 
     def __init__(self, game: Game[Any, Any]) -> None:
         pyspiel = import_module("pyspiel")
@@ -56,7 +55,7 @@ class SearchedGame:
 
 
 class SearchedState:
-    """A state that changes, around one that doesn't. Actions are numbered as they are listed."""
+    """A mutable state around an immutable one. Actions are numbered in their listed order."""
 
     __slots__ = ("_game", "_state")
 
@@ -97,7 +96,7 @@ class SearchedState:
 
 
 def make_search(game: Game[Any, Any], state: Any) -> Search:
-    """What a search of this state is given. States that come from OpenSpiel are searched as what they are."""
+    """The input for a search of this state. OpenSpiel's own states are used directly."""
     if isinstance(state, Position):
         moves = {number: words for words, number in state.actions.items()}
         return Search(SearchedGame(game), state.spiel.clone(), moves)
@@ -108,7 +107,7 @@ def check_open(spec: str, info: Info) -> None:
     """Refuses games that can't be searched.
 
     Raises:
-        UserError: something is hidden in the game, or its moves are free text.
+        UserError: the game has hidden information, or its moves are free text.
     """
     if info.hidden:
         raise UserError(
@@ -139,16 +138,3 @@ def import_module(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError as problem:
         raise UserError(f"OpenSpiel is not installed: {MISSING}") from problem
-
-
-def parse_number(spec: str, argument: str, default: int, what: str) -> int:
-    """The number that may follow an agent's name: `mcts:1000`.
-
-    Raises:
-        UserError: it is none, or below 1.
-    """
-    if not argument:
-        return default
-    if not argument.isascii() or not argument.isdigit() or int(argument) < 1:
-        raise UserError(f"agent {spec!r} takes {what}, 1 or more, not {argument!r}: {spec}:{default} for instance")
-    return int(argument)

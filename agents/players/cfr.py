@@ -4,7 +4,8 @@ import functools
 from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
-from mirrormatch.agents.players._openspiel import check_duel, import_module, parse_number
+from mirrormatch.agents.players._arguments import parse_number
+from mirrormatch.agents.players._openspiel import check_duel, import_module
 from mirrormatch.agents.types import Decision, Reply
 from mirrormatch.errors import UserError
 from mirrormatch.games.game import Game
@@ -18,8 +19,8 @@ _NUM_KEPT = 16  # policies, one for each game and number of iterations
 class CFRAgent:
     """An approximate equilibrium by counterfactual regret minimisation, for small two-player zero-sum games.
 
-    `cfr` or `cfr:ITERATIONS`. The whole game is walked and solved before the first move (Tammelin 2014, CFR+); after
-    that a move is looked up by what the role knows and drawn from the average policy. Games of up to 50,000
+    `cfr` or `cfr:ITERATIONS`. The whole game is solved before the first move (Tammelin 2014, CFR+); each move is
+    then drawn from the average policy at the role's information set. Games of up to 50,000
     histories: Kuhn poker has 58, Leduc poker 9,457.
     """
 
@@ -30,7 +31,7 @@ class CFRAgent:
         self._num_iterations = parse_number("cfr", argument, ITERATIONS, "the number of iterations")
 
     def check(self, game: Game[Any, Any]) -> None:
-        """Solves the game; raises a `UserError` if it isn't of that kind or too large, or OpenSpiel isn't installed."""
+        """Solves the game. Raises `UserError` for other kinds of games, too large ones, or without OpenSpiel."""
         check_duel(self.spec, game.info)
         solve(game, self._num_iterations)
 
@@ -43,10 +44,10 @@ class CFRAgent:
 
 @functools.lru_cache(maxsize=_NUM_KEPT)
 def solve(game: Game[Any, Any], num_iterations: int) -> Mapping[Hashable, Mapping[Action, float]]:
-    """The average policy of CFR+: what a role knows -> the probability of each of its moves.
+    """The average policy of CFR+: the probability of each move by information set, given as the role's view.
 
     Raises:
-        UserError: too large a game, free text, or OpenSpiel isn't installed.
+        UserError: the game is too large, its moves are free text, or OpenSpiel isn't installed.
     """
     pyspiel = import_module("pyspiel")
     tree = to_efg(game)

@@ -1,7 +1,7 @@
 """The agent that is a person at the keyboard.
 
-It knows lines and nothing of colours: a richer screen is another `Terminal`. It shows a decision's own view, never a
-state. Reading blocks the event loop, on purpose: there is one keyboard, so questions must not interleave.
+It reads and writes plain lines: a richer screen is another `Terminal`. It shows a decision's own view, never a state.
+Reading blocks the event loop, on purpose: there is one keyboard, so prompts must not interleave.
 """
 
 import itertools
@@ -16,28 +16,28 @@ from mirrormatch.games.game import Game
 from mirrormatch.games.types import Action, Problem
 from mirrormatch.text import printable
 
-HELP = "?"  # typed instead of a move, it shows the rules again
-_LISTED_CHARS = 600  # of a list of moves: eight lines of a terminal
-_SHORTEST_RANGE = 11  # whole numbers that are told as a range: nine squares are still listed
+HELP = "?"  # typed in place of a move to see the rules again
+_LISTED_CHARS = 600  # longest list of moves: eight lines of a terminal
+_SHORTEST_RANGE = 11  # fewest whole numbers shown as a range: nine squares are still listed
 
 
 class Terminal(Protocol):
-    """Where a person reads and types."""
+    """A person's screen and keyboard."""
 
     def explain(self, game: Game[Any, Any]) -> None:
         """Shows the rules."""
         ...
 
     def show(self, decision: Decision, whole: bool = False) -> None:
-        """Shows what the person may know and do; `whole`: every move, however many there are."""
+        """Shows the person's view and legal moves; `whole`: all moves, however many there are."""
         ...
 
     def refuse(self, problem: Problem) -> None:
-        """Says why the last line was no move."""
+        """Shows why the last line was no move."""
         ...
 
     def ask(self, decision: Decision) -> str:
-        """A typed line.
+        """Reads a line.
 
         Raises:
             EOFError: the person has left.
@@ -46,7 +46,7 @@ class Terminal(Protocol):
 
 
 class Human:
-    """A person, who may mistype as often as it happens."""
+    """A person, with any number of retries."""
 
     spec = "human"
     max_retries: int | None = None
@@ -55,7 +55,7 @@ class Human:
         self._terminal = terminal
 
     async def act(self, decision: Decision) -> Reply:
-        """What the person types.
+        """Returns the person's line as the reply.
 
         Raises:
             EOFError: the person has left.
@@ -72,7 +72,7 @@ class Human:
 
 
 class Lines:
-    """Bare lines: questions on stderr, so that results on stdout stay clean, and answers from stdin."""
+    """A terminal of plain lines: stderr for output, which keeps stdout for results, and stdin for input."""
 
     def __init__(self) -> None:
         self._explained: set[str] = set()
@@ -95,11 +95,11 @@ class Lines:
 
 
 def describe_legal_moves(decision: Decision, whole: bool = False) -> str:
-    """The allowed moves as a sentence: numbers by their size, many of them as a range, and not more than can be read.
+    """The legal moves as a sentence: numbers by size, many consecutive ones as a range, long lists shortened.
 
     Args:
-        decision: what is to be decided.
-        whole: every move, however many there are.
+        decision: the decision to make.
+        whole: list all moves, however many there are.
     """
     legal = decision.observation.legal
     if legal is None:
@@ -114,12 +114,12 @@ def describe_legal_moves(decision: Decision, whole: bool = False) -> str:
 
 
 def _size_key(move: Action) -> tuple[tuple[int, str], ...]:
-    """Sorts 9 before 10, and a9 before a10."""
+    """A sort key that puts 9 before 10, and a9 before a10."""
     return tuple((int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"([0-9]+)", move))
 
 
 def _is_range(moves: Sequence[Action]) -> bool:
-    """Whether they are many whole numbers in a row."""
+    """Whether the moves are many consecutive whole numbers."""
     if len(moves) < _SHORTEST_RANGE or not moves[0].isdecimal():
         return False
     first = int(moves[0])
@@ -127,13 +127,13 @@ def _is_range(moves: Sequence[Action]) -> bool:
 
 
 def _num_that_fit(moves: Sequence[Action], num_between: int) -> int:
-    """How many of the first moves can be listed; one is, however long."""
+    """Number of moves that fit into the list, at least one."""
     lengths = itertools.accumulate(len(move) + num_between for move in moves)
     return max(1, sum(length <= _LISTED_CHARS for length in lengths))
 
 
 def read_line() -> str:
-    """A line from stdin, without its end.
+    """Reads a line from stdin, without its line break.
 
     Raises:
         EOFError: there is none.

@@ -3,11 +3,12 @@
 import math
 from typing import Any
 
-from mirrormatch.agents.players._openspiel import check_open, import_module, make_search, parse_number
+from mirrormatch.agents.players._arguments import parse_number
+from mirrormatch.agents.players._openspiel import check_open, import_module, make_search
 from mirrormatch.agents.types import Decision, Reply
 from mirrormatch.games.game import Game
 
-SIMULATIONS = 300  # a move of tic-tac-toe then takes some 50 ms
+SIMULATIONS = 300  # about 50 ms for a move of tic-tac-toe
 _ALGORITHM = "open_spiel.python.algorithms.mcts"
 _UCT = math.sqrt(2)  # Kocsis and Szepesvari 2006, of returns between -1 and 1
 
@@ -15,8 +16,8 @@ _UCT = math.sqrt(2)  # Kocsis and Szepesvari 2006, of returns between -1 and 1
 class MCTSAgent:
     """Monte Carlo tree search with random playouts, for games that hide nothing.
 
-    `mcts` or `mcts:SIMULATIONS`. Any number of players, each for its own return; chance is sampled. The tree is built
-    anew for every move. It knows nothing of a game but its rules: the more simulations, the better it plays.
+    `mcts` or `mcts:SIMULATIONS`. Any number of players, each for its own return; chance is sampled. A new
+    tree is built for every move, from the rules alone: the more simulations, the better it plays.
     """
 
     max_retries: int | None = 0
@@ -26,12 +27,12 @@ class MCTSAgent:
         self._num_simulations = parse_number("mcts", argument, SIMULATIONS, "the number of simulations for a move")
 
     def check(self, game: Game[Any, Any]) -> None:
-        """Raises a `UserError` where something is hidden or text is free, or OpenSpiel isn't installed."""
+        """Raises `UserError` for games with hidden information or free text, or without OpenSpiel."""
         check_open(self.spec, game.info)
         import_module(_ALGORITHM)
 
     async def act(self, decision: Decision) -> Reply:
-        """The move that was tried most."""
+        """Replies with the most simulated move."""
         mcts, random = import_module(_ALGORITHM), import_module("numpy").random
         search, info = make_search(decision.game, decision.state), decision.game.info
         rng = random.RandomState(decision.rng().getrandbits(32))

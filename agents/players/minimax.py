@@ -4,34 +4,34 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from mirrormatch.agents.players._arguments import parse_number
 from mirrormatch.agents.players._openspiel import (
     SearchedGame,
     check_duel,
     check_open,
     import_module,
     make_search,
-    parse_number,
 )
 from mirrormatch.agents.types import Decision, Reply
 from mirrormatch.games.game import Game
 from mirrormatch.games.types import Action
 
-MAX_LEAVES = 5_000  # unfinished positions that one depth may come to, where no depth is given: about a second
-_NUM_CACHED = 4_096  # positions whose best moves are kept: openings come again
+MAX_LEAVES = 5_000  # unfinished positions in one search without a given depth: about a second
+_NUM_CACHED = 4_096  # positions whose best moves are kept: openings recur
 _ALGORITHM = "open_spiel.python.algorithms.minimax"
-_DIGITS = 12  # of a worth: sums over chance lose the others
+_DIGITS = 12  # of a value: sums over chance round the others
 
 
 class _TooDeep(Exception):
-    """The search came to more unfinished positions than it may."""
+    """The search reached more unfinished positions than allowed."""
 
 
 class MinimaxAgent:
     """Minimax, for two-player zero-sum games that hide nothing.
 
-    `minimax` looks as many moves ahead as takes about a second, `minimax:DEPTH` that many. A position where it stops
-    looking counts as even. It deepens move by move, so it takes the shortest way to a win that it sees; among equally
-    good moves it draws. Alpha-beta search where there is no chance, expectiminimax where there is.
+    `minimax` looks ahead for about a second, `minimax:DEPTH` that many moves. A position at the search's limit counts
+    as even. It deepens move by move, so it takes the shortest way to a win that it finds; among equally good moves it
+    draws. Alpha-beta search where there is no chance, expectiminimax where there is.
     """
 
     max_retries: int | None = 0
@@ -41,38 +41,38 @@ class MinimaxAgent:
         self._depth = parse_number("minimax", argument, 0, "the number of moves to look ahead") or None
 
     def check(self, game: Game[Any, Any]) -> None:
-        """Raises a `UserError` unless the game is of that kind and OpenSpiel is installed."""
+        """Raises `UserError` for other kinds of games, or without OpenSpiel."""
         check_duel(self.spec, game.info)
         check_open(self.spec, game.info)
         import_module(_ALGORITHM)
 
     async def act(self, decision: Decision) -> Reply:
-        """One of the best moves."""
+        """Replies with one of the best moves."""
         move = decision.rng().choice(_best_moves(decision.game, decision.state, self._depth))
         return Reply(answer=move, text=move)
 
 
 @functools.lru_cache(maxsize=_NUM_CACHED)
 def _best_moves(game: Game[Any, Any], state: Any, depth: int | None) -> tuple[Action, ...]:
-    """The best moves at a state, looking so far ahead, or as far as `MAX_LEAVES` allows."""
+    """The best moves at a state by a search of this depth, or as deep as `MAX_LEAVES` allows."""
     best = game.legal(state) or ()
     if len(best) == 1:
         return best
     for ahead in range(1, game.info.max_turns + 1 if depth is None else depth + 1):
         leaves = _Leaves(None if depth is not None else MAX_LEAVES)
         try:
-            worth = _move_values(game, state, ahead, leaves)
+            values = _move_values(game, state, ahead, leaves)
         except _TooDeep:
             break
-        most = max(worth.values())
-        best = tuple(sorted(move for move, value in worth.items() if value == most))
+        most = max(values.values())
+        best = tuple(sorted(move for move, value in values.items() if value == most))
         if most >= game.info.max_return or not leaves.num:
-            break  # won, or every game was followed to its end
+            break  # a win, or every line searched to its end
     return best
 
 
 class _Leaves:
-    """The worth of unfinished positions, and how many there were."""
+    """The value function of unfinished positions, which counts its calls."""
 
     def __init__(self, most: int | None) -> None:
         self.num = 0
@@ -86,9 +86,9 @@ class _Leaves:
 
 
 def _move_values(game: Game[Any, Any], state: Any, depth: int, leaves: Callable[[Any], float]) -> dict[Action, float]:
-    """What each move is worth to who makes it."""
+    """The value of each move for the player who makes it."""
     minimax, search, role = import_module(_ALGORITHM), make_search(game, state), game.to_act(state)
-    searched, worth = SearchedGame(game), dict[Action, float]()
+    searched, values = SearchedGame(game), dict[Action, float]()
     for number, move in search.moves.items():
         after = search.state.clone()
         after.apply_action(number)
@@ -96,8 +96,8 @@ def _move_values(game: Game[Any, Any], state: Any, depth: int, leaves: Callable[
             value, _ = minimax.expectiminimax(after, depth - 1, leaves, role)
         else:
             value, _ = minimax.alpha_beta_search(searched, after, leaves, depth - 1, role)
-        worth[move] = round(float(value), _DIGITS)
-    return worth
+        values[move] = round(float(value), _DIGITS)
+    return values
 
 
 AGENT = MinimaxAgent

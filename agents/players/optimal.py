@@ -11,22 +11,22 @@ from mirrormatch.games.game import Game
 class OptimalAgent:
     """Samples a move from the game's `solution`.
 
-    How good that is, the game declares in `info.solver`: `"exact"` is an equilibrium or minimax, so nobody beats it on
-    average in a zero-sum game (tictactoe, Kuhn poker); `"rules"` is a sensible player by rules of thumb, which can be
-    beaten (the negotiation). `mirrormatch list games` shows which.
+    The game declares its quality in `info.solver`: `"exact"` is an equilibrium or minimax, unbeatable on average in a
+    zero-sum game (tictactoe, Kuhn poker); `"rules"` is a sensible player by rules of thumb, which can be beaten (the
+    negotiation). `mirrormatch list games` shows it.
     """
 
     spec = "optimal"
     max_retries: int | None = 0
 
     def check(self, game: Game[Any, Any]) -> None:
-        """Raises a `UserError` where the game has no solution."""
+        """Raises `UserError` if the game has no solution."""
         if game.info.solver is None:
             name = game.info.name
             raise UserError(f"agent 'optimal' can't play {name!r}: the game has no solver (mirrormatch list games)")
 
     async def act(self, decision: Decision) -> Reply:
-        """A move from the solution."""
+        """Replies with a move drawn from the solution."""
         moves, probabilities = zip(*decision.game.solution(decision.view), strict=True)
         move = decision.rng().choices(moves, probabilities)[0]
         return Reply(answer=move, text=move)

@@ -5,7 +5,7 @@ from mirrormatch.agents.types import Decision, Reply
 
 
 class RandomAgent:
-    """Plays every legal move with equal probability; where the text is free, what the game's `sample` says."""
+    """Plays every legal move with equal probability; a free text comes from the game's `sample`."""
 
     spec = "random"
     max_retries: int | None = 0

@@ -80,7 +80,7 @@ def test_a_plus_in_a_path_is_no_adapter(odd_folders: Path, text: str, target: st
 
 
 def test_an_adapter_behind_the_settings_is_told_its_place(odd_folders: Path) -> None:
-    with pytest.raises(UserError, match=r"an adapter stands before the settings: 'nano\+a,temperature=0'$"):
+    with pytest.raises(UserError, match=r"the adapter goes before the settings: 'nano\+a,temperature=0'$"):
         parse_spec("nano,temperature=0+a")
 
 

@@ -973,5 +973,5 @@ def test_a_person_plays_an_adapter_on_a_server_that_tells_its_tokens(
 
 
 def test_a_budget_of_reasoning_needs_a_server_that_tells_its_tokens(server: FaultyServer) -> None:
-    with pytest.raises(UserError, match="thinking_tokens needs a server that tells its tokens"):
+    with pytest.raises(UserError, match="thinking_tokens needs a server that exposes token ids"):
         agents.get(f"openai:{faulty_server.MODEL}@{server.url},thinking_tokens=8")
