@@ -56,13 +56,13 @@ async def _run_jobs(queue: _Queue[T], results: dict[int, T], on_result: Callable
     for position, job in queue:
         try:
             results[position] = result = await job()
+            if on_result is not None:
+                on_result(position, result)
         except BaseException as problem:
             queue.closed = True  # jobs that never await would otherwise all run before the cancellation
             if isinstance(problem, KeyboardInterrupt):  # raised from a task it would stop the event loop
                 raise _Interrupted from None
             raise
-        if on_result is not None:
-            on_result(position, result)
         await asyncio.sleep(0)
 
 

@@ -1,7 +1,8 @@
-"""Jobs run few at a time, and whatever was finished is handed out before anything can go wrong."""
+"""Jobs run few at a time, and each result is passed on as soon as it is there."""
 
 import asyncio
 import functools
+import gc
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
@@ -11,7 +12,7 @@ from mirrormatch.agents.scheduler import run_all
 
 
 class Room:
-    """Counts how many are inside at once."""
+    """Counts the concurrent visits."""
 
     def __init__(self) -> None:
         self.inside = self.most = 0
@@ -102,6 +103,16 @@ def test_what_was_finished_before_an_interrupt_has_been_handed_out() -> None:
 
     asyncio.run(main())
     assert sorted(finished) == list(range(10))
+
+
+def test_an_interrupt_while_a_result_is_passed_on_leaves_no_task_behind(caplog: pytest.LogCaptureFixture) -> None:
+    def interrupt(position: int, result: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(run_all(visits(Room(), 10), limit=3, on_result=interrupt))
+    gc.collect()
+    assert not caplog.records  # asyncio logs an exception that was never retrieved
 
 
 def test_a_background_loop_serves_one_loop_after_the_other() -> None:
