@@ -52,18 +52,18 @@ class _Queue(Generic[T]):
 
 
 async def _run_jobs(queue: _Queue[T], results: dict[int, T], on_result: Callable[[int, T], None] | None) -> None:
-    """Runs jobs until the queue is empty."""
-    for position, job in queue:
-        try:
+    """Runs jobs from the queue until it is empty or closed."""
+    try:
+        for position, job in queue:
             results[position] = result = await job()
             if on_result is not None:
                 on_result(position, result)
-        except BaseException as problem:
-            queue.closed = True  # jobs that never await would otherwise all run before the cancellation
-            if isinstance(problem, KeyboardInterrupt):  # raised from a task it would stop the event loop
-                raise _Interrupted from None
-            raise
-        await asyncio.sleep(0)
+            await asyncio.sleep(0)
+    except BaseException as problem:
+        queue.closed = True  # jobs that never wait would all run before the cancellation reaches them
+        if isinstance(problem, KeyboardInterrupt):  # out of a task it would tear the event loop down
+            raise _Interrupted from None
+        raise
 
 
 class _Interrupted(Exception):
