@@ -89,7 +89,7 @@ def list_everything() -> dict[str, list[str]]:
     """Every kind of plug-in."""
     benchmark: evals.Benchmark = evals.benchmarks.get("arithmetic")
     item: evals.Item = benchmark.items(0, 1)[0]
-    (verdict,) = benchmark.grade([evals.Answered(item, item.answer)])
+    (verdict,) = benchmark.grade([evals.AnsweredItem(item, item.answer)])
     right: evals.Verdict = "right"
     estimator: training.Estimator = training.estimators.get("role_baseline")(0.95)
     print(verdict == right, estimator.state(), mirrormatch.__version__, files("mirrormatch.games").name)
