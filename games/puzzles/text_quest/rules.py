@@ -1,4 +1,4 @@
-"""The rules of the text quest: its settings, what each command does, and what a quest earns."""
+"""The rules of the text quest: its settings, the effect of each command, and the returns."""
 
 from dataclasses import dataclass
 
@@ -86,7 +86,7 @@ class TextQuest(Game[Quest, View]):
     def legal(self, state: Quest) -> tuple[Action, ...]:
         if self.to_act(state) != 0:
             return ()
-        named = self._named(state.site, state.layout)
+        named = self._get_world(state.site, state.layout)
         return list_commands(see_rooms(named, state, (state.room,))[0], name_things(named.things, state.carried))
 
     def apply(self, state: Quest, action: Action) -> Quest:
@@ -95,7 +95,7 @@ class TextQuest(Game[Quest, View]):
         if action not in self.legal(state):
             raise ValueError(f"{action!r} is not allowed in {state!r}")
         state = state._replace(turns=state.turns + 1, last=action)
-        named = self._named(state.site, state.layout)
+        named = self._get_world(state.site, state.layout)
         verb, _, rest = action.partition(" ")
         first, *second = PREPOSITION.split(rest)
         if verb == "go":
@@ -123,13 +123,13 @@ class TextQuest(Game[Quest, View]):
             raise ValueError(f"{action!r} is not the number of a world in {state!r}")
         if not state.site:
             return Quest(int(action), 0)
-        world = self._named(state.site, int(action)).world
+        world = self._get_world(state.site, int(action)).world
         lying = [0] * len(world.site.places)
         for thing, place in enumerate(world.placed):
             lying[place] |= 1 << thing
         return Quest(state.site, int(action), visited=(0,), lying=tuple(lying))
 
-    def _named(self, site: int, layout: int) -> NamedWorld:
+    def _get_world(self, site: int, layout: int) -> NamedWorld:
         return name_world(*self._key, site, layout)
 
     def _count_brought(self, named: NamedWorld, lying: tuple[int, ...]) -> int:
@@ -145,7 +145,7 @@ class TextQuest(Game[Quest, View]):
     def view(self, state: Quest, role: int) -> View:
         if not state.layout:
             return View(None)
-        named = self._named(state.site, state.layout)
+        named = self._get_world(state.site, state.layout)
         return View(
             goal=named.goal,
             rooms=see_rooms(named, state, state.visited),
@@ -196,10 +196,10 @@ class TextQuest(Game[Quest, View]):
             return text
         if not legal:
             return Problem(ProblemKind.ILLEGAL, "nobody can do anything now")
-        named = self._named(state.site, state.layout)
+        named = self._get_world(state.site, state.layout)
         (room,), carried = see_rooms(named, state, (state.room,)), name_things(named.things, state.carried)
         return read_command(text, room, carried, self.settings.theme)
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
-        """Does here what helps, or goes to the nearest room where something does or that is unknown."""
+        """The command that helps here, or a step to the nearest room where one helps or that is unknown."""
         return ((choose_command(view), 1.0),)

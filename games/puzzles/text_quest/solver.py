@@ -1,4 +1,4 @@
-"""A rule-based player of text quests: it does what helps in its room, else goes where something may.
+"""A rule-based player of text quests: it gives a command that helps, or goes to a room where one may help.
 
 It acts on the player's view alone.
 """
@@ -41,7 +41,7 @@ def _find_delivery(room: SeenRoom, view: View) -> Action:
 
 
 def _find_help(room: SeenRoom, view: View) -> Action:
-    """A command in this room that gets on: bring, take what is needed, unlock, open, explore; else empty."""
+    """A helpful command in this room: bring, take what is needed, unlock, open, explore; else empty."""
     assert view.goal is not None
     if any(thing in view.carried for thing in view.goal.things) and (delivery := _find_delivery(room, view)):
         return delivery

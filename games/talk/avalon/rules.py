@@ -1,4 +1,4 @@
-"""The rules of Avalon: its settings, what each move does, who wins, and what each player knows."""
+"""The rules of Avalon: its settings, the effect of each move, the winner, and each player's knowledge."""
 
 import functools
 import random
@@ -237,7 +237,7 @@ class Avalon(Game[Table, View]):
         return rng.choice((PASS, f"I trust player {player}.", f"I do not trust player {player}.", "I am good."))
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
-        """Rule-based, as the class's documentation says."""
+        """The rule-based player's moves; the class's documentation describes them."""
         return choose_move(self._setup, view)
 
     def _team_size(self, board: Board) -> int:

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pytest
+from tests.games.playing import play_texts, problem_kind
 
 from mirrormatch import games
-from mirrormatch.games import CHANCE, OVER, Action, Game, Problem, ProblemKind
+from mirrormatch.games import CHANCE, OVER, Action, Game, ProblemKind
 from mirrormatch.games.puzzles.text_quest import world as worlds
 from mirrormatch.games.puzzles.text_quest.rules import NUM_LAYOUTS, NUM_SITES
 from mirrormatch.games.puzzles.text_quest.words import METALS, THEMES, RoomWords
@@ -35,12 +36,7 @@ def start_quest(game: Game[Any, Any], site: int = 6, layout: int = 1) -> Any:
 
 def play_moves(*moves: str) -> Any:
     """The state of site 6, layout 1 after the moves, each read as an agent's reply."""
-    state = start_quest(GAME)
-    for text in moves:
-        move = GAME.parse(state, text)
-        assert not isinstance(move, Problem), f"{text!r}: {move}"
-        state = GAME.apply(state, move)
-    return state
+    return play_texts(GAME, start_quest(GAME), moves)
 
 
 def text_after(*moves: str) -> str:
@@ -530,26 +526,21 @@ def test_putting_is_read_in_many_spellings(text: str) -> None:
     assert GAME.parse(play_moves(*TO_THE_END[:-1]), text) == "put stamp album on kitchen table"
 
 
-def problem_of(state: Any, text: str) -> ProblemKind:
-    move = GAME.parse(state, text)
-    assert isinstance(move, Problem), move
-    return move.kind
-
-
 @pytest.mark.parametrize("text", [
     "go north", "n", "open narrow door", "take lamp key", "take silver cup", "unlock narrow door with copper key",
     "unlock narrow door", "put copper key on rocking chair", "open the safe", "go to the cellar", "take apple",
 ])  # fmt: skip
 def test_a_command_that_does_not_fit_is_illegal_or_none(text: str) -> None:
     expected = ProblemKind.NONE if "lamp" in text else ProblemKind.ILLEGAL
-    assert problem_of(play_moves("open pine door", "go west"), text) is expected
+    assert problem_kind(GAME, play_moves("open pine door", "go west"), text) is expected
 
 
 @pytest.mark.parametrize(
     "text", ["open door", "open the door", "go east or go west", "go east, then go west", "[n] [s]"]
 )
 def test_what_may_mean_two_commands_is_ambiguous(text: str) -> None:
-    assert problem_of(start_quest(GAME, 19, 1), text) is ProblemKind.AMBIGUOUS  # between a glass door and an oak door
+    state = start_quest(GAME, 19, 1)  # between a glass door and an oak door
+    assert problem_kind(GAME, state, text) is ProblemKind.AMBIGUOUS
 
 
 @pytest.mark.parametrize("text", [
@@ -558,11 +549,11 @@ def test_what_may_mean_two_commands_is_ambiguous(text: str) -> None:
     "use", "use key", "take on", "put on in", "with", "go to", "take the", "the", "from", "take from", " on ",
 ])  # fmt: skip
 def test_anything_else_is_no_command(text: str) -> None:
-    assert problem_of(play_moves("open pine door", "go west"), text) is ProblemKind.NONE
+    assert problem_kind(GAME, play_moves("open pine door", "go west"), text) is ProblemKind.NONE
 
 
 def test_nothing_is_read_when_the_game_is_over() -> None:
-    assert problem_of(play_moves(*TO_THE_END), "go west") is ProblemKind.ILLEGAL
+    assert problem_kind(GAME, play_moves(*TO_THE_END), "go west") is ProblemKind.ILLEGAL
 
 
 # what is shown

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.games.playing import problem_kind
 
 from mirrormatch import games
 from mirrormatch.games import CHANCE, OVER, Problem, ProblemKind
@@ -46,12 +47,6 @@ def send_team(state: Any, team: str, cards: str, game: Any = QUIET) -> Any:
 
 def reject_team(state: Any, team: str = "1 2") -> Any:
     return play_moves(state, team, *("no",) * 5)
-
-
-def problem_of(state: Any, text: str, game: Any = QUIET) -> ProblemKind:
-    move = game.parse(state, text)
-    assert isinstance(move, Problem), f"{text!r} was read as {move!r}"
-    return move.kind
 
 
 def play_game(game: Any, rng: random.Random, solvers: str = "") -> tuple[Any, list[str], list[int]]:
@@ -266,7 +261,7 @@ def test_the_next_player_leads_after_a_rejection_and_after_a_quest() -> None:
 
 def test_only_evil_may_lay_a_fail() -> None:
     state = play_moves(deal_roles(), "1 4", *("yes",) * 5)
-    assert QUIET.legal(state) == ("success",) and problem_of(state, "fail") is ProblemKind.ILLEGAL
+    assert QUIET.legal(state) == ("success",) and problem_kind(QUIET, state, "fail") is ProblemKind.ILLEGAL
     assert QUIET.legal(play_moves(state, "success")) == ("fail", "success")
 
 
@@ -302,14 +297,14 @@ def test_a_team_is_read_in_many_spellings(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["1 2 3", "1", "1 1", "1 6", "0 1", "players 1, 2, 3"])
 def test_a_team_of_the_wrong_size_or_players_is_illegal(text: str) -> None:
-    assert problem_of(deal_roles(), text) is ProblemKind.ILLEGAL
+    assert problem_kind(QUIET, deal_roles(), text) is ProblemKind.ILLEGAL
 
 
 @pytest.mark.parametrize(
     "text", ["", "1 2 or 1 3", "not 1 3", "I will never propose 1 3", "me and 3", "1-3", "13", "1 3!x"]
 )
 def test_a_sentence_around_a_team_is_no_team(text: str) -> None:
-    assert problem_of(deal_roles(), text) in (ProblemKind.NONE, ProblemKind.ILLEGAL)
+    assert problem_kind(QUIET, deal_roles(), text) in (ProblemKind.NONE, ProblemKind.ILLEGAL)
 
 
 @pytest.mark.parametrize(("text", "vote"), [("Yes.", "yes"), ("approve", "yes"), ("[NO]", "no"), ("reject", "no")])
@@ -319,7 +314,7 @@ def test_a_vote_is_read_in_many_spellings(text: str, vote: str) -> None:
 
 @pytest.mark.parametrize("text", ["yes or no", "not yes", "I would never approve", "yes no", ""])
 def test_a_sentence_around_a_vote_is_no_vote(text: str) -> None:
-    assert problem_of(play_moves(deal_roles(), "1 2"), text) in (ProblemKind.NONE, ProblemKind.AMBIGUOUS)
+    assert problem_kind(QUIET, play_moves(deal_roles(), "1 2"), text) in (ProblemKind.NONE, ProblemKind.AMBIGUOUS)
 
 
 @pytest.mark.parametrize("text", ["2", "player 2", "Kill player 2!", "Merlin is player 2"])
@@ -328,7 +323,7 @@ def test_a_name_is_read_in_many_spellings(text: str) -> None:
 
 
 def test_an_evil_player_is_not_named() -> None:
-    assert problem_of(reach_assassination(), "5") is ProblemKind.ILLEGAL
+    assert problem_kind(QUIET, reach_assassination(), "5") is ProblemKind.ILLEGAL
 
 
 # talk
@@ -360,7 +355,7 @@ def test_a_player_may_say_nothing(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["", " \n", "...", "✨", '""'])
 def test_silence_must_be_declared(text: str) -> None:
-    assert problem_of(start_talk(), text, GAME) is ProblemKind.NONE
+    assert problem_kind(GAME, start_talk(), text) is ProblemKind.NONE
 
 
 def test_a_long_statement_is_cut() -> None:

@@ -1,6 +1,5 @@
 """Deal or no deal: the possible deals, the points of proposals, and the secrets."""
 
-import random
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -11,9 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.games.playing import play_game, play_texts, problem_kind
 
 from mirrormatch import games
-from mirrormatch.games import CHANCE, OVER, Action, Problem, ProblemKind
+from mirrormatch.games import OVER, Action, Problem, ProblemKind
 
 GAME = games.get("deal_or_no_deal")
 OBJECTIVES = ("selfish", "cooperative", "competitive")
@@ -33,24 +33,7 @@ def play_moves(*moves: str, game: Any = GAME, deal: tuple[str, ...] = DEAL) -> A
     state = game.start()
     for dealt in deal:
         state = game.apply(state, dealt)
-    for text in moves:
-        move = game.parse(state, text)
-        assert not isinstance(move, Problem), f"{text!r}: {move}"
-        state = game.apply(state, move)
-    return state
-
-
-def play_game(game: Any, solvers: Sequence[bool], seed: int) -> tuple[Any, list[Action]]:
-    """Plays a game; returns its last state and all actions."""
-    rng, state, path = random.Random(seed), game.start(), list[Action]()
-    while (role := game.to_act(state)) != OVER:
-        if role == CHANCE or solvers[role]:
-            options = game.chance(state) if role == CHANCE else game.solution(game.view(state, role))
-            path.append(rng.choices([a for a, _ in options], [p for _, p in options])[0])
-        else:
-            path.append(game.sample(game.view(state, role), None, rng))
-        state = game.apply(state, path[-1])
-    return state, path
+    return play_texts(game, state, moves)
 
 
 def measure_returns(objective: str, solvers: Sequence[bool], num_games: int = 300) -> tuple[float, float]:
@@ -76,12 +59,6 @@ def count_points(path: list[Action]) -> tuple[int, int]:
     worth = [dict(zip(ITEMS, value, strict=True)) for value in values]
     a, b = (sum(worth[k][item] for item in heaps[seat]) for k, seat in enumerate("AB"))
     return a, b
-
-
-def problem_of(state: Any, text: str, game: Any = GAME) -> ProblemKind:
-    move = game.parse(state, text)
-    assert isinstance(move, Problem), f"{text!r} was read as {move!r}"
-    return move.kind
 
 
 def shown_lines(state: Any, role: int, game: Any = GAME) -> list[str]:
@@ -194,12 +171,12 @@ def test_failing_to_move_loses_the_deal(objective: str, returns: tuple[float, fl
 
 
 def test_a_proposal_ends_the_talk() -> None:
-    assert problem_of(play_moves("propose 1 book"), "say | wait") is ProblemKind.ILLEGAL
+    assert problem_kind(GAME, play_moves("propose 1 book"), "say | wait") is ProblemKind.ILLEGAL
 
 
 def test_after_eight_turns_of_talk_both_must_propose() -> None:
     state = play_moves(*["say"] * 8)
-    assert problem_of(state, "say") is ProblemKind.ILLEGAL
+    assert problem_kind(GAME, state, "say") is ProblemKind.ILLEGAL
     assert GAME.to_act(play_moves(*["say"] * 8, "propose nothing", "propose 1 book")) == OVER
 
 
@@ -223,15 +200,15 @@ def test_a_proposal_is_read_in_many_spellings(text: str) -> None:
     "propose 1 book or 2 hats", "do not propose 1 book", "1 book 2 hats", "say I take 1 book", "sayings | x", "",
 ])  # fmt: skip
 def test_anything_else_is_no_move(text: str) -> None:
-    assert problem_of(play_moves(), text) is ProblemKind.NONE
+    assert problem_kind(GAME, play_moves(), text) is ProblemKind.NONE
 
 
 def test_more_than_there_is_cannot_be_proposed() -> None:
-    assert problem_of(play_moves(), "propose 2 books") is ProblemKind.ILLEGAL
+    assert problem_kind(GAME, play_moves(), "propose 2 books") is ProblemKind.ILLEGAL
 
 
 def test_two_moves_in_one_reply_are_ambiguous() -> None:
-    assert problem_of(play_moves(), "say | fine\npropose 1 book | bye") is ProblemKind.AMBIGUOUS
+    assert problem_kind(GAME, play_moves(), "say | fine\npropose 1 book | bye") is ProblemKind.AMBIGUOUS
 
 
 @given(nasty)

@@ -1,6 +1,5 @@
 """Signalling: the points of a round, the views of both roles, and that no code beats the solution's."""
 
-import random
 from collections.abc import Sequence
 from itertools import product
 from typing import Any
@@ -8,9 +7,10 @@ from typing import Any
 import pyspiel
 import pytest
 from tests.games.openspiel_agreement import agree
+from tests.games.playing import play_game
 
 from mirrormatch import games
-from mirrormatch.games import CHANCE, OVER, Action, Problem, ProblemKind
+from mirrormatch.games import Action, Problem, ProblemKind
 
 GAME = games.get("lewis_signaling")
 BIASED = games.get("lewis_signaling:interest=biased")
@@ -34,19 +34,6 @@ def play_actions(*actions: str, game: Any = GAME) -> Any:
     for action in actions:
         state = game.apply(state, action)
     return state
-
-
-def play_game(game: Any, solvers: Sequence[bool], seed: int) -> tuple[Any, list[Action]]:
-    """Plays a game; returns its last state and all actions."""
-    rng, state, path = random.Random(seed), game.start(), list[Action]()
-    while (role := game.to_act(state)) != OVER:
-        if role == CHANCE or solvers[role]:
-            options = game.chance(state) if role == CHANCE else game.solution(game.view(state, role))
-            path.append(rng.choices([a for a, _ in options], [p for _, p in options])[0])
-        else:
-            path.append(rng.choice(game.legal(state)))
-        state = game.apply(state, path[-1])
-    return state, path
 
 
 def measure_points(game: Any, solvers: Sequence[bool], num_games: int = 300) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.games.playing import play_texts, problem_kind
 
 from mirrormatch import games
 from mirrormatch.games import OVER, Action, Problem, ProblemKind
@@ -29,11 +30,7 @@ def play_moves(*moves: str, deal: tuple[int, ...] = DEAL) -> Any:
     state = GAME.start()
     for number in deal:
         state = GAME.apply(state, str(number))
-    for text in moves:
-        move = GAME.parse(state, text)
-        assert not isinstance(move, Problem), f"{text!r}: {move}"
-        state = GAME.apply(state, move)
-    return state
+    return play_texts(GAME, state, moves)
 
 
 def play_random(deal: tuple[int, ...], seed: int, num_moves: int = 8) -> tuple[Any, list[Action]]:
@@ -70,12 +67,6 @@ def count_returns(deal: tuple[int, ...], moves: list[Action]) -> tuple[float, fl
 
 def list_units(words: list[str]) -> list[str]:
     return [good for number, good in zip(words[::2], words[1::2], strict=True) for _ in range(int(number))]
-
-
-def problem_of(state: Any, text: str) -> ProblemKind:
-    move = GAME.parse(state, text)
-    assert isinstance(move, Problem), f"{text!r} was read as {move!r}"
-    return move.kind
 
 
 def last_line(state: Any, role: int) -> str:
@@ -135,7 +126,7 @@ def test_denying_moves_nothing() -> None:
 
 
 def test_a_denied_offer_can_no_longer_be_accepted() -> None:
-    assert problem_of(play_moves(OFFER, "deny"), "accept") is ProblemKind.ILLEGAL
+    assert problem_kind(GAME, play_moves(OFFER, "deny"), "accept") is ProblemKind.ILLEGAL
 
 
 def test_a_counter_offer_replaces_the_offer() -> None:
@@ -143,31 +134,31 @@ def test_a_counter_offer_replaces_the_offer() -> None:
 
 
 def test_an_offer_is_not_accepted_by_its_maker() -> None:
-    assert problem_of(play_moves(OFFER, "say"), "accept") is ProblemKind.ILLEGAL
+    assert problem_kind(GAME, play_moves(OFFER, "say"), "accept") is ProblemKind.ILLEGAL
 
 
 def test_an_offer_is_accepted_only_once() -> None:
-    assert problem_of(play_moves(OFFER, "accept"), "accept") is ProblemKind.ILLEGAL
+    assert problem_kind(GAME, play_moves(OFFER, "accept"), "accept") is ProblemKind.ILLEGAL
 
 
 def test_nothing_can_be_accepted_before_an_offer() -> None:
-    assert problem_of(play_moves(), "accept") is ProblemKind.ILLEGAL
+    assert problem_kind(GAME, play_moves(), "accept") is ProblemKind.ILLEGAL
 
 
 def test_nothing_can_be_denied_before_an_offer() -> None:
-    assert problem_of(play_moves(), "deny") is ProblemKind.ILLEGAL
+    assert problem_kind(GAME, play_moves(), "deny") is ProblemKind.ILLEGAL
 
 
 def test_more_than_one_has_cannot_be_offered() -> None:
-    assert problem_of(play_moves(), "offer 2 gold -> 1 wood") is ProblemKind.ILLEGAL
+    assert problem_kind(GAME, play_moves(), "offer 2 gold -> 1 wood") is ProblemKind.ILLEGAL
 
 
 def test_more_than_the_other_has_cannot_be_asked_for() -> None:
-    assert problem_of(play_moves(), "offer 1 gold -> 2 stone") is ProblemKind.ILLEGAL
+    assert problem_kind(GAME, play_moves(), "offer 1 gold -> 2 stone") is ProblemKind.ILLEGAL
 
 
 def test_goods_just_traded_away_cannot_be_offered() -> None:
-    assert problem_of(play_moves(OFFER, "accept"), "offer 1 gold -> 1 wood") is ProblemKind.ILLEGAL
+    assert problem_kind(GAME, play_moves(OFFER, "accept"), "offer 1 gold -> 1 wood") is ProblemKind.ILLEGAL
 
 
 def test_goods_just_received_can_be_offered() -> None:
@@ -176,7 +167,7 @@ def test_goods_just_received_can_be_offered() -> None:
 
 @pytest.mark.parametrize("text", ["offer 0 gold -> 1 wood", "offer 1 gold -> 0 wood"])
 def test_a_gift_is_no_offer(text: str) -> None:
-    assert problem_of(play_moves(), text) is ProblemKind.ILLEGAL
+    assert problem_kind(GAME, play_moves(), text) is ProblemKind.ILLEGAL
 
 
 def test_apply_refuses_what_cannot_be_paid() -> None:
@@ -201,7 +192,7 @@ def test_an_offer_is_read_in_many_spellings(text: str) -> None:
     "deny accept", "accept accept", "I accept your offer of nothing", "acceptable", "not deny", "",
 ])  # fmt: skip
 def test_a_sentence_around_an_answer_is_no_answer(text: str) -> None:
-    assert problem_of(play_moves(OFFER), text) in (ProblemKind.NONE, ProblemKind.AMBIGUOUS)
+    assert problem_kind(GAME, play_moves(OFFER), text) in (ProblemKind.NONE, ProblemKind.AMBIGUOUS)
 
 
 @pytest.mark.parametrize("text", [
@@ -211,11 +202,11 @@ def test_a_sentence_around_an_answer_is_no_answer(text: str) -> None:
     "I offer 1 gold -> 2 wood", "offer 1 gold -> 2 wood -> 1 stone", "offer 1 gold -> 2 wood; offer 1 gold -> 1 wood",
 ])  # fmt: skip
 def test_a_malformed_offer_is_no_move(text: str) -> None:
-    assert problem_of(play_moves(), text) in (ProblemKind.NONE, ProblemKind.AMBIGUOUS)
+    assert problem_kind(GAME, play_moves(), text) in (ProblemKind.NONE, ProblemKind.AMBIGUOUS)
 
 
 def test_two_arrows_are_ambiguous() -> None:
-    assert problem_of(play_moves(), "offer 1 gold -> 2 wood -> 1 stone") is ProblemKind.AMBIGUOUS
+    assert problem_kind(GAME, play_moves(), "offer 1 gold -> 2 wood -> 1 stone") is ProblemKind.AMBIGUOUS
 
 
 def test_a_refusal_is_read_as_a_denial() -> None:

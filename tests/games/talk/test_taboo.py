@@ -1,7 +1,6 @@
 """Taboo: forbidden clues, right guesses, the views of both roles, and the soundness of the list."""
 
 import json
-import random
 import re
 import sys
 import unicodedata
@@ -11,10 +10,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.games.playing import play_game, play_texts
 from tests.paths import ROOT
 
 from mirrormatch import games
-from mirrormatch.games import CHANCE, OVER, Problem, ProblemKind
+from mirrormatch.games import OVER, Problem, ProblemKind
 from mirrormatch.games.player_text import CHAT_CHARS
 
 GAME = games.get("taboo")
@@ -26,12 +26,7 @@ nasty = st.text(st.one_of(st.characters(), st.sampled_from("\n\r\t\x1b\x00\x85\u
 
 def play_moves(target: str, *moves: str, game: Any = GAME) -> Any:
     """The state after the word is drawn and clues and guesses are given, each read as an agent's reply."""
-    state = game.apply(game.start(), target)
-    for text in moves:
-        move = game.parse(state, text)
-        assert not isinstance(move, Problem), f"{text!r}: {move}"
-        state = game.apply(state, move)
-    return state
+    return play_texts(game, game.apply(game.start(), target), moves)
 
 
 def find_used(clue: str, target: str = "volcano") -> str:
@@ -44,21 +39,9 @@ def read_guess(text: str) -> Any:
     return GAME.parse(play_moves("volcano", "a clue"), text)
 
 
-def play_game(solvers: Sequence[bool], seed: int, game: Any = GAME) -> Any:
-    rng, state = random.Random(seed), game.start()
-    while (role := game.to_act(state)) != OVER:
-        if role == CHANCE or solvers[role]:
-            options = game.chance(state) if role == CHANCE else game.solution(game.view(state, role))
-            action = rng.choices([a for a, _ in options], [p for _, p in options])[0]
-        else:
-            action = game.sample(game.view(state, role), None, rng)
-        state = game.apply(state, action)
-    return state
-
-
 def measure_share_won(solvers: Sequence[bool], name: str = "taboo") -> float:
     game = games.get(name)
-    return sum(float(game.returns(play_game(solvers, seed, game))[0]) for seed in range(200)) / 200
+    return sum(float(game.returns(play_game(game, solvers, seed)[0])[0]) for seed in range(200)) / 200
 
 
 def is_used_slowly(clue: str, target: str) -> bool:

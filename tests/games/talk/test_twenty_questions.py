@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.games.playing import play_texts
 
 from mirrormatch import games
 from mirrormatch.games import OVER, Game, Problem, ProblemKind
@@ -42,12 +43,7 @@ TRUTHS = (
 
 def play_moves(thing: str, *moves: str, game: Game[Any, Any] = GAME) -> Any:
     """The state after the questions, each read as an agent's reply."""
-    state = game.apply(game.start(), thing)
-    for text in moves:
-        move = game.parse(state, text)
-        assert not isinstance(move, Problem), f"{text!r}: {move}"
-        state = game.apply(state, move)
-    return state
+    return play_texts(game, game.apply(game.start(), thing), moves)
 
 
 def read_move(text: str) -> str | ProblemKind:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.games.playing import problem_kind
 from tests.paths import ROOT
 
 from mirrormatch import games
@@ -39,12 +40,6 @@ def play_actions(state: Any, *actions: str, game: Any = GAME) -> Any:
 def play_round(state: Any, *votes: str, clues: tuple[str, ...] = CLUES) -> Any:
     """The state after a round of clues and these votes."""
     return play_actions(state, *clues[: len(state.players)], *votes)
-
-
-def problem_of(state: Any, text: str) -> ProblemKind:
-    move = GAME.parse(state, text)
-    assert isinstance(move, Problem), f"{text!r} was read as {move!r}"
-    return move.kind
 
 
 def play_game(game: Any, rng: random.Random, solvers: frozenset[str] = frozenset()) -> tuple[Any, list[str]]:
@@ -163,8 +158,8 @@ def test_a_player_who_is_out_is_not_asked_again() -> None:
 def test_no_player_votes_for_itself_or_for_one_who_is_out() -> None:
     state = play_actions(play_round(deal_words(), "2", "1", "2", "2"), "sweet too", "round", "in a pie")
     assert GAME.legal(state) == ("3", "4")
-    assert problem_of(state, "1") is ProblemKind.ILLEGAL
-    assert problem_of(state, "player 2") is ProblemKind.ILLEGAL
+    assert problem_kind(GAME, state, "1") is ProblemKind.ILLEGAL
+    assert problem_kind(GAME, state, "player 2") is ProblemKind.ILLEGAL
 
 
 @pytest.mark.parametrize("text", ["2", "Player 2", "[vote 2]", "Vote for player 2.", "vote: 2"])
@@ -174,7 +169,7 @@ def test_a_vote_is_read_in_many_spellings(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["2 or 3", "not 2", "I would never vote for 2", "23", ""])
 def test_a_sentence_around_a_vote_is_no_vote(text: str) -> None:
-    assert problem_of(play_actions(deal_words(), *CLUES), text) in (ProblemKind.NONE, ProblemKind.AMBIGUOUS)
+    assert problem_kind(GAME, play_actions(deal_words(), *CLUES), text) in (ProblemKind.NONE, ProblemKind.AMBIGUOUS)
 
 
 # clues
@@ -196,7 +191,7 @@ def reduce_text(text: str) -> str:
 )  # fmt: skip
 def test_a_clue_with_the_own_word_in_it_is_refused(word: str, clue: str) -> None:
     pair = next("/".join(row["words"]) for row in ROWS if word in row["words"])
-    assert problem_of(deal_words(pair, word, spy=1), clue) is ProblemKind.ILLEGAL
+    assert problem_kind(GAME, deal_words(pair, word, spy=1), clue) is ProblemKind.ILLEGAL
 
 
 def test_the_word_of_the_others_may_be_used() -> None:
@@ -205,16 +200,16 @@ def test_the_word_of_the_others_may_be_used() -> None:
 
 @pytest.mark.parametrize("clue", ["red outside", "RED OUTSIDE!", "red-outside", " réd  outside"])
 def test_a_clue_given_before_is_refused(clue: str) -> None:
-    assert problem_of(play_actions(deal_words(), "red outside"), clue) is ProblemKind.ILLEGAL
+    assert problem_kind(GAME, play_actions(deal_words(), "red outside"), clue) is ProblemKind.ILLEGAL
 
 
 def test_a_clue_of_an_earlier_round_is_refused() -> None:
-    assert problem_of(play_round(deal_words(), "2", "1", "1", "2"), "healthy") is ProblemKind.ILLEGAL
+    assert problem_kind(GAME, play_round(deal_words(), "2", "1", "1", "2"), "healthy") is ProblemKind.ILLEGAL
 
 
 @pytest.mark.parametrize("clue", ["", "  ", "...", "!?", "✨", '""', "clue:", "\u200b"])
 def test_a_clue_without_a_letter_or_digit_is_none(clue: str) -> None:
-    assert problem_of(deal_words(), clue) is ProblemKind.NONE
+    assert problem_kind(GAME, deal_words(), clue) is ProblemKind.NONE
 
 
 @pytest.mark.parametrize("text", ["sweet fruit", '"sweet fruit"', "[sweet fruit]", "Clue: sweet fruit",
