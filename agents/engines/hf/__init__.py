@@ -231,8 +231,10 @@ class HfSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    max_batch: Annotated[int, Field(ge=1, description="requests generated together")] = MAX_BATCH
-    prefix_mb: Annotated[int, Field(ge=0, description="memory for prompts that were read; 0: none")] = PREFIX_MB
+    max_batch: Annotated[int, Field(ge=1, description="number of requests generated together")] = MAX_BATCH
+    prefix_mb: Annotated[int, Field(ge=0, description="MiB for keys and values of earlier prompts; 0: none")] = (
+        PREFIX_MB
+    )
 
 
 @functools.cache  # never evicted: the process ends with its engines, which own no other process and no connection

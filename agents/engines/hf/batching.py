@@ -1,7 +1,7 @@
 """Dynamic batching: requests that wait while the engine is busy are served together.
 
-The order of service depends on the order of the requests alone, never on time, so that a run repeated with the same
-seeds makes the same batches, and with them the same rounding.
+The batches depend on the order of the requests alone, never on time: a run repeated with the same seeds makes the same
+batches, and with them the same rounding.
 """
 
 import asyncio
@@ -24,8 +24,8 @@ class Batcher(Generic[Request, Result]):
     """Collects requests and serves them in batches of one key.
 
     Args:
-        serve: the blocking work: one result per request. Runs on the event loop's thread.
-        max_batch: how many requests are served at once.
+        serve: computes one result per request. It blocks, on the event loop's thread.
+        max_batch: number of requests served at once.
     """
 
     def __init__(self, serve: Callable[[Hashable, Sequence[Request]], Sequence[Result]], max_batch: int) -> None:
@@ -35,7 +35,7 @@ class Batcher(Generic[Request, Result]):
         self._pump: asyncio.Task[None] | None = None
 
     async def submit(self, key: Hashable, request: Request) -> Result:
-        """Waits for the request's result. Requests with different keys never share a batch."""
+        """Awaits the request's result. Requests with different keys never share a batch."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
         self._waiting.append(_Waiting(key, request, future))
@@ -49,7 +49,7 @@ class Batcher(Generic[Request, Result]):
             batch = self._next_batch()
             try:
                 results = self._serve(batch[0].key, [w.request for w in batch])
-            except BaseException as problem:  # whoever waits must hear of it, or would wait for ever
+            except BaseException as problem:  # waiting callers must get it, or they would wait for ever
                 for waiting in batch:
                     if not waiting.future.done():
                         waiting.future.set_exception(problem if isinstance(problem, Exception) else _Interrupted())
@@ -61,7 +61,7 @@ class Batcher(Generic[Request, Result]):
                     waiting.future.set_result(result)
 
     async def _wait_until_quiet(self) -> bool:
-        """Lets every coroutine that can run submit its request; whether any request waits."""
+        """Lets every coroutine that can run submit its request. Returns whether any request waits."""
         quiet, seen = 0, -1
         while quiet < _QUIET_TICKS:
             await asyncio.sleep(0)
@@ -79,7 +79,7 @@ class Batcher(Generic[Request, Result]):
 
 
 def _retrieve_exception(pump: "asyncio.Task[None]") -> None:
-    """Takes note of how the pump ended: only an interrupt ends it early, and the event loop has passed that on."""
+    """Retrieves the task's exception, for which asyncio would log a warning: an interrupt, raised elsewhere already."""
     if not pump.cancelled():
         pump.exception()
 

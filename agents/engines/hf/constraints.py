@@ -1,7 +1,7 @@
-"""Which tokens may come next when an answer has to be one of a few: a constraint on text, told in tokens.
+"""Token masks that force the answer to be one of the choices.
 
-Tokens don't end where moves do: one may hold a whole answer with its opening, another half a move. Every decision is
-made on the text that a token would lead to. Nothing here knows a model.
+Tokens don't end where moves do: one may contain a whole answer with its opening, another half a move. So a token is
+judged by the text that it would lead to. Nothing here depends on a model.
 """
 
 from collections import defaultdict
@@ -12,18 +12,18 @@ from mirrormatch.agents.engines._types import Constraint
 
 
 class Permit(NamedTuple):
-    """Tokens: the only ones that may come next, or those that may not."""
+    """Tokens that may come next, and no others (`only`), or tokens that may not."""
 
     ids: list[int]
     only: bool
 
 
 class TokenTexts:
-    """What each token of a tokenizer says.
+    """The text of each token of a tokenizer.
 
     Args:
         tokenizer: a transformers tokenizer.
-        num_tokens: of the model's vocabulary, which may be larger than the tokenizer's.
+        num_tokens: size of the model's vocabulary, which may be larger than the tokenizer's.
         end_ids: tokens that end a turn.
     """
 
@@ -38,12 +38,12 @@ class TokenTexts:
         self._with: dict[str, list[int]] = {}
 
     def permit(self, text: str, constraint: Constraint) -> Permit:
-        """What may come after a text.
+        """The tokens that may follow a text.
 
         Args:
-            text: everything said so far.
-            constraint: before its opening all is free but the end; then one of the choices and the closing come, and
-                then the end.
+            text: the reply so far.
+            constraint: before its opening every token but an end is allowed; then one of the choices with the closing,
+                and then the end.
         """
         _, opened, inside = text.rpartition(constraint.opening)
         answers = [choice + constraint.closing for choice in constraint.choices]
@@ -55,7 +55,7 @@ class TokenTexts:
         return Permit(sorted(allowed) or self._end_ids, only=True)
 
     def _spoiling_tokens(self, text: str, opening: str, answers: Sequence[str]) -> list[int]:
-        """The tokens that would open the answer and go on with something that is none."""
+        """The tokens that contain the opening's end and continue it with anything but a choice."""
         tail = text[-(len(opening) - 1) :] if len(opening) > 1 else ""
         return [
             token
@@ -70,7 +70,7 @@ class TokenTexts:
 
 
 def _token_texts(tokenizer: Any, num: int) -> list[str]:
-    """What each token adds to a text. Alone, SentencePiece's tokens lose the space that they begin with."""
+    """The text of each token inside a text. Decoded alone, SentencePiece's tokens lose their leading space."""
     before = tokenizer.convert_tokens_to_ids("a")
     if before is None or tokenizer.decode([before, before]) != "aa":
         return list(tokenizer.batch_decode([[k] for k in range(num)], skip_special_tokens=False))

@@ -1,6 +1,6 @@
-"""Draws tokens: one uniform number per request and step, turned into a token by the inverse of the distribution.
+"""Draws tokens: one uniform number per request and step, mapped to a token by the inverse of the distribution.
 
-A request's draws depend on its own seed and step alone, not on who shares its batch. B rows, V tokens of vocabulary.
+A request's draws depend on its own seed and step alone, not on the rest of its batch. B rows, V tokens of vocabulary.
 """
 
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from torch import Tensor
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-_MANTISSA_BITS = 24  # float32's, in which tokens are drawn: more would let a uniform number round up to 1
+_MANTISSA_BITS = 24  # of float32, in which tokens are drawn: with more, a uniform number could round up to 1
 
 
 class Drawn(NamedTuple):
@@ -48,9 +48,9 @@ def draw(logits_BV: Tensor, rules: Rules, uniform_B: Tensor) -> Drawn:
     """One token per row.
 
     Args:
-        logits_BV: of the next token.
+        logits_BV: logits of the next token.
         rules: temperature 0 takes the most probable token, whose log-probability is then given at temperature 1.
-        uniform_B: from `uniforms`.
+        uniform_B: numbers from `uniforms`.
     """
     greedy_B = rules.temperature_B == 0
     temperature_B = torch.where(greedy_B, torch.ones_like(rules.temperature_B), rules.temperature_B)
@@ -71,5 +71,5 @@ def _filter(logp_BV: Tensor, rules: Rules) -> Tensor:
     before_BV = prob_BV.cumsum(-1) - prob_BV
     top_k_B = torch.where(rules.top_k_B > 0, rules.top_k_B, logp_BV.shape[-1])
     kept_BV = (rank_V[None] < top_k_B[:, None]) & (before_BV < rules.top_p_B[:, None])
-    kept_BV[:, 0] = True  # the most probable token is left whatever the settings
+    kept_BV[:, 0] = True  # the most probable token is always kept
     return torch.zeros_like(prob_BV).scatter(-1, order_BV, torch.where(kept_BV, prob_BV, 0.0))

@@ -1,4 +1,4 @@
-"""Keys and values of token ids that were read before, so that no prompt is read twice.
+"""A cache of keys and values by token ids, which saves reading a prompt's known beginning again.
 
 Prompts of one game begin with the same rules, and the prompt of a next turn may extend the earlier one: what they share
 is kept in blocks of tokens, in a tree, one for each adapter. Only whole blocks are kept. L layers, H heads of keys and
@@ -15,7 +15,7 @@ BLOCK = 16  # tokens
 
 
 class Found(NamedTuple):
-    """The longest known beginning of some ids: how many tokens it has, and their keys and values."""
+    """The longest known beginning of some ids: its number of tokens, and their keys and values."""
 
     num: int
     blocks: list[Tensor]
@@ -30,16 +30,16 @@ class _Node:
 
 
 class PrefixCache:
-    """What has been read, up to a bound in memory.
+    """Keys and values by owner and token ids, up to a bound in memory.
 
-    When it is reached, the owners unused for longest are forgotten, and at last the one that needs room, whole. So what
-    an owner finds doesn't depend on what others had read before it came.
+    At the bound, the least recently used owners are forgotten whole, in the end also the current one. So the keys and
+    values that an owner finds don't depend on the requests of others before it.
 
     Attributes:
-        num_bytes: of all keys and values that are kept.
+        num_bytes: size of all stored keys and values.
 
     Args:
-        max_bytes: of keys and values; 0 keeps nothing.
+        max_bytes: bound on their size; 0 stores nothing.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -48,7 +48,7 @@ class PrefixCache:
         self._roots: dict[Hashable, _Node] = {}  # by owner, the most recently used last
 
     def find(self, owner: Hashable, ids: Sequence[int]) -> Found:
-        """The longest known beginning; at least one token is always left to read, whose logits are wanted."""
+        """The longest known beginning. It excludes the last token, which is read for its logits."""
         if owner in self._roots:
             self._roots[owner] = self._roots.pop(owner)
         node, blocks = self._roots.get(owner), list[Tensor]()
@@ -60,12 +60,12 @@ class PrefixCache:
         return Found(len(blocks) * BLOCK, blocks)
 
     def keep(self, owner: Hashable, ids: Sequence[int], kv_NHTD: Tensor) -> None:
-        """Keeps the whole blocks of what was read.
+        """Stores the whole blocks of a prompt or reply.
 
         Args:
             owner: the adapter, whose keys and values no other shares.
-            ids: as many as the tensor has tokens, or more.
-            kv_NHTD: of all layers; it is copied.
+            ids: its token ids, as many as the tensor has tokens, or more.
+            kv_NHTD: keys and values of all layers; they are copied.
         """
         self._roots[owner] = node = self._roots.pop(owner, _Node(None))
         for start in range(0, kv_NHTD.shape[2] - BLOCK + 1, BLOCK):
@@ -79,22 +79,22 @@ class PrefixCache:
             self.forget(next(iter(self._roots)))
 
     def num_known(self, owner: Hashable, ids: Sequence[int]) -> int:
-        """How many of the ids have keys and values here."""
+        """Number of the ids whose keys and values are stored."""
         return self.find(owner, (*ids, -1)).num
 
     def forget(self, owner: Hashable) -> None:
-        """Drops what belongs to one owner."""
+        """Drops one owner's keys and values."""
         root = self._roots.pop(owner, None)
         self.num_bytes -= _count_bytes(root) if root is not None else 0
 
     @property
     def is_enabled(self) -> bool:
-        """Whether anything is kept at all."""
+        """Whether the cache can store anything."""
         return self._max_bytes > 0
 
 
 def _count_bytes(root: _Node) -> int:
-    """Of everything below, without recursion: a long prompt is a long branch."""
+    """The size of all nodes below, without recursion: a long prompt is a long branch."""
     num, nodes = 0, [root]
     while nodes:
         node = nodes.pop()
@@ -104,7 +104,7 @@ def _count_bytes(root: _Node) -> int:
 
 
 def join_blocks(found: Sequence[Found], like: Tensor) -> Tensor:
-    """The beginnings of all rows, padded on the left to the longest: (B, 2 L, H, T, D)."""
+    """The beginnings of all rows as one tensor, padded on the left to the longest: (B, 2 L, H, T, D)."""
     longest = max(f.num for f in found)
     num, heads, _, size = like.shape
     out = like.new_zeros((len(found), num, heads, longest, size))

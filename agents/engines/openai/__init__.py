@@ -36,20 +36,23 @@ class OpenAISettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    timeout_s: Annotated[float, Field(gt=0, description="without a byte, or a streamed event, from the server")] = 60.0
-    deadline_s: Annotated[float, Field(gt=0, description="for one reply, retries included")] = 120.0
-    outage_s: Annotated[float, Field(ge=0, description="for a server that is gone, beside the deadline")] = 120.0
+    timeout_s: Annotated[float, Field(gt=0, description="longest wait for a byte, or a streamed event")] = 60.0
+    deadline_s: Annotated[float, Field(gt=0, description="longest time for one reply, retries included")] = 120.0
+    outage_s: Annotated[float, Field(ge=0, description="longest wait for an unreachable server, besides")] = 120.0
     backoff_s: Annotated[float, Field(gt=0, description="longest first wait before a retry; it doubles")] = 0.5
-    max_connections: Annotated[int, Field(ge=1, description="requests under way at once")] = 64
-    price_in: Annotated[float, Field(ge=0, description="of a million tokens of prompts, for the costs")] = 0.0
-    price_out: Annotated[float, Field(ge=0, description="of a million generated tokens")] = 0.0
-    key_env: Annotated[str, Field(description="the environment variable with the key")] = DEFAULT_KEY_ENV
+    max_connections: Annotated[int, Field(ge=1, description="number of requests at once")] = 64
+    price_in: Annotated[float, Field(ge=0, description="price of a million prompt tokens, to compute the cost")] = 0.0
+    price_out: Annotated[float, Field(ge=0, description="price of a million generated tokens")] = 0.0
+    key_env: Annotated[str, Field(description="name of the environment variable with the key")] = DEFAULT_KEY_ENV
     stream: Annotated[
-        bool | None, Field(description="take replies as they are written; messages only; none: while somebody watches")
+        bool | None, Field(description="stream replies; messages only; none: for players who watch the reply")
     ] = None
-    mode: Annotated[Literal["auto", "token", "chat"], Field(description="tokens, messages, or what there is")] = "auto"
+    mode: Annotated[
+        Literal["auto", "token", "chat"],
+        Field(description="what is sent; auto: tokens if possible"),
+    ] = "auto"
     mixed: Annotated[
-        bool, Field(description="base and adapter rows at once: faster, but wrong in vLLM's builds for CPUs")
+        bool, Field(description="base and adapter rows in one batch: faster, but wrong in vLLM's builds for CPUs")
     ] = False
 
 

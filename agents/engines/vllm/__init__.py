@@ -34,26 +34,24 @@ class VllmSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    tensor_parallel: Annotated[int, Field(ge=1, description="GPUs that share one copy of the model")] = 1
-    data_parallel: Annotated[int, Field(ge=1, description="copies of the model, each with its own GPUs")] = 1
+    tensor_parallel: Annotated[int, Field(ge=1, description="number of GPUs for one copy of the model")] = 1
+    data_parallel: Annotated[int, Field(ge=1, description="number of copies of the model, each on its own GPUs")] = 1
     memory_share: Annotated[
-        float, Field(gt=0, le=1, description="of a GPU's memory; less where training needs some while vLLM is awake")
+        float, Field(gt=0, le=1, description="share of a GPU's memory; less if training needs some while vLLM is awake")
     ] = 0.9
     dtype: Annotated[
         Literal["auto", "float32", "bfloat16", "float16"] | None,
-        Field(description="of weights and arithmetic; float32 on a CPU, on a GPU as the model says"),
+        Field(description="type of weights and arithmetic; default: float32 on a CPU, the model's own on a GPU"),
     ] = None
-    quantization: Annotated[str | None, Field(description="in vLLM's words, like 'fp8'; none: as the model says")] = (
-        None
-    )
+    quantization: Annotated[str | None, Field(description="method, like 'fp8'; none: the model's own")] = None
     max_model_len: Annotated[
-        int | None, Field(ge=2, description="tokens of prompt and reply together; none: all that the model can")
+        int | None, Field(ge=2, description="tokens of prompt and reply together; none: the model's maximum")
     ] = None
-    max_loras: Annotated[int, Field(ge=1, description="adapters in memory; the one unused for longest makes room")] = 8
-    max_lora_rank: Annotated[int, Field(ge=1, le=RANKS[-1], description="a higher one costs memory and time")] = 16
-    max_num_seqs: Annotated[int, Field(ge=1, description="requests that are generated together")] = 256
+    max_loras: Annotated[int, Field(ge=1, description="number of adapters loaded at once")] = 8
+    max_lora_rank: Annotated[int, Field(ge=1, le=RANKS[-1], description="highest rank; costs memory and time")] = 16
+    max_num_seqs: Annotated[int, Field(ge=1, description="number of requests generated together")] = 256
     enforce_eager: Annotated[
-        bool | None, Field(description="start faster, generate slower; none: only on a CPU, which gains nothing")
+        bool | None, Field(description="start faster, generate slower; none: on a CPU only, where it costs nothing")
     ] = None
 
     def arguments(self, path: str, cpu: bool) -> dict[str, Any]:
