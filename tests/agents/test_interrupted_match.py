@@ -12,6 +12,8 @@ import pytest
 from mirrormatch.agents.episodes import read_episodes
 from mirrormatch.cli import main
 
+pytestmark = pytest.mark.slow
+
 PATIENCE_S = 60.0
 
 

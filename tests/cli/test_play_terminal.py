@@ -19,6 +19,8 @@ import pytest
 
 from mirrormatch.agents.episodes import read_episodes
 
+pytestmark = pytest.mark.slow
+
 TIMEOUT_S = 20.0  # a loaded machine starts Python slowly
 # Makes the pseudo-terminal the child's controlling one, which delivers Ctrl-C to it, and restores the default handler
 # that a background job ignores.

@@ -147,6 +147,7 @@ def test_without_the_extra_reasoning_gym_names_the_command_to_install_it(monkeyp
 # reasoning-gym in its guarded process.
 
 
+@pytest.mark.slow
 def test_reasoning_gym_makes_the_same_items_again_and_its_own_answers_are_right() -> None:
     pytest.importorskip("reasoning_gym")
     benchmark = benchmarks.get("reasoning_gym")
@@ -158,6 +159,7 @@ def test_reasoning_gym_makes_the_same_items_again_and_its_own_answers_are_right(
     assert "right" not in benchmark.grade([AnsweredItem(item, "the answer is " + item.answer) for item in items])
 
 
+@pytest.mark.slow
 def test_a_reasoning_gym_scorer_that_hangs_is_a_counted_wrong_answer() -> None:
     pytest.importorskip("reasoning_gym")
     from mirrormatch.evals.benchmarks.reasoning_gym import ReasoningGym
@@ -170,6 +172,7 @@ def test_a_reasoning_gym_scorer_that_hangs_is_a_counted_wrong_answer() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["countdown", "string_insertion", "coin_flip"])
 def test_malicious_answers_neither_hang_nor_run(task: str, tmp_path: Path) -> None:
     """Most of these scorers evaluate the text: the benchmark leaves them out, and the guard stops them as well."""

@@ -9,6 +9,8 @@ from tests.paths import ROOT
 
 from mirrormatch.cli import main
 
+pytestmark = pytest.mark.slow
+
 NEEDS_RUNS = ROOT / "examples" / "summarise_runs.py"
 EXAMPLES = sorted(set((ROOT / "examples").glob("*.py")) - {NEEDS_RUNS})
 SHORT = (

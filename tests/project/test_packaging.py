@@ -20,7 +20,10 @@ FOLDERS = ("agents", "evals", "games", "prompts", "training")
 PACKAGE = (*FOLDERS, "src/mirrormatch")
 FRONT_PAGE = "README.md"  # of a folder; it isn't installed
 
-pytestmark = pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout"),
+]
 
 
 def source_files(*paths: str) -> list[Path]:

@@ -193,6 +193,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+@pytest.mark.slow
 def test_the_recipe_makes_a_model_that_an_engine_loads(made: Path) -> None:
     engine = TransformersEngine(str(made))
     reply = asyncio.run(engine.generate(engine.encode([Message("user", "You are X.")]), Sampling(max_tokens=3)))

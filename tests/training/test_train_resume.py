@@ -18,6 +18,8 @@ from mirrormatch.agents.engines import _adapters as adapters
 from mirrormatch.training import metrics
 from mirrormatch.training.run_folder import COMPLETE, RunFolder
 
+pytestmark = pytest.mark.slow
+
 NUM_STEPS = 14  # the last strike comes after 5: a busy machine may deliver it some steps late
 PATIENCE_S = 120  # for a run of a few seconds, on a machine that does other things too
 CONFIG = """

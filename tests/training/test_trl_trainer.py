@@ -26,6 +26,8 @@ from mirrormatch.training.rows import Batch, Row, build_batch, count_own_tokens
 from mirrormatch.training.trajectories import Move, Trajectory
 from mirrormatch.training.trl_trainer import LEARNER, MAGNET, TrlLearner, collate
 
+pytestmark = pytest.mark.slow
+
 NUM_TURNS = (3, 1, 2, 3, 1)  # of the trajectories: rows of very different lengths
 ADVANTAGES = (1.5, -2.0, 0.25, -0.5, 3.0)
 MAX_TOKENS = 6

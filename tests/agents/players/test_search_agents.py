@@ -18,6 +18,8 @@ from mirrormatch.games import OVER, Game
 from mirrormatch.games.theory import efg as gambit
 from mirrormatch.games.theory.best_response import exploitability
 
+pytestmark = pytest.mark.slow
+
 NUM_GAMES = 20
 SMALL = "openspiel/connect_four:rows=4,columns=5"
 

@@ -46,6 +46,7 @@ def solver_moves(state: Any, game: Game[Any, Any] = GAME) -> set[Action]:
 # rules
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rows", "columns"), SIZES)
 def test_it_is_openspiels_breakthrough(rows: int, columns: int) -> None:
     def their_action(ours: Any, action: Action, other: Any) -> int:
@@ -155,6 +156,7 @@ def test_the_solver_takes_a_pawn_that_is_about_to_arrive() -> None:
     assert solver_moves(state) == {"a1xb2"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", [0, 1])
 def test_the_solver_beats_random_play(solver: int) -> None:
     rng, won = random.Random(solver), 0

@@ -138,6 +138,7 @@ def test_the_solver_does_not_let_two_open_ends_happen() -> None:
     assert solver_moves("445") <= {"2", "3", "6"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("solver", [0, 1])
 def test_the_solver_beats_random_play(solver: int) -> None:
     rng, won = random.Random(solver), 0

@@ -20,6 +20,8 @@ from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.games import CHANCE, OVER, Action, Game, Problem, ProblemKind
 from mirrormatch.games.contract.check import check
 
+pytestmark = pytest.mark.slow
+
 BRIDGE = games.bridges.get("openspiel")
 NUM_GAMES = 100
 NUM_LONG_GAMES = 1

@@ -37,6 +37,8 @@ from mirrormatch.games.bridges.textarena.words import (
 from mirrormatch.games.contract.check import check
 from mirrormatch.text import printable
 
+pytestmark = pytest.mark.slow
+
 textarena_table = import_script("docs/generate/textarena.py")
 DOCS = ROOT / "docs" / "textarena.md"
 NUM_GAMES = 3  # of each environment

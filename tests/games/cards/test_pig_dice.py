@@ -70,6 +70,7 @@ def slow_roll(values: dict[tuple[int, int, int], float], goal: int, sides: int, 
 # rules
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("goal", "sides", "num_games"), [(50, 6, 2_000), (10, 4, 500), (20, 20, 500), (100, 6, 100)])
 def test_it_is_openspiels_pig(goal: int, sides: int, num_games: int) -> None:
     agree(games.get(f"pig_dice:goal={goal},sides={sides}"), their_game(goal, sides), their_action, num_games)
@@ -168,6 +169,7 @@ def test_the_draw_is_announced_fifty_decisions_before() -> None:
 # the solution
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("goal", "sides"), [(10, 6), (10, 4), (20, 6)])
 def test_the_solution_is_what_a_slow_iteration_over_every_state_says(goal: int, sides: int) -> None:
     game, values = games.get(f"pig_dice:goal={goal},sides={sides}"), slow_values(goal, sides)

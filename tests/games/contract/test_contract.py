@@ -412,11 +412,13 @@ def broken_rules(findings: list[Finding]) -> set[str]:
     return {finding.rule for finding in findings}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", games.names())
 def test_every_game_keeps_the_contract(name: str) -> None:
     assert check(games.get(name)) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [f"{n}:{given}" for n in games.names() for given in games.get(n).examples])
 def test_every_variant_keeps_the_contract(name: str) -> None:
     assert check(games.get(name), num_games=50) == []
@@ -439,6 +441,7 @@ def test_the_toy_game_keeps_the_contract() -> None:
     assert check(Coin(), num_games=50) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("broken", BROKEN, ids=lambda broken: broken.__name__)
 def test_a_broken_game_is_found_out(broken: type[Coin]) -> None:
     assert broken_rules(check(broken(), num_games=50)) == BROKEN[broken]

@@ -251,6 +251,7 @@ def test_another_answer_or_one_outside_the_grammar_is_wrong(answer: str, given: 
     assert not grade_answer(answer, given)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "level"), TASKS)
 def test_every_answer_grades_itself_as_right_and_no_other_as_right(kind: str, level: int) -> None:
     answers = sorted({e.answer for e in make_sample(kind, level, 300)})

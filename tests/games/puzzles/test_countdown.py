@@ -186,6 +186,7 @@ def test_a_try_is_shown_with_its_value_and_the_difference() -> None:
 # puzzles and their solutions
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
 def test_the_solver_solves_every_puzzle(name: str) -> None:
     game = games.get(name)

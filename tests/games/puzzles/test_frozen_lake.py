@@ -80,6 +80,7 @@ def observe_text(state: Any, game: Game[Any, Any] = FIRM) -> str:
 # maps
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", range(4, 9))
 def test_every_map_has_a_safe_path(size: int) -> None:
     for cells in list_maps(size)[:100]:

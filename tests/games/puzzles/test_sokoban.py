@@ -140,6 +140,7 @@ def test_several_moves_and_blocked_ones_are_no_move(text: str) -> None:
 # levels
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
 def test_a_level_has_its_boxes_and_as_many_free_goals(name: str) -> None:
     game = games.get(name)

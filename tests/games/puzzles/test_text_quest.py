@@ -216,6 +216,7 @@ def to_action(slow: Slow, theme: str, world: worlds.World, step: worlds.Command)
     return f"take {thing}" if verb == "take" else f"put {thing} {slow.goal[1]} {slow.goal[2]}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("difficulty", LEVELS)
 def test_the_plan_of_every_world_finishes_the_quest(difficulty: int) -> None:
     for scope, site in itertools.product(LEVELS, range(1, 41)):
@@ -362,6 +363,7 @@ def test_no_two_rooms_lie_at_the_same_place() -> None:
         assert len(set(cells.values())) == len(way) == 10
 
 
+@pytest.mark.slow
 def test_there_are_many_worlds() -> None:
     numbers = itertools.product(range(1, 33), range(1, NUM_LAYOUTS + 1))
     texts = {
