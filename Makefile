@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 # vLLM pins torch and other packages, so it has its own environment.
 VLLM_VENV ?= .venv-vllm
+# Processes that run tests side by side.
+WORKERS ?= 2
 # One thread per process is fastest for models of a million parameters.
 export OMP_NUM_THREADS ?= 1
 # Keeps the working directory off the import path: the root folders agents/, games/, ... must not shadow other packages.
@@ -11,11 +13,11 @@ export PYTHONSAFEPATH := 1
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help setup demo demo-short test test-vllm lint docs docs-site nano bench clean
+.PHONY: help setup demo demo-short test test-fast test-vllm lint format docs docs-site nano bench clean
 
 help:
 	@echo "make demo    fine-tune the bundled model by self-play and show what it learned (minutes, no GPU)"
-	@echo "make test    run the tests"
+	@echo "make test    run the linters and all tests      make test-fast   the tests that take under a minute together"
 	@echo "make test-vllm   run the tests that need vLLM, on this CPU ($(VLLM_VENV), 4 GB; minutes the first time)"
 	@echo "make docs    rewrite the generated pages      make docs-site   build the documentation site"
 	@echo "make setup   create $(VENV) only"
@@ -44,7 +46,11 @@ demo-short: setup
 		--set measure.episodes=10 --set measure.items=5 --set measure.thoughts=4 --set measure.every=0
 
 test: setup lint
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n $(WORKERS)
+
+# A developer's loop: everything but the tests marked `slow`.
+test-fast: setup
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow"
 
 test-vllm: $(VLLM_VENV)/bin/.ready
 	$(VLLM_VENV)/bin/python -m pytest -q --timeout 300 tests/vllm
@@ -68,6 +74,10 @@ lint: setup
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
+
+format: setup
+	$(BIN)/ruff check --quiet --fix .
+	$(BIN)/ruff format --quiet .
 
 # Rewrites generated files: golden transcripts of new games and versions, game pages, tables of the bridges, configuration.
 docs: setup

@@ -107,16 +107,16 @@ def _messages(tree: ast.Module, in_games: bool, docstrings: set[int]) -> Iterato
                     yield node
 
 
-def found(word: str, text: str) -> int:
+def count_word(word: str, text: str) -> int:
     """How often a text holds the word."""
     return len(re.findall(rf"\b{word}\b", " ".join(text.split()), re.IGNORECASE))
 
 
-def rates() -> dict[str, float]:
+def measure_rates() -> dict[str, float]:
     """How often each word comes up in 10,000."""
     everything = list(passages())
     num_words = sum(len(re.findall(r"[A-Za-z']+", p.text)) for p in everything)
-    return {word: 1e4 * sum(found(word, p.text) for p in everything) / num_words for word in WORDS}
+    return {word: 1e4 * sum(count_word(word, p.text) for p in everything) / num_words for word in WORDS}
 
 
 def main() -> None:
@@ -134,9 +134,9 @@ def main() -> None:
         where = str(passage.path.relative_to(ROOT))
         if options.folders and not where.startswith(tuple(options.folders)):
             continue
-        if words := [w for w in WORDS if found(w, passage.text)]:
+        if words := [w for w in WORDS if count_word(w, passage.text)]:
             print(f"{where}:{passage.line}: {passage.kind}: {', '.join(words)}: {' '.join(passage.text.split())[:160]}")
-    for word, rate in rates().items():
+    for word, rate in measure_rates().items():
         print(f"{word:10} {rate:5.2f}")
 
 

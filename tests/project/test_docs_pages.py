@@ -26,6 +26,7 @@ def runner(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
     made.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("runner", PAGES, ids=lambda path: path.stem, indirect=True)
 def test_the_code_of_the_page_runs(runner: PageRunner) -> None:
     runner.run()

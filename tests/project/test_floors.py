@@ -1,4 +1,4 @@
-"""Every module imports only what stands below it, and what is light stays light."""
+"""Every module imports only from lower floors and from what is below it in its own, and light modules stay light."""
 
 import ast
 import os

@@ -72,6 +72,7 @@ def mean_score(solvers: tuple[bool, bool], num_games: int = 300) -> float:
 # against OpenSpiel
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_position_is_openspiels(name: str) -> None:
     game = games.get(name)

@@ -112,6 +112,7 @@ def test_expressions_have_the_values_of_python() -> None:
     assert num_read > 2_500
 
 
+@pytest.mark.slow
 @given(scribble)
 def test_everything_that_is_read_is_an_expression_in_python_too(text: str) -> None:
     move = GAME.parse(lay_out(), text)

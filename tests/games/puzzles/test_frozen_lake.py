@@ -238,6 +238,7 @@ def test_on_firm_ice_the_solver_takes_a_shortest_path() -> None:
     assert num_moves == 6
 
 
+@pytest.mark.slow
 def test_on_slippery_ice_the_solver_arrives_as_often_as_its_values_predict() -> None:
     rng, numbers = random.Random(6), range(1, 301)
     expected = sum(success_probability(list_maps(4)[number - 1], True, 64) for number in numbers) / len(numbers)
@@ -245,6 +246,7 @@ def test_on_slippery_ice_the_solver_arrives_as_often_as_its_values_predict() -> 
     assert mean == pytest.approx(expected, abs=0.07)  # more than three standard errors
 
 
+@pytest.mark.slow
 def test_all_maps_together_have_the_documented_value() -> None:
     mean = sum(success_probability(cells, True, 64) for cells in list_maps(4)) / NUM_MAPS
     assert f"{mean:.0%}".replace("%", " %") in (SLIPPERY.__doc__ or "")

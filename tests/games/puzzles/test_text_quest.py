@@ -305,6 +305,7 @@ def mean_length(difficulty: int, scope: int) -> float:
     return sum(len(world.plan) for world in draw_worlds(difficulty, scope, 100)) / 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scope", LEVELS)
 def test_each_level_of_difficulty_adds_three_moves_or_more(scope: int) -> None:
     lengths = [mean_length(difficulty, scope) for difficulty in LEVELS]
@@ -627,6 +628,7 @@ def test_what_one_sees_does_not_depend_on_what_one_has_not_seen() -> None:
 # players
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("difficulty", "scope"), [(1, 1), (2, 2), (3, 3), (4, 4), (5, 5), (5, 1), (1, 5)])
 def test_the_solver_finishes_nearly_every_quest_and_random_play_few(difficulty: int, scope: int) -> None:
     game, rng = games.get(f"text_quest:difficulty={difficulty},scope={scope},theme=ship"), random.Random(9)

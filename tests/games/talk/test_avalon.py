@@ -565,6 +565,7 @@ def test_between_teams_by_the_rules_of_thumb_both_win_often() -> None:
     assert 0.25 < measure_good_wins("good evil") < 0.75
 
 
+@pytest.mark.slow
 def test_the_rules_of_thumb_work_with_percival_and_seven_players() -> None:
     assert (
         measure_good_wins("good", "players=7,talk=0,percival=yes")

@@ -76,6 +76,7 @@ def test_where_no_opening_has_begun_only_whole_wrong_answers_are_forbidden(texts
     assert all(BOX.opening in text for text in forbidden - {tokenizer.eos_token})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("game_name", ["kuhn_poker", "tictactoe", "connect_four"])
 def test_a_constrained_model_makes_no_illegal_move_even_in_a_game_that_it_never_saw(game_name: str) -> None:
     game = games.get(game_name)

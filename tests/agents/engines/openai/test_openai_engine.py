@@ -584,6 +584,7 @@ def test_a_redirection_is_not_followed(server: FaultyServer, engines: list[Engin
 # at once
 
 
+@pytest.mark.slow
 def test_a_program_ends_without_a_warning_about_open_connections(server: FaultyServer) -> None:
     words = ["match", "kuhn_poker", f"openai:{faulty_server.MODEL}@{server.url}", "random", "--episodes", "4"]
     run = [sys.executable, "-W", "error", "-m", "mirrormatch.cli", *words]
