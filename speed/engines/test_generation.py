@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from mirrormatch import games, prompts
-from mirrormatch.agents.engines._types import Sampling
+from mirrormatch.agents import Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.spec import model_agent
 
@@ -44,8 +44,8 @@ def prompts_of_play(engine: TransformersEngine, game_name: str) -> list[tuple[in
 def ours(engine: TransformersEngine, asked: Sequence[tuple[int, ...]]) -> int:
     async def all_at_once() -> int:
         sampling = Sampling(max_tokens=MAX_TOKENS)
-        said = await asyncio.gather(*(engine.generate(ids, sampling, seed=k) for k, ids in enumerate(asked)))
-        return sum(len(completion.token_ids) for completion in said)
+        completions = await asyncio.gather(*(engine.generate(ids, sampling, seed=k) for k, ids in enumerate(asked)))
+        return sum(len(completion.token_ids) for completion in completions)
 
     return asyncio.run(all_at_once())
 

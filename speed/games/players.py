@@ -53,11 +53,13 @@ def mirrormatch(name: str, num_games: int, seed: int) -> int:
 def textarena_as(variant: str) -> Callable[[str, int, int], int]:
     """TextArena's player: `""` as registered, `"-raw"` without wrappers, `"-train"` with those for training."""
 
-    def played(name: str, num_games: int, seed: int) -> int:
+    def count_moves(name: str, num_games: int, seed: int) -> int:
         theirs, choose, rng, num_steps = NAMES[name][0], _CHOICES[name], random.Random(seed), 0
         num_players = 1 if name in ("frozen_lake", "guess_the_number") else 2
         for k in range(num_games):
-            env = textarena.make(f"{theirs}{variant}")  # anew: a wrapper keeps the text of earlier games over a reset
+            env = textarena.make(
+                f"{theirs}{variant}"
+            )  # a new one each time: a wrapper keeps the text of earlier games over a reset
             env.reset(num_players=num_players, seed=seed * num_games + k)
             done = False
             while not done:
@@ -68,7 +70,7 @@ def textarena_as(variant: str) -> Callable[[str, int, int], int]:
             env.close()
         return num_steps
 
-    return played
+    return count_moves
 
 
 def openspiel_with_text(name: str, num_games: int, seed: int) -> int:

@@ -102,7 +102,7 @@ def ranks(folder: str) -> dict[str, int]:
     return {"__init__": len(groups)} | {place: rank for rank, group in enumerate(groups) for place in group.split()}
 
 
-def dotted(path: Path) -> str:
+def module_name(path: Path) -> str:
     words = path.relative_to(ROOT).with_suffix("").parts
     words = words[1:] if words[0] == "src" else ("mirrormatch", *words)
     return ".".join(words).removesuffix(".__init__")
@@ -133,7 +133,7 @@ def by_name(module: Module) -> str:
     return str(module.path.relative_to(ROOT))
 
 
-def loaded_by(*command: str) -> set[str]:
+def find_loaded_packages(*command: str) -> set[str]:
     """The top-level packages in the process when the command has ended."""
     code = "import atexit, sys\natexit.register(lambda: print('loaded:', *sys.modules, file=sys.stderr))\n"
     run = subprocess.run([sys.executable, "-c", code + "\n".join(command)], capture_output=True, text=True, check=False)
@@ -163,7 +163,7 @@ def test_imports_point_downwards_inside_a_folder_too(module: Module) -> None:
 @pytest.mark.parametrize("folder", PLUGINS)
 def test_no_plugin_imports_another(folder: str) -> None:
     prefix = f"mirrormatch.{folder}."
-    own = [(dotted(m.path).removeprefix(prefix), m) for m in PACKAGE if dotted(m.path).startswith(prefix)]
+    own = [(module_name(m.path).removeprefix(prefix), m) for m in PACKAGE if module_name(m.path).startswith(prefix)]
     assert own, f"no plug-in in {folder}"
     pairs = {
         (name.split(".")[0], imported.removeprefix(prefix).split(".")[0])
@@ -176,8 +176,8 @@ def test_no_plugin_imports_another(folder: str) -> None:
 
 
 def test_no_module_imports_itself_by_a_detour() -> None:
-    names = {dotted(module.path) for module in PACKAGE}
-    graph = {dotted(m.path): {found for n in m.imports if (found := longest(n, names))} for m in PACKAGE}
+    names = {module_name(module.path) for module in PACKAGE}
+    graph = {module_name(m.path): {found for n in m.imports if (found := longest(n, names))} for m in PACKAGE}
     assert cycle(graph) == []
 
 
@@ -205,12 +205,18 @@ def test_the_folders_are_imported_under_the_package_name(module: Module) -> None
 
 
 def test_naming_the_games_loads_no_heavy_library() -> None:
-    assert loaded_by("import mirrormatch.games as g", "[g.get(n) for n in g.names()]") & set(HEAVY_PACKAGES) == set()
+    assert (
+        find_loaded_packages("import mirrormatch.games as g", "[g.get(n) for n in g.names()]") & set(HEAVY_PACKAGES)
+        == set()
+    )
 
 
 def test_help_loads_no_heavy_library() -> None:
-    assert loaded_by("from mirrormatch.cli import main", "sys.exit(main(['--help']))") & set(HEAVY_PACKAGES) == set()
+    assert (
+        find_loaded_packages("from mirrormatch.cli import main", "sys.exit(main(['--help']))") & set(HEAVY_PACKAGES)
+        == set()
+    )
 
 
 def test_a_loaded_library_would_be_noticed() -> None:
-    assert "pydantic" in loaded_by("import pydantic")
+    assert "pydantic" in find_loaded_packages("import pydantic")

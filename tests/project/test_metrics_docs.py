@@ -23,7 +23,7 @@ WORST = {"illegal": 1.0, "truncated": 0.0, "repeated": 1.0, "entropy": 0.0}  # r
 TIMES = {"time/play_s", "time/learn_s", "time/play_share", "tokens_per_s"}  # the trainer's own, in trainer.py
 
 
-def documented() -> set[str]:
+def documented_names() -> set[str]:
     """Names in the first column of every table."""
     cells = re.findall(r"^\| (`[^|]+`) \|", DOCS, re.MULTILINE)
     return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
@@ -78,12 +78,12 @@ def test_every_metric_is_documented(names: object) -> None:
     assert callable(names)
     found = {generalize(name) for name in names()}
     assert found
-    assert found <= documented()
+    assert found <= documented_names()
 
 
 def test_every_row_has_its_metric() -> None:
     counted = {generalize(name) for name in (*of_play(), *of_learning(), *alarms(), *measurement_names(), *TIMES)}
-    assert documented() == counted
+    assert documented_names() == counted
 
 
 def test_the_figures_that_the_page_quotes_are_right() -> None:

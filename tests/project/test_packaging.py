@@ -34,12 +34,12 @@ def source_files(*paths: str) -> list[Path]:
     return [path for path in found if (ROOT / path).is_file() and not (ROOT / path).is_symlink()]
 
 
-def expected() -> set[str]:
+def expected_files() -> set[str]:
     files = [path for path in source_files(*PACKAGE) if path.name != FRONT_PAGE]
     return {f"mirrormatch/{path.as_posix().removeprefix('src/mirrormatch/')}" for path in files}
 
 
-def built(source: Path, target: str, out: Path) -> Path:
+def build_distribution(source: Path, target: str, out: Path) -> Path:
     """The file that hatchling builds, in this process's environment and without a network."""
     command = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(out)]
     run = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
@@ -47,23 +47,23 @@ def built(source: Path, target: str, out: Path) -> Path:
     return next(out.iterdir())
 
 
-def packaged(wheel: Path) -> set[str]:
+def list_package_files(wheel: Path) -> set[str]:
     with zipfile.ZipFile(wheel) as archive:
         return {name for name in archive.namelist() if name.startswith("mirrormatch/")}
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return built(ROOT, "wheel", tmp_path_factory.mktemp("wheel"))
+    return build_distribution(ROOT, "wheel", tmp_path_factory.mktemp("wheel"))
 
 
 @pytest.fixture(scope="module")
 def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return built(ROOT, "sdist", tmp_path_factory.mktemp("sdist"))
+    return build_distribution(ROOT, "sdist", tmp_path_factory.mktemp("sdist"))
 
 
 def test_the_wheel_holds_every_file_of_the_package(wheel: Path) -> None:
-    assert packaged(wheel) == expected()
+    assert list_package_files(wheel) == expected_files()
 
 
 def test_the_wheel_holds_each_file_once(wheel: Path) -> None:
@@ -75,14 +75,16 @@ def test_a_checkout_without_links_gives_the_same_wheel(tmp_path: Path, wheel: Pa
     for path in source_files():
         (tmp_path / "checkout" / path.parent).mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / path, tmp_path / "checkout" / path)
-    assert packaged(built(tmp_path / "checkout", "wheel", tmp_path / "out")) == packaged(wheel)
+    assert list_package_files(
+        build_distribution(tmp_path / "checkout", "wheel", tmp_path / "out")
+    ) == list_package_files(wheel)
 
 
 def test_the_sdist_gives_the_same_wheel(tmp_path: Path, sdist: Path, wheel: Path) -> None:
     with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path / "unpacked", filter="data")
     unpacked = next((tmp_path / "unpacked").iterdir())
-    assert packaged(built(unpacked, "wheel", tmp_path / "out")) == packaged(wheel)
+    assert list_package_files(build_distribution(unpacked, "wheel", tmp_path / "out")) == list_package_files(wheel)
 
 
 def test_the_sdist_holds_no_file_twice(sdist: Path) -> None:

@@ -40,7 +40,7 @@ def tokenizer() -> Any:
     return train_tokenizer(corpus.texts(0, 200), 512)
 
 
-def spoken(conversation: Conversation) -> list[str]:
+def own_texts(conversation: Conversation) -> list[str]:
     return [part.text for part in conversation if isinstance(part, OwnText)]
 
 
@@ -73,11 +73,11 @@ def test_a_conversation_ends_in_what_is_learned(conversations: list[Conversation
 
 
 def test_some_games_are_kept_as_one_conversation(conversations: list[Conversation]) -> None:
-    assert {len(spoken(conversation)) for conversation in conversations} >= {1, 2, 3}
+    assert {len(own_texts(conversation)) for conversation in conversations} >= {1, 2, 3}
 
 
 def test_everything_that_is_learned_is_an_answer(conversations: list[Conversation]) -> None:
-    replies = [text for conversation in conversations for text in spoken(conversation)]
+    replies = [text for conversation in conversations for text in own_texts(conversation)]
     assert all(isinstance(BOXED.read(text, truncated=False).answer, str) for text in replies)
 
 
@@ -149,7 +149,7 @@ def test_only_the_models_own_words_and_their_end_are_learned(conversations: list
     for conversation in conversations[:100]:
         row = corpus.encode_conversation(conversation, encoder, tokenizer.convert_tokens_to_ids(END))
         learned = [i for i, own in zip(row.ids, row.own, strict=True) if own]
-        assert tokenizer.decode(learned) == "".join(f"{text}{END}" for text in spoken(conversation))
+        assert tokenizer.decode(learned) == "".join(f"{text}{END}" for text in own_texts(conversation))
 
 
 def test_what_is_read_before_a_word_is_what_an_engine_would_encode(
@@ -158,7 +158,7 @@ def test_what_is_read_before_a_word_is_what_an_engine_would_encode(
     encoder = ChatEncoder(tokenizer)
     for conversation in conversations[:100]:
         row = corpus.encode_conversation(conversation, encoder, tokenizer.convert_tokens_to_ids(END))
-        prompt = as_messages(conversation)[: conversation.index(OwnText(spoken(conversation)[0]))]
+        prompt = as_messages(conversation)[: conversation.index(OwnText(own_texts(conversation)[0]))]
         assert tuple(row.ids[: row.own.index(1)]) == encoder.encode(prompt)
 
 
