@@ -8,7 +8,7 @@
 Importing this package imports nothing else: games, agents and the rest are imported on first use.
 """
 
-from pathlib import Path
+import os.path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ __all__ = ["__version__", "play"]
 __version__ = "0.1.0"
 
 # In a checkout the five folders are symbolic links; git writes a text file in place of a link that it can't create.
-if Path(__file__).with_name("games").is_file():
+if os.path.isfile(os.path.join(os.path.dirname(__file__), "games")):
     raise ImportError(
         "this checkout has no symbolic links: run 'git config core.symlinks true', then "
         "'git checkout -- src/mirrormatch' (on Windows, switch on developer mode first)"

@@ -8,11 +8,13 @@ import ast
 import importlib
 import importlib.util
 import pkgutil
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
 from mirrormatch.errors import UnknownName, UserError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 
@@ -81,7 +83,9 @@ class Registry(Generic[T]):
             if not module.name.startswith("_")
         }
 
-    def _entry_points(self) -> dict[str, EntryPoint]:
+    def _entry_points(self) -> "dict[str, EntryPoint]":
+        from importlib.metadata import entry_points  # imports email and zipfile, which --help need not wait for
+
         return {e.name: e for e in entry_points(group=f"mirrormatch.{self.kind}s")}
 
     def _attribute_of(self, module: object, name: str) -> T:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.paths import ROOT
 
-from mirrormatch import games, prompts, registry
+from mirrormatch import games, prompts
 from mirrormatch.errors import UnknownName, UserError, did_you_mean
 from mirrormatch.registry import Registry
 
@@ -28,7 +28,7 @@ FILES = {
 def plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Registry[str]:
     """A registry over a temporary package, with two installed plug-ins."""
     installed = {"mirrormatch.games": [EntryPoint("poker", "json:dumps", ""), EntryPoint("kuhn", "json:loads", "")]}
-    monkeypatch.setattr(registry, "entry_points", lambda group: installed.get(group, []))
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: installed.get(group, []))
     package = tmp_path / f"plugins_of_{tmp_path.name}"
     for name, code in FILES.items():
         (package / name).parent.mkdir(parents=True, exist_ok=True)
