@@ -22,7 +22,7 @@ MAX_RANK = 16
 NUM_TOKENS = 6  # of a completion in tokens, with its end
 
 
-class Asked(NamedTuple):
+class Received(NamedTuple):
     """A request as it came."""
 
     method: str
@@ -31,13 +31,13 @@ class Asked(NamedTuple):
     body: Any
 
 
-Fault: TypeAlias = Callable[[Asked, asyncio.StreamWriter], Awaitable[None]]
+Fault: TypeAlias = Callable[[Received, asyncio.StreamWriter], Awaitable[None]]
 
 
-def raw(body: bytes, status: int = 200, **headers: str) -> Fault:
+def raw_answer(body: bytes, status: int = 200, **headers: str) -> Fault:
     """Answers with these bytes."""
 
-    async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    async def answer(asked: Received, writer: asyncio.StreamWriter) -> None:
         named = {"content-type": "application/json", "content-length": str(len(body))}
         named |= {name.replace("_", "-"): value for name, value in headers.items()}
         head = "".join(f"{name}: {value}\r\n" for name, value in named.items())
@@ -47,27 +47,27 @@ def raw(body: bytes, status: int = 200, **headers: str) -> Fault:
     return answer
 
 
-def said(body: Any, status: int = 200, **headers: str) -> Fault:
+def json_answer(body: Any, status: int = 200, **headers: str) -> Fault:
     """Answers with JSON."""
-    return raw(json.dumps(body).encode(), status, **headers)
+    return raw_answer(json.dumps(body).encode(), status, **headers)
 
 
-def error(status: int, message: str, **headers: str) -> Fault:
+def error_answer(status: int, message: str, **headers: str) -> Fault:
     """Answers with an error in OpenAI's form."""
-    return said({"error": {"message": message, "type": "error", "param": None, "code": None}}, status, **headers)
+    return json_answer({"error": {"message": message, "type": "error", "param": None, "code": None}}, status, **headers)
 
 
-def chat_reply(content: Any, finish: str = "stop", **more: Any) -> Any:
+def chat_body(content: Any, finish: str = "stop", **more: Any) -> Any:
     """The body of a chat completion."""
     usage = {"prompt_tokens": 10, "completion_tokens": 4, "prompt_tokens_details": {"cached_tokens": 6}}
     message = {"role": "assistant", "content": content, **more}
     return {"choices": [{"index": 0, "message": message, "finish_reason": finish}], "usage": usage}
 
 
-def streamed(*events: Any, stalls: bool = False, comments: bool = False) -> Fault:
+def event_stream(*events: Any, stalls: bool = False, comments: bool = False) -> Fault:
     """Answers with server-sent events; then the connection ends, or nothing comes, or only comments come."""
 
-    async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+    async def answer(asked: Received, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")
         for event in events:
             text = event if isinstance(event, str) else json.dumps(event)
@@ -82,7 +82,7 @@ def streamed(*events: Any, stalls: bool = False, comments: bool = False) -> Faul
     return answer
 
 
-def pieces(*texts: str, finish: str | None = "stop") -> tuple[Any, ...]:
+def reply_events(*texts: str, finish: str | None = "stop") -> tuple[Any, ...]:
     """The events of a streamed reply."""
     deltas = [{"choices": [{"delta": {"content": text}, "finish_reason": None}]} for text in texts]
     last: Any = {"choices": [{"delta": {}, "finish_reason": finish}]}
@@ -90,17 +90,17 @@ def pieces(*texts: str, finish: str | None = "stop") -> tuple[Any, ...]:
     return (*deltas, last, counted, "[DONE]")
 
 
-async def silence(asked: Asked, writer: asyncio.StreamWriter) -> None:
+async def silence(asked: Received, writer: asyncio.StreamWriter) -> None:
     """Answers nothing for as long as anybody waits."""
     await asyncio.Event().wait()
 
 
-async def drop(asked: Asked, writer: asyncio.StreamWriter) -> None:
+async def drop(asked: Received, writer: asyncio.StreamWriter) -> None:
     """Closes the connection without an answer."""
     writer.transport.abort()
 
 
-async def drop_in_mid_body(asked: Asked, writer: asyncio.StreamWriter) -> None:
+async def drop_in_mid_body(asked: Received, writer: asyncio.StreamWriter) -> None:
     """Closes the connection when half of what was announced is said."""
     writer.write(b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{"choices": [')
     await writer.drain()
@@ -126,15 +126,15 @@ class FaultyServer:
     lora: bool = True
     key: str | None = None
     at_temperature: bool = True
-    names_itself: str | None = None
+    claimed_model: str | None = None
     models: tuple[str, ...] = (MODEL,)
     faults: deque[Fault | None] = field(default_factory=deque)
     always: Fault | None = None
     port: int = 0
-    asked: list[Asked] = field(default_factory=list)
+    received: list[Received] = field(default_factory=list)
     adapters: dict[str, str] = field(default_factory=dict)
-    hung_up: threading.Event = field(default_factory=threading.Event)  # somebody left before the answer
-    most_at_once: int = 0
+    client_left: threading.Event = field(default_factory=threading.Event)  # somebody left before the answer
+    max_at_once: int = 0
     _inside: int = 0
 
     @property
@@ -142,9 +142,9 @@ class FaultyServer:
         return f"http://127.0.0.1:{self.port}/v1"
 
     @property
-    def posts(self) -> list[Asked]:
+    def posts(self) -> list[Received]:
         """The requests but for questions about models and about log-probs, which an engine asks when it connects."""
-        return [a for a in self.asked if a.method == "POST" and not _is_probe(a)]
+        return [a for a in self.received if a.method == "POST" and not _is_probe(a)]
 
     def __enter__(self) -> Self:
         self._loop = asyncio.new_event_loop()
@@ -160,7 +160,7 @@ class FaultyServer:
         self._loop.close()
 
     async def start(self) -> None:
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
+        self._server = await asyncio.start_server(self._handle_connection, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:
@@ -171,14 +171,14 @@ class FaultyServer:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _handle_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            while (asked := await _request(reader)) is not None:
-                self.asked.append(asked)
+            while (asked := await _read_request(reader)) is not None:
+                self.received.append(asked)
                 self._inside += 1
-                self.most_at_once = max(self.most_at_once, self._inside)
+                self.max_at_once = max(self.max_at_once, self._inside)
                 try:
-                    await self._answered_or_left(asked, reader, writer)
+                    await self._answer_or_leave(asked, reader, writer)
                 finally:
                     self._inside -= 1
                 if writer.is_closing():
@@ -188,13 +188,15 @@ class FaultyServer:
         finally:
             writer.transport.abort()
 
-    async def _answered_or_left(self, asked: Asked, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answer_or_leave(
+        self, asked: Received, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         answer = asyncio.ensure_future(self._answer(asked)(asked, writer))
-        left = asyncio.ensure_future(_end(reader))
+        left = asyncio.ensure_future(_wait_for_end(reader))
         try:
             await asyncio.wait((answer, left), return_when=asyncio.FIRST_COMPLETED)
             if not answer.done():
-                self.hung_up.set()
+                self.client_left.set()
                 raise ConnectionResetError
             await answer
         finally:
@@ -202,9 +204,9 @@ class FaultyServer:
                 task.cancel()
             await asyncio.gather(answer, left, return_exceptions=True)
 
-    def _answer(self, asked: Asked) -> Fault:
+    def _answer(self, asked: Received) -> Fault:
         if self.key is not None and asked.headers.get("authorization") != f"Bearer {self.key}":
-            return error(401, f"Incorrect API key provided: {asked.headers.get('authorization', 'none')}")
+            return error_answer(401, f"Incorrect API key provided: {asked.headers.get('authorization', 'none')}")
         if asked.method == "POST" and not _is_probe(asked):
             fault = self.faults.popleft() if self.faults else self.always
             if fault is not None:
@@ -216,78 +218,78 @@ class FaultyServer:
             "/v1/load_lora_adapter": self._load if self.lora else None,
             "/v1/unload_lora_adapter": self._unload if self.lora else None,
         }.get(asked.path)
-        return plain(asked.body) if plain else said({"detail": "Not Found"}, 404)
+        return plain(asked.body) if plain else json_answer({"detail": "Not Found"}, 404)
 
     def _models(self, body: Any) -> Fault:
         vllm = {"root": self.root, "max_model_len": CONTEXT, "parent": None} if self.root else {}
         cards = [{"id": name, "object": "model", **vllm} for name in self.models]
         held = [{"id": name, "root": path, "parent": MODEL} for name, path in self.adapters.items()]
-        return said({"object": "list", "data": [*cards, *held]})
+        return json_answer({"object": "list", "data": [*cards, *held]})
 
     def _chat(self, body: Any) -> Fault:
         """A legal move of the last list of them, or else a number, by the prompt and the seed."""
         prompt = body["messages"][-1]["content"]
         listed = re.findall(r"Legal moves: (.*)\.", prompt)
         moves = listed[-1].split(", ") if listed else [str(n) for n in range(10)]
-        text = f"<think>Well.</think>\\boxed{{{moves[_drawn(body['messages'], body.get('seed')) % len(moves)]}}}"
-        return streamed(*pieces(text[:9], text[9:])) if body.get("stream") else said(chat_reply(text))
+        text = f"<think>Well.</think>\\boxed{{{moves[_draw(body['messages'], body.get('seed')) % len(moves)]}}}"
+        return event_stream(*reply_events(text[:9], text[9:])) if body.get("stream") else json_answer(chat_body(text))
 
     def _completion(self, body: Any) -> Fault:
         if body["model"] not in (*self.models, *self.adapters):
-            return error(404, f"The model `{body['model']}` does not exist.")
+            return error_answer(404, f"The model `{body['model']}` does not exist.")
         if "logprob_token_ids" in body:
             tops = {f"token_id:{token}": -token / 100 for token in body["logprob_token_ids"]}
             scored = {"token_logprobs": [-0.5], "top_logprobs": [tops]}
             choices = [{"token_ids": [1], "logprobs": scored, "finish_reason": "length"} for _ in body["prompt"]]
-            return said({"model": body["model"], "choices": choices})
+            return json_answer({"model": body["model"], "choices": choices})
         num = min(NUM_TOKENS, body["max_tokens"])
-        drawn = _drawn(body["model"], body["prompt"], body["seed"])
+        drawn = _draw(body["model"], body["prompt"], body["seed"])
         ids = [100 + (drawn >> 8 * k) % 100 for k in range(num)]
         if num == NUM_TOKENS:
             ids[-1] = body["stop_token_ids"][0]
-        logprob = 0.0 if _is_probe(Asked("POST", "/v1/completions", {}, body)) and self.at_temperature else -0.5
+        logprob = 0.0 if _is_probe(Received("POST", "/v1/completions", {}, body)) and self.at_temperature else -0.5
         choice = {
             "token_ids": ids,
             "logprobs": {"token_logprobs": [logprob] * num},
             "finish_reason": "stop" if num == NUM_TOKENS else "length",
         }
         usage = {"prompt_tokens": len(body["prompt"]), "completion_tokens": num}
-        return said({"model": self.names_itself or body["model"], "choices": [choice], "usage": usage})
+        return json_answer({"model": self.claimed_model or body["model"], "choices": [choice], "usage": usage})
 
     def _load(self, body: Any) -> Fault:
         name, path = body["lora_name"], body["lora_path"]
         if name in self.adapters:
-            return error(400, f"The lora adapter '{name}' has already been loaded.")
+            return error_answer(400, f"The lora adapter '{name}' has already been loaded.")
         with open(f"{path}/adapter_config.json", encoding="utf-8") as file:
             rank = json.load(file)["r"]
         if rank > MAX_RANK:
-            return error(500, f"add_lora failed: LoRA rank {rank} is greater than max_lora_rank {MAX_RANK}.")
+            return error_answer(500, f"add_lora failed: LoRA rank {rank} is greater than max_lora_rank {MAX_RANK}.")
         self.adapters[name] = path
-        return raw(b"Success")
+        return raw_answer(b"Success")
 
     def _unload(self, body: Any) -> Fault:
         if body["lora_name"] not in self.adapters:
-            return error(404, "The lora adapter cannot be found.")
+            return error_answer(404, "The lora adapter cannot be found.")
         del self.adapters[body["lora_name"]]
-        return raw(b"Success")
+        return raw_answer(b"Success")
 
 
-async def _end(reader: asyncio.StreamReader) -> None:
+async def _wait_for_end(reader: asyncio.StreamReader) -> None:
     """Waits until the other side has hung up, without reading what else it may send."""
     while not reader.at_eof() and reader.exception() is None:
         await asyncio.sleep(0.002)
 
 
-def _is_probe(asked: Asked) -> bool:
+def _is_probe(asked: Received) -> bool:
     """The question whether log-probs are those at a request's temperature."""
     return asked.path == "/v1/completions" and (asked.body["top_k"], asked.body["max_tokens"]) == (1, 1)
 
 
-def _drawn(*what: Any) -> int:
+def _draw(*what: Any) -> int:
     return int.from_bytes(hashlib.sha256(json.dumps(what).encode()).digest()[:8], "big")
 
 
-async def _request(reader: asyncio.StreamReader) -> Asked | None:
+async def _read_request(reader: asyncio.StreamReader) -> Received | None:
     first = (await reader.readline()).decode().split()
     if not first:
         return None
@@ -296,7 +298,7 @@ async def _request(reader: asyncio.StreamReader) -> Asked | None:
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip()
     body = await reader.readexactly(int(headers.get("content-length", 0)))
-    return Asked(first[0], first[1], headers, json.loads(body) if body else None)
+    return Received(first[0], first[1], headers, json.loads(body) if body else None)
 
 
 async def serve(port: int) -> None:

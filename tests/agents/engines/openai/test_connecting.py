@@ -1,0 +1,96 @@
+"""The choice of an engine by what a server lists, and the errors of connecting."""
+
+import asyncio
+from pathlib import Path
+
+import httpx
+import pytest
+from tests.agents.engines.openai.clients import (
+    QUESTION,
+    chat_server,
+    error_of_connecting,
+    reply,
+    token_server,
+)
+from tests.agents.engines.openai.faulty_server import (
+    FaultyServer,
+)
+
+from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines._engine import ChatEngine, Engine
+from mirrormatch.agents.engines.openai import parse_target
+from mirrormatch.agents.engines.openai.http import is_local
+from mirrormatch.agents.spec import model_agent
+from mirrormatch.errors import UserError
+
+
+def test_a_plain_server_is_an_engine_that_chats(server: FaultyServer, engines: list[Engine]) -> None:
+    assert isinstance(chat_server(server, engines), ChatEngine)
+
+
+def test_vllm_is_an_engine_with_tokens(vllm: FaultyServer, engines: list[Engine], tiny: Path) -> None:
+    engine = token_server(vllm, engines)
+    assert not isinstance(engine, ChatEngine)
+    assert (engine.base, engine.fingerprint) == (str(tiny), adapters.fingerprint(tiny))
+
+
+def test_vllm_whose_model_is_on_another_machine_is_sent_messages(engines: list[Engine]) -> None:
+    with FaultyServer(root="/nowhere/model") as server, pytest.raises(UserError, match="can't be read here"):
+        chat_server(server, engines).encode(QUESTION)
+
+
+@pytest.mark.parametrize("setting", [("mode", "chat"), ("stream", "yes")])
+def test_vllm_is_sent_messages_where_the_settings_say_so(
+    vllm: FaultyServer, engines: list[Engine], setting: tuple[str, str]
+) -> None:
+    assert reply(chat_server(vllm, engines, **dict([setting]))).text
+
+
+def test_tokens_that_are_not_to_be_had_are_refused(server: FaultyServer) -> None:
+    assert "only vLLM's server exposes token ids" in error_of_connecting(f"tiny@{server.url}", ("mode", "token"))
+
+
+def test_a_spec_leads_to_a_served_model(server: FaultyServer, engines: list[Engine]) -> None:
+    agent = model_agent(f"openai:tiny@{server.url},backoff_s=0.001,temperature=0.5")
+    engines.append(agent.engine)
+    assert asyncio.run(agent.ask("What is 2+2?", seed=0)).answer in set("0123456789")
+    assert server.posts[0].body["temperature"] == 0.5
+
+
+def test_a_server_that_is_not_there_is_one_line() -> None:
+    told = error_of_connecting("tiny@http://127.0.0.1:9/v1")
+    assert told.startswith("no server answers at 'http://127.0.0.1:9/v1'")
+
+
+def test_a_url_without_v1_is_told_the_right_one(server: FaultyServer) -> None:
+    assert f"did you mean '{server.url}'?" in error_of_connecting(f"tiny@{server.url.removesuffix('/v1')}")
+
+
+def test_a_url_that_leads_elsewhere_is_one_line(server: FaultyServer) -> None:
+    assert "lists no models (404: Not Found)" in error_of_connecting(f"tiny@{server.url}/nowhere/v1")
+
+
+def test_an_unknown_model_is_told_those_that_are_served_nearest_first() -> None:
+    with FaultyServer(models=("gpt-large", "qwen3:8b", "qwen3:4b")) as server:
+        told = error_of_connecting(f"qwen3:4@{server.url}")
+    assert "has no model 'qwen3:4'; it serves 'qwen3:4b', 'qwen3:8b', 'gpt-large'" in told
+
+
+@pytest.mark.parametrize("target", ["tiny", "tiny@", "@http://x/v1", "tiny@ftp://x/v1", "tiny@127.0.0.1:8000"])
+def test_what_is_no_model_at_a_url_is_refused(target: str) -> None:
+    assert "is not MODEL@URL" in error_of_connecting(target)
+
+
+def test_a_model_may_have_an_at_sign_and_colons() -> None:
+    assert parse_target("me@home:3@https://host/v1/") == ("me@home:3", "https://host/v1")
+
+
+def test_an_unknown_setting_is_told_the_nearest(server: FaultyServer) -> None:
+    assert "did you mean 'deadline_s'?" in error_of_connecting(f"tiny@{server.url}", ("deadlin_s", "3"))
+
+
+def test_a_url_of_this_machine_is_told_by_its_whole_name() -> None:
+    local = ("http://localhost:1/v1", "http://127.0.0.1/v1", "http://127.8.8.8/v1", "http://[::1]:8000/v1")
+    assert all(map(is_local, local))
+    assert not any(map(is_local, ("http://localhost.evil.org/v1", "http://128.0.0.1/v1", "https://host/v1")))
+    assert httpx.URL(local[3]).host == "::1"

@@ -1,0 +1,94 @@
+"""Streamed replies, whole and broken."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.agents.engines.openai import faulty_server
+from tests.agents.engines.openai.clients import (
+    chat_server,
+    error_of_reply,
+    reply,
+)
+from tests.agents.engines.openai.faulty_server import (
+    FaultyServer,
+    event_stream,
+    reply_events,
+)
+
+from mirrormatch import agents, games
+from mirrormatch.agents.engines._engine import Engine
+from mirrormatch.agents.engines._types import ChatReply
+from mirrormatch.agents.llm import LLMAgent
+from mirrormatch.agents.types import Decision
+from mirrormatch.cli.commands.play import show_reply_length
+
+
+def test_a_streamed_reply_is_shown_as_it_comes(server: FaultyServer, engines: list[Engine]) -> None:
+    engine, shown = chat_server(server, engines, stream="yes"), list[str]()
+    engine.on_text = shown.append
+    server.faults.append(event_stream(*reply_events("Four", ", of", " course.", finish="length")))
+    assert reply(engine) == ChatReply(text="Four, of course.", thinking="", finish="length")
+    assert [s for s in shown if s] == ["Four", ", of", " course."]
+    assert (engine.usage.prompt_tokens, engine.usage.completion_tokens) == (7, 3)
+
+
+def test_a_streamed_reply_says_what_a_whole_one_says(server: FaultyServer, engines: list[Engine]) -> None:
+    assert reply(chat_server(server, engines, stream="yes")) == reply(chat_server(server, engines))
+
+
+@pytest.mark.parametrize("comments", [False, True], ids=["silence", "comments"])
+def test_a_stream_that_stalls_is_asked_again(server: FaultyServer, engines: list[Engine], comments: bool) -> None:
+    engine, shown = chat_server(server, engines, stream="yes", timeout_s="0.25"), list[str]()
+    engine.on_text = shown.append
+    server.faults += [
+        event_stream(*reply_events("Half")[:1], stalls=True, comments=comments),
+        event_stream(*reply_events("Whole")),
+    ]
+    assert reply(engine).text == "Whole"
+    assert shown == ["", "Half", "", "Whole"]  # an empty piece: it begins anew
+
+
+def test_a_stream_that_always_stalls_is_one_line(server: FaultyServer, engines: list[Engine]) -> None:
+    server.always = event_stream(*reply_events("Half")[:1], stalls=True)
+    told = error_of_reply(chat_server(server, engines, stream="yes", timeout_s="0.25", deadline_s="1"))
+    assert "it sent nothing for timeout_s=0.25 seconds" in told
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        event_stream(*reply_events("Half")[:1]),
+        event_stream(*reply_events("Half")[:1], {"error": {"message": "overloaded"}}),
+        event_stream('{"choices": ['),
+    ],
+    ids=["ends early", "error", "no JSON"],
+)
+def test_a_stream_that_breaks_off_is_asked_again(server: FaultyServer, engines: list[Engine], broken: Any) -> None:
+    server.faults += [broken, event_stream(*reply_events("Whole"))]
+    assert reply(chat_server(server, engines, stream="yes")).text == "Whole"
+
+
+def test_a_person_is_told_how_long_the_reply_is_while_it_is_written(server: FaultyServer) -> None:
+    """Not what it says: that is the opponent's thought."""
+    server.always = event_stream(*reply_events("Let me", " think", " \\boxed{bet}"))
+    agent, told = agents.get(f"openai:{faulty_server.MODEL}@{server.url}"), list[str]()
+    assert isinstance(agent, LLMAgent)
+    game = games.get("kuhn_poker")
+    state = game.apply(game.apply(game.start(), "J"), "K")
+    decision = Decision(game=game, view=game.view(state, 0), observation=game.observe(state, 0))
+    with show_reply_length(agent, told.append):
+        reply = asyncio.run(agent.act(decision))
+    assert reply.answer == "bet"
+    assert told[-1] == " (24 characters so far)" and not any("think" in t for t in told)
+
+
+def test_a_reply_is_streamed_only_while_somebody_watches(server: FaultyServer, engines: list[Engine]) -> None:
+    asked: list[bool] = []
+    for stream in ({}, {"stream": "no"}, {"stream": "yes"}):
+        engine = chat_server(server, engines, **stream)
+        for watching in (None, lambda piece: None):
+            engine.on_text = watching
+            reply(engine)
+            asked.append(bool(server.posts[-1].body.get("stream")))
+    assert asked == [False, True, False, False, True, True]
