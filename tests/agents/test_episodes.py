@@ -42,7 +42,7 @@ EPISODE = Episode(
 )
 
 
-EPISODE_LINE = (  # written by the first version of the format: it is read for ever
+EPISODE_LINE = (  # written by the first version of the format, and still read
     '{"schema": 1, "game": "kuhn_poker", "version": 1, "seed": 4611686018427387904, "seats": ["nano+x", "random"], '
     '"deal": ["Q", "J"], "turns": [{"role": 0, "observation": {"role": 0, "text": "Your card is Q.", "legal": '
     '["bet", "check"]}, "reply": "<think>hm</think>b", "thinking": "hm", "action": null, "problem": {"kind": "none", '

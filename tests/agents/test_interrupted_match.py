@@ -1,4 +1,4 @@
-"""What a match says on its way: what its engines did, and at Ctrl-C one line, with what was finished on the disk."""
+"""A match's messages: its engines' counts, and one line at Ctrl-C, with every finished episode saved."""
 
 import os
 import signal
@@ -25,7 +25,7 @@ def test_an_interrupt_keeps_every_finished_episode(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a job in the background has none
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # background jobs have no handler
     )
     deadline = time.monotonic() + PATIENCE_S
     while not (path.exists() and path.read_text().count("\n") >= 3):
@@ -39,7 +39,7 @@ def test_an_interrupt_keeps_every_finished_episode(tmp_path: Path) -> None:
     assert len(episodes) >= 3 and all(e.game == "tictactoe" and e.returns for e in episodes)
 
 
-def test_what_an_engine_did_is_told_with_all_who_used_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_counts_of_an_engine_are_printed_with_all_its_specs(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["match", "kuhn_poker", "nano", "nano,temperature=0", "--episodes", "2"]) == 0
-    (told,) = (line for line in capsys.readouterr().err.splitlines() if "requests" in line)
-    assert told.startswith("mirrormatch: nano, nano,temperature=0: ")
+    (counts,) = (line for line in capsys.readouterr().err.splitlines() if "requests" in line)
+    assert counts.startswith("mirrormatch: nano, nano,temperature=0: ")

@@ -1,4 +1,4 @@
-"""A language model in a seat: what it is asked, and what becomes of what it says."""
+"""A language model as a player: its prompts, and the treatment of its replies."""
 
 import asyncio
 from pathlib import Path
@@ -22,7 +22,7 @@ SECRET = "the plan that nobody else may read"
 
 
 class Seat:
-    """An agent whose replies are written beforehand, one after the other, and everything that it was asked."""
+    """An agent with scripted replies, and all prompts that it got."""
 
     def __init__(self, *replies: str, max_retries: int = 1, max_tokens: int = 200_000, **settings: Any) -> None:
         self.asked: list[str] = []
@@ -36,21 +36,21 @@ class Seat:
         return self._replies[(len(self.asked) - 1) % len(self._replies)]
 
 
-def thought(number: int) -> str:
+def reply_with_move(number: int) -> str:
     return f"<think>thought {number}</think>\\boxed{{{number}}}"
 
 
 def three_moves(**settings: Any) -> Seat:
-    """X's seat after it took 1, 2 and 3, and won."""
-    seat = Seat(thought(1), thought(2), thought(3), **settings)
-    asyncio.run(play(TICTACTOE, [seat.agent, Seat(thought(5), thought(9)).agent]))
+    """X's agent after it took 1, 2 and 3, and won."""
+    seat = Seat(reply_with_move(1), reply_with_move(2), reply_with_move(3), **settings)
+    asyncio.run(play(TICTACTOE, [seat.agent, Seat(reply_with_move(5), reply_with_move(9)).agent]))
     assert len(seat.asked) == 3
     return seat
 
 
 def first_problem(*replies: str, **settings: Any) -> Problem:
-    """What is wrong with the first reply."""
-    episode = asyncio.run(play(TICTACTOE, [Seat(*replies, **settings).agent, Seat(thought(5)).agent]))
+    """The problem with the first reply."""
+    episode = asyncio.run(play(TICTACTOE, [Seat(*replies, **settings).agent, Seat(reply_with_move(5)).agent]))
     problem = episode.turns[0].problem
     assert problem is not None
     return problem
@@ -59,8 +59,8 @@ def first_problem(*replies: str, **settings: Any) -> Problem:
 # budgets, constraints, roles
 
 
-class Recorded(ScriptedEngine):
-    """Notes how it was asked to draw tokens."""
+class RequestRecorder(ScriptedEngine):
+    """Records the sampling of its requests."""
 
     def __init__(self, *replies: str) -> None:
         self.asked: list[tuple[str, Sampling]] = []
@@ -72,11 +72,11 @@ class Recorded(ScriptedEngine):
 
 
 def first_turn(agent: LLMAgent) -> Turn:
-    return asyncio.run(play(TICTACTOE, [agent, Seat(thought(5)).agent])).turns[0]
+    return asyncio.run(play(TICTACTOE, [agent, Seat(reply_with_move(5)).agent])).turns[0]
 
 
 def test_reasoning_beyond_its_budget_is_ended_and_the_answer_asked_for() -> None:
-    engine = Recorded("<think>I think and think and think", "\\boxed{3}")
+    engine = RequestRecorder("<think>I think and think and think", "\\boxed{3}")
     agent = LLMAgent("scripted", engine, prompts.get("boxed"), Sampling(max_tokens=60), thinking_tokens=12)
     turn = first_turn(agent)
     assert (turn.action, turn.thinking) == ("3", "I thi")
@@ -87,13 +87,13 @@ def test_reasoning_beyond_its_budget_is_ended_and_the_answer_asked_for() -> None
 
 
 def test_a_reply_without_reasoning_needs_no_second_request() -> None:
-    engine = Recorded("\\boxed{3}")
+    engine = RequestRecorder("\\boxed{3}")
     agent = LLMAgent("scripted", engine, prompts.get("boxed"), Sampling(max_tokens=60), thinking_tokens=30)
     assert first_turn(agent).action == "3" and engine.asked[0][1].stop == ("</think>",)
 
 
 def test_without_a_budget_for_reasoning_the_answer_is_asked_for_at_once() -> None:
-    engine = Recorded("\\boxed{3}")
+    engine = RequestRecorder("\\boxed{3}")
     agent = LLMAgent("scripted", engine, prompts.get("boxed"), Sampling(max_tokens=60), thinking_tokens=0)
     assert first_turn(agent).action == "3"
     asked, sampling = engine.asked[0]
@@ -101,19 +101,21 @@ def test_without_a_budget_for_reasoning_the_answer_is_asked_for_at_once() -> Non
 
 
 def test_a_reply_with_forced_tokens_is_refused_by_training() -> None:
-    agent = LLMAgent("x", Recorded("<think>long", "\\boxed{3}"), prompts.get("boxed"), Sampling(), thinking_tokens=8)
+    agent = LLMAgent(
+        "x", RequestRecorder("<think>long", "\\boxed{3}"), prompts.get("boxed"), Sampling(), thinking_tokens=8
+    )
     with pytest.raises(AssertionError, match="8 tokens of a reply were not the model's own"):
         extract_trajectories(asyncio.run(play(TICTACTOE, [agent, agent])), "return")
 
 
 def test_answers_are_constrained_to_the_legal_moves() -> None:
-    engine = Recorded("\\boxed{3}")
+    engine = RequestRecorder("\\boxed{3}")
     first_turn(LLMAgent("scripted", engine, prompts.get("boxed"), Sampling(), constrain=True))
     assert engine.asked[0][1].constraint == Constraint("\\boxed{", tuple("123456789"), "}")
 
 
 def test_nothing_is_constrained_unless_asked_for_nor_where_text_is_free() -> None:
-    free, unasked = Recorded("say"), Recorded("\\boxed{3}")
+    free, unasked = RequestRecorder("say"), RequestRecorder("\\boxed{3}")
     first_turn(LLMAgent("scripted", unasked, prompts.get("boxed"), Sampling()))
     agent = LLMAgent("scripted", free, prompts.get("boxed"), Sampling(), constrain=True)
     asyncio.run(play(NEGOTIATION, [agent, agent]))
@@ -121,7 +123,7 @@ def test_nothing_is_constrained_unless_asked_for_nor_where_text_is_free() -> Non
 
 
 def test_a_role_may_draw_its_tokens_in_its_own_way() -> None:
-    engine = Recorded("\\boxed{1}")
+    engine = RequestRecorder("\\boxed{1}")
     cold = Sampling(temperature=0)
     agent = LLMAgent("scripted", engine, prompts.get("boxed"), Sampling(), by_role={1: cold}, max_retries=0)
     asyncio.run(play(TICTACTOE, [agent, agent]))
@@ -140,7 +142,7 @@ def test_a_role_may_draw_its_tokens_in_its_own_way() -> None:
         ({"history": "full"}, [1, 2]),
     ],
 )
-def test_the_third_prompt_holds_as_many_earlier_turns_as_the_history_says(
+def test_the_third_prompt_holds_as_many_earlier_turns_as_the_history_setting(
     settings: dict[str, Any], expected: list[int]
 ) -> None:
     prompt = three_moves(**settings).asked[2]
@@ -158,41 +160,41 @@ def test_own_thoughts_are_dropped_where_the_settings_say_so() -> None:
 
 
 def test_a_kept_reply_is_the_tokens_that_were_sampled() -> None:
-    """The character-wise engine ends a reply with its own id, which the text alone doesn't have."""
-    seat, other = Seat(thought(1), thought(2), history="full"), Seat(thought(5))
+    """The scripted engine ends a reply with an id of its own, which the text lacks."""
+    seat, other = Seat(reply_with_move(1), reply_with_move(2), history="full"), Seat(reply_with_move(5))
     episode = asyncio.run(play(TICTACTOE, [seat.agent, other.agent]))
     first, second = (t for t in episode.turns if t.role == 0 and t.action is not None)
     assert first.prompt_ids is not None and first.completion is not None and second.prompt_ids is not None
-    said = first.prompt_ids + first.completion.token_ids
-    assert said[-1] == END
-    assert second.prompt_ids[: len(said)] == said
+    known_ids = first.prompt_ids + first.completion.token_ids
+    assert known_ids[-1] == END
+    assert second.prompt_ids[: len(known_ids)] == known_ids
 
 
-# asked again
+# retries
 
 
 def test_a_reply_that_is_no_move_is_asked_again_with_the_reason() -> None:
-    seat = Seat("I pass.", thought(1), thought(2), thought(3))
-    asyncio.run(play(TICTACTOE, [seat.agent, Seat(thought(5), thought(9)).agent]))
+    seat = Seat("I pass.", reply_with_move(1), reply_with_move(2), reply_with_move(3))
+    asyncio.run(play(TICTACTOE, [seat.agent, Seat(reply_with_move(5), reply_with_move(9)).agent]))
     assert "Your last reply was no move: no \\boxed{} answer." in seat.asked[1]
 
 
-def test_the_reason_is_told_once() -> None:
-    seat = Seat("I pass.", thought(1), thought(2), thought(3), history="full")
-    asyncio.run(play(TICTACTOE, [seat.agent, Seat(thought(5), thought(9)).agent]))
+def test_the_reason_is_given_once() -> None:
+    seat = Seat("I pass.", reply_with_move(1), reply_with_move(2), reply_with_move(3), history="full")
+    asyncio.run(play(TICTACTOE, [seat.agent, Seat(reply_with_move(5), reply_with_move(9)).agent]))
     assert ["no move" in prompt for prompt in seat.asked] == [False, True, False, False]
 
 
 def test_a_failed_reply_is_no_part_of_the_history() -> None:
-    seat = Seat("I pass.", thought(1), thought(2), thought(3), history="full")
-    asyncio.run(play(TICTACTOE, [seat.agent, Seat(thought(5), thought(9)).agent]))
+    seat = Seat("I pass.", reply_with_move(1), reply_with_move(2), reply_with_move(3), history="full")
+    asyncio.run(play(TICTACTOE, [seat.agent, Seat(reply_with_move(5), reply_with_move(9)).agent]))
     assert "I pass." not in "".join(seat.asked)
 
 
 @pytest.mark.parametrize("max_retries", [0, 1, 3])
 def test_max_retries_is_the_number_of_retries(max_retries: int) -> None:
     seat = Seat("I pass.", max_retries=max_retries)
-    episode = asyncio.run(play(TICTACTOE, [seat.agent, Seat(thought(5)).agent]))
+    episode = asyncio.run(play(TICTACTOE, [seat.agent, Seat(reply_with_move(5)).agent]))
     assert (len(seat.asked), episode.forfeited_by) == (1 + max_retries, 0)
 
 
@@ -208,7 +210,7 @@ def test_a_retry_is_drawn_with_another_seed() -> None:
     assert len(set(seeds)) == 3
 
 
-# replies that nobody should send
+# garbage replies
 
 
 def test_a_reply_of_100_000_characters_is_too_long() -> None:
@@ -224,7 +226,7 @@ def test_an_answer_of_10_000_characters_is_too_long() -> None:
 
 
 def test_a_reply_that_was_cut_off_is_truncated() -> None:
-    assert first_problem(thought(5), max_tokens=12).kind is ProblemKind.TRUNCATED
+    assert first_problem(reply_with_move(5), max_tokens=12).kind is ProblemKind.TRUNCATED
 
 
 @pytest.mark.parametrize("reply", ["\ufffd\\boxed{5}", "\\boxed{5}\udcff"], ids=["replaced", "half a character"])
@@ -243,14 +245,14 @@ def test_bytes_of_a_real_tokenizer_that_are_no_text_are_garbled(tiny: Path) -> N
 
 def test_every_reply_of_a_failed_player_stays_in_the_episode() -> None:
     replies = ("x" * 100_000, "\ufffd", "nothing")
-    episode = asyncio.run(play(TICTACTOE, [Seat(*replies, max_retries=2).agent, Seat(thought(5)).agent]))
+    episode = asyncio.run(play(TICTACTOE, [Seat(*replies, max_retries=2).agent, Seat(reply_with_move(5)).agent]))
     assert [t.reply for t in episode.turns] == list(replies)
 
 
-# what the others read
+# text for other players
 
 
-def talking(*moves: str) -> Seat:
+def talker(*moves: str) -> Seat:
     return Seat(*(f"<think>{SECRET}</think>\\boxed{{{move}}}" for move in moves), history="full", max_retries=2)
 
 
@@ -259,13 +261,13 @@ def negotiation(first: Seat, second: Seat) -> Episode:
 
 
 def test_words_to_the_other_reach_it() -> None:
-    seats = talking("say | hello there"), Seat("\\boxed{say}", history="full", max_retries=2)
+    seats = talker("say | hello there"), Seat("\\boxed{say}", history="full", max_retries=2)
     negotiation(*seats)
     assert "hello there" in seats[1].asked[0]
 
 
 def test_reasoning_never_reaches_another_role() -> None:
-    seats = talking("say | hello there"), Seat("\\boxed{say}", history="full", max_retries=2)
+    seats = talker("say | hello there"), Seat("\\boxed{say}", history="full", max_retries=2)
     negotiation(*seats)
     assert len(seats[1].asked) > 1
     assert SECRET not in "".join(seats[1].asked)
@@ -292,14 +294,14 @@ def test_nothing_outside_the_answer_reaches_another_role(reply: str) -> None:
 
 
 class Stubborn(ScriptedEngine):
-    """Answers with another adapter than it was asked for."""
+    """Answers with another adapter than the requested one."""
 
     async def generate(self, *args: Any, **settings: Any) -> Completion:
         return await super().generate(*args, **{**settings, "adapter": "old"})
 
 
 def test_an_answer_by_another_adapter_is_a_fault_of_ours() -> None:
-    engine = Stubborn(lambda prompt, seed: thought(5))
+    engine = Stubborn(lambda prompt, seed: reply_with_move(5))
     agent = LLMAgent("scripted", engine, prompts.get("boxed"), Sampling(), adapter="new")
     with pytest.raises(AssertionError, match="adapter old answered for new"):
         asyncio.run(agent.ask("What is 2+2?", seed=0))

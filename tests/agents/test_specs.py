@@ -1,4 +1,4 @@
-"""Agents as they are written on a command line."""
+"""Agents by their specs on a command line."""
 
 import shutil
 from pathlib import Path
@@ -23,7 +23,7 @@ def adapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_folder(folder: Path, adapter: Path, *steps: int) -> Path:
-    """A run that kept the adapters of these steps; only the newest differs."""
+    """A run's folder with adapters of these steps; the newest alone differs."""
     for step in steps:
         shutil.copytree(adapter, folder / "adapters" / f"step-{step:06d}")
     return folder
@@ -49,7 +49,7 @@ def test_a_spec_is_taken_apart(text: str, expected: Spec) -> None:
 
 @pytest.fixture
 def odd_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Folders with a plus in their names, in the working directory."""
+    """A working directory with folders that have a plus in their names."""
     for name in ("c++/model", "c++/run+1", "model", "a", "model+a"):
         (tmp_path / name).mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
@@ -79,7 +79,7 @@ def test_a_plus_in_a_path_is_no_adapter(odd_folders: Path, text: str, target: st
     assert parse_spec(text)[2:4] == (target.removeprefix("nano") if text.startswith("nano") else target, adapter)
 
 
-def test_an_adapter_behind_the_settings_is_told_its_place(odd_folders: Path) -> None:
+def test_an_adapter_behind_the_settings_gives_its_place(odd_folders: Path) -> None:
     with pytest.raises(UserError, match=r"the adapter goes before the settings: 'nano\+a,temperature=0'$"):
         parse_spec("nano,temperature=0+a")
 
@@ -112,13 +112,13 @@ def test_nano_is_a_path_to_engines_that_read_one_only() -> None:
     ("given", "nearest"),
     [("randm", "random"), ("Nano", "nano"), ("optimum", "optimal"), ("nanoo+runs/a_run_with_a_long_name", "nano")],
 )
-def test_an_unknown_agent_is_told_the_nearest(given: str, nearest: str) -> None:
+def test_an_unknown_agent_gives_the_nearest(given: str, nearest: str) -> None:
     with pytest.raises(UnknownName, match=rf"did you mean '{nearest}'\?.*\(mirrormatch list agents\)$"):
         parse_spec(given)
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "expected_error"),
     [
         ("nano+", "'nano+' ends in '+': the folder of an adapter or of a run belongs there"),
         ("random+runs/a", "'random+runs/a': only a model takes an adapter, and 'random' is none"),
@@ -127,10 +127,10 @@ def test_an_unknown_agent_is_told_the_nearest(given: str, nearest: str) -> None:
         ("nano:there", "'nano:there': 'nano' takes no path; for another model write hf:PATH_OR_ID"),
     ],
 )
-def test_a_spec_that_means_nothing_is_refused_in_one_line(given: str, said: str) -> None:
+def test_a_spec_that_means_nothing_is_refused_in_one_line(given: str, expected_error: str) -> None:
     with pytest.raises(UserError) as problem:
         parse_spec(given)
-    assert str(problem.value) == said
+    assert str(problem.value) == expected_error
 
 
 def test_an_adapter_is_put_before_the_settings() -> None:
@@ -155,7 +155,7 @@ def test_the_order_of_an_engines_settings_makes_no_other_engine(tiny: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "expected_error"),
     [
         ("random,temperature=0", "only a model takes settings, and 'random' is none"),
         ("nano,temperature=cold", "temperature: Input should be a valid number"),
@@ -163,13 +163,13 @@ def test_the_order_of_an_engines_settings_makes_no_other_engine(tiny: Path) -> N
         ("scripted:4,speed=2", "unknown key 'speed'"),
     ],
 )
-def test_a_setting_that_is_none_is_told_in_one_line(given: str, said: str) -> None:
+def test_a_setting_that_is_none_gives_a_one_line_error(given: str, expected_error: str) -> None:
     with pytest.raises(UserError) as problem:
         agents.get(given)
-    assert said in str(problem.value)
+    assert expected_error in str(problem.value)
 
 
-def test_an_agent_that_takes_no_argument_says_so() -> None:
+def test_an_agent_without_arguments_refuses_one() -> None:
     with pytest.raises(UserError, match="agent 'random' takes no argument, '7' was given"):
         agents.get("random:7")
 
@@ -232,7 +232,7 @@ def test_a_missing_adapter_is_named(tiny: Path, tmp_path: Path) -> None:
         agents.get(f"hf:{tiny}+{tmp_path}/gone")
 
 
-def test_an_engine_without_adapters_says_so(adapter: Path) -> None:
+def test_an_engine_without_adapters_refuses_one(adapter: Path) -> None:
     with pytest.raises(UserError, match="a scripted engine has no adapters"):
         agents.get(f"scripted:4+{adapter}")
 

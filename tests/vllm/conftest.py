@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-os.environ["VLLM_HOST_IP"] = "127.0.0.1"  # otherwise vLLM asks the network for it, which is blocked
+os.environ["VLLM_HOST_IP"] = "127.0.0.1"  # otherwise vLLM looks it up over the network, which is blocked
 
 import torch
 from peft import LoraConfig, get_peft_model
@@ -28,8 +28,8 @@ MAX_LORAS, MAX_RANK = 2, 8
 NUM_EPISODES = 5  # of each of the classics
 
 
-class Asked(NamedTuple):
-    """A prompt of a real game and the seed that goes with it."""
+class Request(NamedTuple):
+    """A prompt of a real game and its seed."""
 
     prompt_ids: tuple[int, ...]
     seed: int
@@ -46,34 +46,34 @@ def hf() -> TransformersEngine:
 
 
 @pytest.fixture(scope="session")
-def asked() -> list[Asked]:
-    """What the bundled model is asked in the three classics, its own earlier moves included."""
+def requests() -> list[Request]:
+    """The bundled model's prompts in the three classics, with its own earlier moves."""
 
-    async def seen(name: str, seed: int) -> list[tuple[int, ...]]:
+    async def play_prompts(name: str, seed: int) -> list[tuple[int, ...]]:
         agents = [model_agent("nano"), agent_from_spec("random")]
         episode = await play(games.get(name), agents if seed % 2 else agents[::-1], seed)
         return [t.prompt_ids for t in episode.turns if t.prompt_ids is not None]
 
-    async def all_seen() -> list[list[tuple[int, ...]]]:
+    async def play_all() -> list[list[tuple[int, ...]]]:
         names = ("kuhn_poker", "tictactoe", "simple_negotiation")
-        return await asyncio.gather(*(seen(name, seed) for name in names for seed in range(NUM_EPISODES)))
+        return await asyncio.gather(*(play_prompts(name, seed) for name in names for seed in range(NUM_EPISODES)))
 
-    prompts = [ids for episode in asyncio.run(all_seen()) for ids in episode]
-    return [Asked(ids, seed) for seed, ids in enumerate(dict.fromkeys(prompts))]
+    prompts = [ids for episode in asyncio.run(play_all()) for ids in episode]
+    return [Request(ids, seed) for seed, ids in enumerate(dict.fromkeys(prompts))]
 
 
 @pytest.fixture(scope="session")
 def adapter_paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Three adapters on every linear layer that change what the model says."""
+    """Three adapters on every linear layer that change the model's replies."""
     folder = tmp_path_factory.mktemp("adapters")
     return [save_adapter(folder / str(seed), seed) for seed in range(3)]
 
 
 def save_adapter(folder: Path, seed: int, rank: int = 4, std: float = 0.15) -> Path:
-    """A LoRA adapter of the bundled model with random weights, as PEFT writes it."""
+    """Saves a LoRA adapter of the bundled model with random weights, in PEFT's format. Returns the folder."""
     settings = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
     with warnings.catch_warnings(), torch.random.fork_rng(), torch.no_grad():
-        warnings.simplefilter("ignore")  # PEFT asks transformers by a name that will change
+        warnings.simplefilter("ignore")  # PEFT uses a name of transformers' that will change
         torch.manual_seed(seed)
         base = AutoModelForCausalLM.from_pretrained(NANO_PATH, dtype=torch.float32)
         model = get_peft_model(base, settings)
@@ -84,30 +84,30 @@ def save_adapter(folder: Path, seed: int, rank: int = 4, std: float = 0.15) -> P
     return folder
 
 
-def all_of(
-    engine: Engine, asked: Sequence[Asked], sampling: Sampling, adapters: Sequence[str | None] = ()
+def generate_all(
+    engine: Engine, requests: Sequence[Request], sampling: Sampling, adapters: Sequence[str | None] = ()
 ) -> list[Completion]:
-    """All requests at once."""
+    """The completions of all requests, sent at once."""
 
-    async def gathered() -> list[Completion]:
-        names = adapters or [None] * len(asked)
+    async def gather() -> list[Completion]:
+        names = adapters or [None] * len(requests)
         return await asyncio.gather(
             *(
                 engine.generate(a.prompt_ids, sampling, adapter=n, seed=a.seed)
-                for a, n in zip(asked, names, strict=True)
+                for a, n in zip(requests, names, strict=True)
             )
         )
 
-    return asyncio.run(gathered())
+    return asyncio.run(gather())
 
 
 def scores(
-    engine: Engine, asked: Sequence[Asked], said: Sequence[tuple[int, ...]], adapter: str | None = None
+    engine: Engine, requests: Sequence[Request], continuations: Sequence[tuple[int, ...]], adapter: str | None = None
 ) -> list[tuple[float, ...]]:
-    """The log-probabilities of every reply, read and not sampled."""
+    """The log-probabilities of every continuation, scored and not sampled."""
 
-    async def gathered() -> list[tuple[float, ...]]:
-        pairs = zip(asked, said, strict=True)
+    async def gather() -> list[tuple[float, ...]]:
+        pairs = zip(requests, continuations, strict=True)
         return await asyncio.gather(*(engine.logprobs(a.prompt_ids, ids, adapter=adapter) for a, ids in pairs))
 
-    return asyncio.run(gathered())
+    return asyncio.run(gather())

@@ -1,4 +1,4 @@
-"""`mirrormatch serve` as people use it: start it, play against it, train over it, end it."""
+"""`mirrormatch serve` in use: starting it, playing and training over it, stopping it."""
 
 import contextlib
 import json
@@ -36,13 +36,13 @@ def run(*words: str, typed: str = "") -> "subprocess.CompletedProcess[str]":
     return subprocess.run([*PROGRAM, *words], input=typed, capture_output=True, text=True, timeout=LONG_S, check=False)
 
 
-def trained(model: str, folder: Path) -> list[dict[str, float]]:
+def train(model: str, folder: Path) -> list[dict[str, float]]:
     """The metrics of a short run."""
     overrides = [word for override in (*SHORT, f"model={model}") for word in ("--set", override)]
     done = run("train", str(CONFIG), "--out", str(folder), *overrides)
     assert done.returncode == 0, done.stderr
-    told = [line for line in done.stderr.splitlines() if "step" in line and "parity" in line]
-    assert len(told) == 2, done.stderr
+    steps = [line for line in done.stderr.splitlines() if "step" in line and "parity" in line]
+    assert len(steps) == 2, done.stderr
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
 
 
@@ -51,8 +51,8 @@ def served() -> Iterator[Served]:
     words = [*PROGRAM, "serve", "nano", "--port", "0"]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True, start_new_session=True)
     assert process.stdout is not None
-    with process.stdout as told:
-        yield Served(process, told.readline().strip())
+    with process.stdout as output:
+        yield Served(process, output.readline().strip())
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGINT)
     process.wait(LONG_S)
@@ -70,23 +70,23 @@ def test_a_person_plays_against_the_served_model(served: Served) -> None:
     assert "The end" in done.stdout
 
 
-def test_a_match_over_http_is_told_with_its_tokens(served: Served) -> None:
+def test_a_match_over_http_prints_its_tokens(served: Served) -> None:
     done = run("match", "kuhn_poker", f"openai:nano@{served.url}", "random", "--episodes", "20", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["episodes"] == 20 and "requests" in done.stderr
 
 
 def test_a_run_trains_over_the_server_on_the_tokens_that_it_drew(served: Served, tmp_path: Path) -> None:
-    measured = trained(f"openai:nano@{served.url}", tmp_path / "run")
+    measured = train(f"openai:nano@{served.url}", tmp_path / "run")
     assert [m["logp_gap"] < PARITY for m in measured] == [True, True]
 
 
 def test_a_run_trains_over_vllm_in_process_on_the_tokens_that_it_drew(tmp_path: Path) -> None:
-    measured = trained("vllm:nano", tmp_path / "run")
+    measured = train("vllm:nano", tmp_path / "run")
     assert [m["logp_gap"] < PARITY for m in measured] == [True, True]
 
 
-def test_a_served_folder_is_told_so_that_clients_elsewhere_find_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_served_folder_is_an_absolute_path_for_clients_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(NANO_PATH.parent)
     name, flags = server_flags(NANO_PATH.name + "/../nano")
     assert name == "nano/../nano"
@@ -107,14 +107,14 @@ def test_an_interrupt_ends_the_server_with_its_workers(served: Served) -> None:
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=lambda n: str(n)
 )
-def test_whatever_ends_it_while_it_loads_ends_the_server(number: signal.Signals, code: int) -> None:
+def test_a_signal_while_it_loads_ends_the_server(number: signal.Signals, code: int) -> None:
     words = [*PROGRAM, "serve", "nano", "--port", "0"]
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
-    with process.stderr as told:
-        assert "starting vLLM" in told.readline()
+    with process.stderr as output:
+        assert "starting vLLM" in output.readline()
         running = workers(process)
         process.send_signal(number)
         assert process.wait(LONG_S) == code
-        assert told.read().count("\n") <= 1, "at most one line"
+        assert output.read().count("\n") <= 1, "at most one line"
     assert running and not psutil.wait_procs(running, LONG_S)[1]

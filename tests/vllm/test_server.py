@@ -1,4 +1,4 @@
-"""vLLM's own server, as a process: asked over HTTP, it says what the transformers engine says."""
+"""vLLM's own server, as a process: over HTTP it gives the replies of the transformers engine."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.vllm.conftest import Asked, all_of, save_adapter, scores
+from tests.vllm.conftest import Request, generate_all, save_adapter, scores
 
 from mirrormatch import games
 from mirrormatch.agents.engines._types import Constraint, Sampling
@@ -44,7 +44,7 @@ ENVIRONMENT = {
 
 @pytest.fixture(scope="module")
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running server's."""
+    """A running server's URL."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     flags = {"model": NANO_PATH, "served-model-name": "nano", "host": "127.0.0.1", "port": port, "dtype": "float32"}
@@ -54,7 +54,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     log_path = tmp_path_factory.mktemp("server") / "log"
     with log_path.open("w") as log:
         process = subprocess.Popen(
-            # A prompt in parts, with a seed, ends vLLM's process on a CPU: its generators can't be set back.
+            # A prompt in parts, with a seed, ends vLLM's process on a CPU: its generators can't be reset.
             [sys.executable, "-m", module, *words, "--enable-lora", "--enforce-eager", "--no-enable-chunked-prefill"],
             env={**os.environ, **ENVIRONMENT},
             stdout=log,
@@ -89,7 +89,7 @@ def server(url: str) -> Iterator[TokenServer]:
 
 @pytest.fixture(scope="module")
 def loaded(server: TokenServer, hf: TransformersEngine, adapter_paths: list[Path]) -> tuple[str, ...]:
-    """Adapters that both engines have."""
+    """The hashes of adapters, loaded by both engines."""
     names = tuple(server.load(path) for path in adapter_paths[:2])
     assert names == tuple(hf.load(path) for path in adapter_paths[:2])
     return names
@@ -100,16 +100,16 @@ def test_it_is_the_same_base_model(server: TokenServer, hf: TransformersEngine) 
 
 
 def test_log_probs_are_those_of_the_transformers_engine(
-    server: TokenServer, hf: TransformersEngine, asked: list[Asked], loaded: tuple[str, ...]
+    server: TokenServer, hf: TransformersEngine, requests: list[Request], loaded: tuple[str, ...]
 ) -> None:
     for adapter in (None, *loaded):
-        said = all_of(server, asked, SAMPLED, [adapter] * len(asked))
-        ids = [c.token_ids for c in said]
-        expected, read = scores(hf, asked, ids, adapter), scores(server, asked, ids, adapter)
-        for found, told, plain in zip(said, read, expected, strict=True):
+        completions = generate_all(server, requests, SAMPLED, [adapter] * len(requests))
+        ids = [c.token_ids for c in completions]
+        expected, read = scores(hf, requests, ids, adapter), scores(server, requests, ids, adapter)
+        for found, score, plain in zip(completions, read, expected, strict=True):
             assert found.adapter == adapter
             assert found.logprobs == pytest.approx(plain, abs=TOLERANCE)
-            assert told == pytest.approx(plain, abs=TOLERANCE)
+            assert score == pytest.approx(plain, abs=TOLERANCE)
 
 
 def test_log_probs_are_those_at_the_temperature(server: TokenServer, hf: TransformersEngine) -> None:
@@ -122,29 +122,31 @@ def test_log_probs_are_those_at_the_temperature(server: TokenServer, hf: Transfo
 
 
 def test_base_rows_are_right_beside_adapter_rows(
-    server: TokenServer, hf: TransformersEngine, asked: list[Asked], loaded: tuple[str, ...]
+    server: TokenServer, hf: TransformersEngine, requests: list[Request], loaded: tuple[str, ...]
 ) -> None:
-    """VLLM on a CPU gives base rows the weights of an adapter, when every place for adapters is taken."""
-    names = [(None, *loaded)[k % 3] for k in range(len(asked))]
-    mixed = all_of(server, asked, GREEDY, names)
+    """VLLM on a CPU computes base rows with an adapter's weights when every slot for adapters is taken."""
+    names = [(None, *loaded)[k % 3] for k in range(len(requests))]
+    mixed = generate_all(server, requests, GREEDY, names)
     for name in (None, *loaded):
         mine = [k for k, n in enumerate(names) if n == name]
-        said = [mixed[k].token_ids for k in mine]
-        for k, plain in zip(mine, scores(hf, [asked[k] for k in mine], said, name), strict=True):
+        completions = [mixed[k].token_ids for k in mine]
+        for k, plain in zip(mine, scores(hf, [requests[k] for k in mine], completions, name), strict=True):
             assert mixed[k].logprobs == pytest.approx(plain, abs=TOLERANCE)
 
 
-def test_an_equal_request_gives_equal_tokens(server: TokenServer, asked: list[Asked]) -> None:
-    again = [asked[0]] * 2
-    first, second = all_of(server, again, SAMPLED)
+def test_an_equal_request_gives_equal_tokens(server: TokenServer, requests: list[Request]) -> None:
+    again = [requests[0]] * 2
+    first, second = generate_all(server, again, SAMPLED)
     assert first.token_ids == second.token_ids
 
 
-def test_an_answer_can_be_held_to_the_legal_moves(server: TokenServer, asked: list[Asked]) -> None:
+def test_an_answer_can_be_held_to_the_legal_moves(server: TokenServer, requests: list[Request]) -> None:
     sampling = Sampling(max_tokens=128, constraint=Constraint("\\boxed{", ("stand", "hit"), "}"))
-    for said in all_of(server, asked[:6], sampling):
-        if said.finish == "stop":
-            assert said.text.endswith(("\\boxed{stand}", "\\boxed{hit}")) and said.text.count("\\boxed{") == 1
+    for completion in generate_all(server, requests[:6], sampling):
+        if completion.finish == "stop":
+            assert (
+                completion.text.endswith(("\\boxed{stand}", "\\boxed{hit}")) and completion.text.count("\\boxed{") == 1
+            )
 
 
 def test_a_prompt_that_fills_the_context_is_a_truncated_reply(server: TokenServer) -> None:
@@ -158,7 +160,7 @@ def test_a_rank_that_is_too_high_is_one_line(server: TokenServer, tmp_path: Path
         server.load(save_adapter(tmp_path, seed=0, rank=2 * MAX_RANK))
 
 
-def test_an_unknown_model_is_told_what_there_is(url: str) -> None:
+def test_an_unknown_model_gives_the_served_ones(url: str) -> None:
     with pytest.raises(UserError, match="has no model 'mano'; it serves 'nano'"):
         connect(f"mano@{url}")
 

@@ -1,11 +1,11 @@
-"""Adapters under vLLM: whichever answers is the one that was asked, however many come and go."""
+"""Adapters under vLLM: the requested one answers, however many are loaded and evicted."""
 
 import json
 import shutil
 from pathlib import Path
 
 import pytest
-from tests.vllm.conftest import MAX_LORAS, MAX_RANK, Asked, all_of, save_adapter
+from tests.vllm.conftest import MAX_LORAS, MAX_RANK, Request, generate_all, save_adapter
 
 from mirrormatch.agents.engines import _adapters as adapters
 from mirrormatch.agents.engines._types import Sampling
@@ -16,62 +16,62 @@ from mirrormatch.errors import UserError
 GREEDY = Sampling(max_tokens=24, temperature=0)
 
 
-def expected(hf: TransformersEngine, asked: list[Asked], path: Path | None) -> list[tuple[int, ...]]:
-    """What transformers says with that adapter alone."""
+def greedy_ids(hf: TransformersEngine, requests: list[Request], path: Path | None) -> list[tuple[int, ...]]:
+    """The greedy replies of transformers with that adapter alone."""
     name = None if path is None else hf.load(path)
-    return [c.token_ids for c in all_of(hf, asked, GREEDY, [name] * len(asked))]
+    return [c.token_ids for c in generate_all(hf, requests, GREEDY, [name] * len(requests))]
 
 
 def test_the_adapters_of_this_file_answer_differently(
-    hf: TransformersEngine, asked: list[Asked], adapter_paths: list[Path]
+    hf: TransformersEngine, requests: list[Request], adapter_paths: list[Path]
 ) -> None:
-    said = [expected(hf, asked[:8], path) for path in (None, *adapter_paths)]
-    assert len({tuple(s) for s in said}) == 4
+    completions = [greedy_ids(hf, requests[:8], path) for path in (None, *adapter_paths)]
+    assert len({tuple(s) for s in completions}) == 4
 
 
 def test_two_adapters_and_the_base_in_one_batch_answer_as_themselves(
-    engine: VllmEngine, hf: TransformersEngine, asked: list[Asked], adapter_paths: list[Path]
+    engine: VllmEngine, hf: TransformersEngine, requests: list[Request], adapter_paths: list[Path]
 ) -> None:
     paths = (None, *adapter_paths[:MAX_LORAS])
     names = [None if p is None else engine.load(p) for p in paths]
-    mixed = [a for a in asked[:8] for _ in names]
-    said = all_of(engine, mixed, GREEDY, names * 8)
+    mixed = [a for a in requests[:8] for _ in names]
+    completions = generate_all(engine, mixed, GREEDY, names * 8)
     for k, path in enumerate(paths):
-        assert [c.token_ids for c in said[k :: len(names)]] == expected(hf, asked[:8], path)
-        assert {c.adapter for c in said[k :: len(names)]} == {names[k]}
+        assert [c.token_ids for c in completions[k :: len(names)]] == greedy_ids(hf, requests[:8], path)
+        assert {c.adapter for c in completions[k :: len(names)]} == {names[k]}
 
 
 def test_a_swapped_adapter_answers_at_once_and_often(
-    engine: VllmEngine, hf: TransformersEngine, asked: list[Asked], tmp_path: Path
+    engine: VllmEngine, hf: TransformersEngine, requests: list[Request], tmp_path: Path
 ) -> None:
-    for step in range(4):  # as training does: a new folder for every step, the old one gone
+    for step in range(4):  # like training: a new folder for every step, the old one deleted
         folder = save_adapter(tmp_path / f"step-{step}", seed=100 + step)
         name = engine.load(folder)
-        said = all_of(engine, asked[:4], GREEDY, [name] * 4)
-        assert [c.token_ids for c in said] == expected(hf, asked[:4], folder)
-        assert {c.adapter for c in said} == {name} == {adapters.content_hash(folder)}
+        completions = generate_all(engine, requests[:4], GREEDY, [name] * 4)
+        assert [c.token_ids for c in completions] == greedy_ids(hf, requests[:4], folder)
+        assert {c.adapter for c in completions} == {name} == {adapters.content_hash(folder)}
         shutil.rmtree(folder)
 
 
-def test_the_base_answers_as_before_when_adapters_have_come_and_gone(
-    engine: VllmEngine, hf: TransformersEngine, asked: list[Asked], adapter_paths: list[Path]
+def test_the_base_answers_as_before_when_adapters_have_come_and_ggenerate_one(
+    engine: VllmEngine, hf: TransformersEngine, requests: list[Request], adapter_paths: list[Path]
 ) -> None:
     for path in adapter_paths:
         name = engine.load(path)
-        said = all_of(engine, [*asked[:4], *asked[:4]], GREEDY, [None, name] * 4)
-        assert len(said) == 8
-    assert [c.token_ids for c in all_of(engine, asked[:8], GREEDY)] == expected(hf, asked[:8], None)
+        completions = generate_all(engine, [*requests[:4], *requests[:4]], GREEDY, [None, name] * 4)
+        assert len(completions) == 8
+    assert [c.token_ids for c in generate_all(engine, requests[:8], GREEDY)] == greedy_ids(hf, requests[:8], None)
 
 
 def test_more_adapters_than_places_take_turns(
-    engine: VllmEngine, hf: TransformersEngine, asked: list[Asked], adapter_paths: list[Path]
+    engine: VllmEngine, hf: TransformersEngine, requests: list[Request], adapter_paths: list[Path]
 ) -> None:
     assert len(adapter_paths) > MAX_LORAS
     names = [engine.load(path) for path in adapter_paths]
-    mixed = [a for a in asked[:4] for _ in names]
-    said = all_of(engine, mixed, GREEDY, names * 4)
+    mixed = [a for a in requests[:4] for _ in names]
+    completions = generate_all(engine, mixed, GREEDY, names * 4)
     for k, path in enumerate(adapter_paths):
-        assert [c.token_ids for c in said[k :: len(names)]] == expected(hf, asked[:4], path)
+        assert [c.token_ids for c in completions[k :: len(names)]] == greedy_ids(hf, requests[:4], path)
 
 
 def test_equal_content_is_held_once(engine: VllmEngine, adapter_paths: list[Path], tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_equal_content_is_held_once(engine: VllmEngine, adapter_paths: list[Path
 
 
 def test_an_adapter_that_changed_while_it_was_away_is_refused(
-    engine: VllmEngine, asked: list[Asked], adapter_paths: list[Path], tmp_path: Path
+    engine: VllmEngine, requests: list[Request], adapter_paths: list[Path], tmp_path: Path
 ) -> None:
     moving = save_adapter(tmp_path / "moving", seed=50)
     first = engine.load(moving)
@@ -91,12 +91,12 @@ def test_an_adapter_that_changed_while_it_was_away_is_refused(
         engine.load(path)
     shutil.copytree(adapter_paths[0], moving, dirs_exist_ok=True)
     with pytest.raises(UserError, match=f"has changed: {first} was loaded from there, now it is"):
-        all_of(engine, asked[:1], GREEDY, [first])
+        generate_all(engine, requests[:1], GREEDY, [first])
 
 
-def test_an_adapter_that_was_never_loaded_is_a_fault_of_ours(engine: VllmEngine, asked: list[Asked]) -> None:
+def test_an_adapter_that_was_never_loaded_is_a_fault_of_ours(engine: VllmEngine, requests: list[Request]) -> None:
     with pytest.raises(AssertionError, match="adapter feed was never loaded"):
-        all_of(engine, asked[:1], GREEDY, ["feed"])
+        generate_all(engine, requests[:1], GREEDY, ["feed"])
 
 
 # adapters that don't fit
@@ -125,8 +125,8 @@ def test_an_adapter_made_for_this_base_is_taken(engine: VllmEngine, tmp_path: Pa
     assert engine.load(folder) == adapters.content_hash(folder)
 
 
-def changed(folder: Path, **settings: object) -> Path:
-    """The adapter with other settings."""
+def change_config(folder: Path, **settings: object) -> Path:
+    """Changes the adapter's settings. Returns its folder."""
     config = json.loads((folder / adapters.CONFIG).read_text())
     (folder / adapters.CONFIG).write_text(json.dumps(config | settings))
     return folder
@@ -140,17 +140,17 @@ def test_what_vllm_would_get_wrong_is_refused(
     engine: VllmEngine, tmp_path: Path, settings: dict[str, object], reason: str
 ) -> None:
     with pytest.raises(UserError, match=reason):
-        engine.load(changed(save_adapter(tmp_path / "a", seed=1), **settings))
+        engine.load(change_config(save_adapter(tmp_path / "a", seed=1), **settings))
 
 
 def test_an_adapter_with_torn_weights_is_refused_and_leaves_no_trace(
-    engine: VllmEngine, hf: TransformersEngine, asked: list[Asked], adapter_paths: list[Path], tmp_path: Path
+    engine: VllmEngine, hf: TransformersEngine, requests: list[Request], adapter_paths: list[Path], tmp_path: Path
 ) -> None:
     folder = save_adapter(tmp_path / "a", seed=1)
     (folder / adapters.WEIGHTS).write_bytes((folder / adapters.WEIGHTS).read_bytes()[:-100])
     with pytest.raises(UserError, match="does not fit"):
         engine.load(folder)
     names = [engine.load(path) for path in adapter_paths[:MAX_LORAS]]
-    said = all_of(engine, asked[:2], GREEDY, names)
-    assert said[1].token_ids == expected(hf, asked[1:2], adapter_paths[1])[0]
-    assert [c.token_ids for c in all_of(engine, asked[:8], GREEDY)] == expected(hf, asked[:8], None)
+    completions = generate_all(engine, requests[:2], GREEDY, names)
+    assert completions[1].token_ids == greedy_ids(hf, requests[1:2], adapter_paths[1])[0]
+    assert [c.token_ids for c in generate_all(engine, requests[:8], GREEDY)] == greedy_ids(hf, requests[:8], None)

@@ -1,4 +1,4 @@
-"""vLLM as a process: how it starts, what it says when it can't, and how it ends."""
+"""vLLM as a process: its start, the errors of a failed start, and its end."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from mirrormatch.agents.models import NANO_PATH
 from mirrormatch.errors import UserError
 
 MATCH = (sys.executable, "-m", "mirrormatch.cli", "match", "kuhn_poker")
-START_S, END_S = 120, 10  # on a machine with much else to do
+START_S, END_S = 120, 10  # on a busy machine
 
 
 def test_a_match_is_played_and_nothing_but_its_result_goes_to_stdout() -> None:
@@ -38,10 +38,10 @@ def test_an_interrupt_ends_it_soon_and_in_one_line(tmp_path: Path) -> None:
     latest = time.monotonic() + START_S
     while not episodes.exists() and run.poll() is None and time.monotonic() < latest:
         time.sleep(0.1)
-    os.killpg(run.pid, signal.SIGINT)  # what Ctrl-C does: vLLM's process hears it too
-    _, said = run.communicate(timeout=END_S)
-    assert (run.returncode, said.strip().splitlines()[-1]) == (130, "mirrormatch: interrupted")
-    assert "Traceback" not in said
+    os.killpg(run.pid, signal.SIGINT)  # like Ctrl-C, which vLLM's process gets too
+    _, stderr = run.communicate(timeout=END_S)
+    assert (run.returncode, stderr.strip().splitlines()[-1]) == (130, "mirrormatch: interrupted")
+    assert "Traceback" not in stderr
 
 
 @pytest.mark.parametrize(
@@ -53,16 +53,16 @@ def test_an_interrupt_ends_it_soon_and_in_one_line(tmp_path: Path) -> None:
         (str(NANO_PATH), {"quantization": "none such"}, "vLLM can't start with '.*nano': .*quantization"),
     ],
 )
-def test_what_cannot_start_says_why(path: str, settings: dict[str, object], reason: str) -> None:
+def test_a_failed_start_gives_the_reason(path: str, settings: dict[str, object], reason: str) -> None:
     with pytest.raises(UserError, match=reason) as problem:
         VllmEngine(path, VllmSettings.model_validate(settings))
     assert "\n" not in str(problem.value)
 
 
-def test_whoever_waits_for_a_process_that_dies_is_told() -> None:
+def test_requests_to_a_process_that_dies_fail() -> None:
     engine = VllmEngine(str(NANO_PATH), VllmSettings())
 
-    async def asked() -> list[Any]:
+    async def request_all() -> list[Any]:
         endless = Sampling(max_tokens=2_000, temperature=2.0, stop=("never said",))
         waits = [asyncio.create_task(engine.generate((7, 8, k), endless, seed=k)) for k in range(3)]
         await asyncio.sleep(0.5)
@@ -72,8 +72,8 @@ def test_whoever_waits_for_a_process_that_dies_is_told() -> None:
             return await asyncio.gather(*waits, return_exceptions=True)
 
     try:
-        for told in asyncio.run(asked()):
-            assert isinstance(told, UserError) and "vLLM's process has died while" in str(told)
+        for problem in asyncio.run(request_all()):
+            assert isinstance(problem, UserError) and "vLLM's process has died while" in str(problem)
         with pytest.raises(UserError, match="vLLM's process has died"):
             asyncio.run(engine.generate((7, 8, 9), Sampling()))
     finally:

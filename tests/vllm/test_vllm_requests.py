@@ -1,4 +1,4 @@
-"""One request under vLLM: what is drawn, where it ends, what isn't read again, and what if nobody waits for it."""
+"""Single requests under vLLM: sampling, ends of replies, reuse of prompts, and cancellation."""
 
 import asyncio
 import itertools
@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.vllm.conftest import Asked, all_of, scores
+from tests.vllm.conftest import Request, generate_all, scores
 
 from mirrormatch import games, prompts
 from mirrormatch.agents.engines._types import Completion, Constraint, Sampling
@@ -22,85 +22,87 @@ from mirrormatch.prompts import PromptSettings
 SAMPLED = Sampling(max_tokens=40)
 
 
-def one(engine: VllmEngine, asked: Asked, sampling: Sampling = SAMPLED) -> Completion:
-    return all_of(engine, [asked], sampling)[0]
+def generate_one(engine: VllmEngine, requests: Request, sampling: Sampling = SAMPLED) -> Completion:
+    return generate_all(engine, [requests], sampling)[0]
 
 
-# what is drawn
+# sampling
 
 
-def test_an_equal_request_gives_equal_tokens_alone_and_in_a_batch(engine: VllmEngine, asked: list[Asked]) -> None:
-    together = all_of(engine, asked[:12], SAMPLED)
-    assert [c.token_ids for c in together] == [one(engine, a).token_ids for a in asked[:12]]
+def test_an_equal_request_gives_equal_tokens_alone_and_in_a_batch(engine: VllmEngine, requests: list[Request]) -> None:
+    together = generate_all(engine, requests[:12], SAMPLED)
+    assert [c.token_ids for c in together] == [generate_one(engine, a).token_ids for a in requests[:12]]
 
 
-def test_another_seed_gives_other_tokens(engine: VllmEngine, asked: list[Asked]) -> None:
+def test_another_seed_gives_other_tokens(engine: VllmEngine, requests: list[Request]) -> None:
     hot = replace(SAMPLED, temperature=2.0)
-    said = all_of(engine, [asked[0]._replace(seed=seed) for seed in (0, 1, 2**63 - 1)], hot)
-    assert len({c.token_ids for c in said}) == 3
+    completions = generate_all(engine, [requests[0]._replace(seed=seed) for seed in (0, 1, 2**63 - 1)], hot)
+    assert len({c.token_ids for c in completions}) == 3
 
 
-def test_the_budget_ends_a_reply(engine: VllmEngine, asked: list[Asked]) -> None:
-    said = one(engine, asked[0], Sampling(max_tokens=3))
-    assert (len(said.token_ids), len(said.logprobs), said.finish) == (3, 3, "length")
+def test_the_budget_ends_a_reply(engine: VllmEngine, requests: list[Request]) -> None:
+    completion = generate_one(engine, requests[0], Sampling(max_tokens=3))
+    assert (len(completion.token_ids), len(completion.logprobs), completion.finish) == (3, 3, "length")
 
 
-def test_an_end_of_turn_ends_a_reply_and_is_no_part_of_its_text(engine: VllmEngine, asked: list[Asked]) -> None:
-    said = one(engine, asked[0], Sampling(max_tokens=200))
-    assert (said.token_ids[-1] in engine.end_ids, said.finish) == (True, "stop")
-    assert said.text == engine._encoder.decode(said.token_ids[:-1]) and "im_end" not in said.text
+def test_an_end_of_turn_ends_a_reply_and_is_no_part_of_its_text(engine: VllmEngine, requests: list[Request]) -> None:
+    completion = generate_one(engine, requests[0], Sampling(max_tokens=200))
+    assert (completion.token_ids[-1] in engine.end_ids, completion.finish) == (True, "stop")
+    assert completion.text == engine._encoder.decode(completion.token_ids[:-1]) and "im_end" not in completion.text
 
 
-def test_a_stop_string_ends_a_reply_behind_it(engine: VllmEngine, hf: TransformersEngine, asked: list[Asked]) -> None:
+def test_a_stop_string_ends_a_reply_behind_it(
+    engine: VllmEngine, hf: TransformersEngine, requests: list[Request]
+) -> None:
     greedy = Sampling(max_tokens=200, temperature=0, stop=("never said", "</think>"))
-    said, expected = one(engine, asked[0], greedy), all_of(hf, asked[:1], greedy)[0]
-    assert replace(said, logprobs=()) == replace(expected, logprobs=())
-    assert said.text.endswith("</think>") and said.finish == "stop"
-    assert len(said.logprobs) == len(said.token_ids)
+    completion, expected = generate_one(engine, requests[0], greedy), generate_all(hf, requests[:1], greedy)[0]
+    assert replace(completion, logprobs=()) == replace(expected, logprobs=())
+    assert completion.text.endswith("</think>") and completion.finish == "stop"
+    assert len(completion.logprobs) == len(completion.token_ids)
 
 
 @pytest.mark.parametrize("sampling", [replace(SAMPLED, top_k=1), replace(SAMPLED, top_p=0.01)])
 def test_with_top_k_and_top_p_log_probs_are_of_what_they_leave(
-    engine: VllmEngine, asked: list[Asked], sampling: Sampling
+    engine: VllmEngine, requests: list[Request], sampling: Sampling
 ) -> None:
-    said = one(engine, asked[0], sampling)
-    assert said.token_ids == one(engine, asked[0], replace(SAMPLED, temperature=0)).token_ids
-    assert said.logprobs == pytest.approx([0.0] * len(said.token_ids))
+    completion = generate_one(engine, requests[0], sampling)
+    assert completion.token_ids == generate_one(engine, requests[0], replace(SAMPLED, temperature=0)).token_ids
+    assert completion.logprobs == pytest.approx([0.0] * len(completion.token_ids))
 
 
 @pytest.mark.parametrize("temperature", [0.001, 2.5])
 def test_a_temperature_that_vllm_would_change_or_refuse_is_named(
-    engine: VllmEngine, asked: list[Asked], temperature: float
+    engine: VllmEngine, requests: list[Request], temperature: float
 ) -> None:
     with pytest.raises(UserError, match=f"temperature {temperature:g}: vLLM takes 0 and 0.01 to 2"):
-        one(engine, asked[0], Sampling(temperature=temperature))
+        generate_one(engine, requests[0], Sampling(temperature=temperature))
 
 
-def test_more_tokens_than_vllm_reads_at_once_may_wait(engine: VllmEngine, asked: list[Asked]) -> None:
+def test_more_tokens_than_vllm_reads_at_once_may_wait(engine: VllmEngine, requests: list[Request]) -> None:
     at_once = engine._llm.vllm_config.scheduler_config.max_num_batched_tokens
-    many = [Asked((seed % 500 + 7, *a.prompt_ids), seed) for seed in range(3) for a in asked]  # no two begin alike
+    many = [Request((seed % 500 + 7, *a.prompt_ids), seed) for seed in range(3) for a in requests]  # unlike beginnings
     assert sum(len(a.prompt_ids) for a in many) > 2 * at_once
-    assert len(all_of(engine, many, SAMPLED)) == len(many)
+    assert len(generate_all(engine, many, SAMPLED)) == len(many)
 
 
 # constraints
 
 
-def test_a_constrained_answer_is_one_of_the_choices(engine: VllmEngine, asked: list[Asked]) -> None:
+def test_a_constrained_answer_is_one_of_the_choices(engine: VllmEngine, requests: list[Request]) -> None:
     sampling = Sampling(max_tokens=400, temperature=2.0, constraint=Constraint("\\boxed{", ("zebra", "zebras"), "}"))
-    said = [c for c in all_of(engine, asked, sampling) if c.finish == "stop"]
-    assert len(said) > len(asked) / 2
-    for completion in said:
+    completions = [c for c in generate_all(engine, requests, sampling) if c.finish == "stop"]
+    assert len(completions) > len(requests) / 2
+    for completion in completions:
         assert completion.text.partition("\\boxed{")[2] in ("zebra}", "zebras}")
         assert completion.text.count("\\boxed{") == 1 and completion.token_ids[-1] in engine.end_ids
 
 
-def test_a_constraint_leaves_the_reasoning_free(engine: VllmEngine, asked: list[Asked]) -> None:
-    free = one(engine, asked[0], Sampling(max_tokens=200, temperature=0))
+def test_a_constraint_leaves_the_reasoning_free(engine: VllmEngine, requests: list[Request]) -> None:
+    free = generate_one(engine, requests[0], Sampling(max_tokens=200, temperature=0))
     reasoning, opened, answer = free.text.partition("\\boxed{")
     assert opened and answer.endswith("}")
     sampling = Sampling(max_tokens=200, temperature=0, constraint=Constraint("\\boxed{", (answer[:-1],), "}"))
-    assert one(engine, asked[0], sampling).text == free.text == f"{reasoning}\\boxed{{{answer}"
+    assert generate_one(engine, requests[0], sampling).text == free.text == f"{reasoning}\\boxed{{{answer}"
 
 
 def test_constrained_play_makes_no_illegal_move(engine: VllmEngine) -> None:
@@ -115,28 +117,28 @@ def test_constrained_play_makes_no_illegal_move(engine: VllmEngine) -> None:
 
 
 def test_a_prompt_that_fills_the_context_gets_an_empty_truncated_reply(engine: VllmEngine) -> None:
-    said = one(engine, Asked((7,) * engine._context, 0))
-    assert said == Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=None)
+    completion = generate_one(engine, Request((7,) * engine._context, 0))
+    assert completion == Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=None)
 
 
 def test_a_reply_ends_where_the_context_does_and_can_be_scored(engine: VllmEngine) -> None:
-    full = Asked((7,) * (engine._context - 3), 0)
-    said = one(engine, full, Sampling(max_tokens=40, temperature=1.5))
-    assert len(said.token_ids) <= 3
-    filled = (*said.token_ids, 7, 7, 7)[:3]
+    full = Request((7,) * (engine._context - 3), 0)
+    completion = generate_one(engine, full, Sampling(max_tokens=40, temperature=1.5))
+    assert len(completion.token_ids) <= 3
+    filled = (*completion.token_ids, 7, 7, 7)[:3]
     assert len(scores(engine, [full], [filled])[0]) == 3
 
 
 def test_more_than_the_context_is_not_scored(engine: VllmEngine) -> None:
     with pytest.raises(UserError, match=r"2049 tokens can't be scored: '.*nano' reads 2048 at most"):
-        scores(engine, [Asked((7,) * engine._context, 0)], [(7,)])
+        scores(engine, [Request((7,) * engine._context, 0)], [(7,)])
 
 
-# what is read again
+# reuse of prompts
 
 
-class Watched:
-    """An agent, and how many tokens of each of its prompts were computed."""
+class RecordingAgent:
+    """An agent that records the number of computed tokens of each prompt."""
 
     spec: str = "watched"
     max_retries: int | None = 0
@@ -155,12 +157,12 @@ class Watched:
 
 def test_of_a_growing_conversation_only_the_new_turn_is_read(engine: VllmEngine) -> None:
     forget(engine)
-    agent = Watched(engine)
+    agent = RecordingAgent(engine)
     episode = asyncio.run(play(games.get("tictactoe"), [agent, agent_from_spec("random")], seed=3))
     mine = [(t.prompt_ids, t.completion) for t in episode.turns if t.prompt_ids and t.completion]
     assert len(mine) >= 3 and agent.computed[0] == len(mine[0][0])
-    for ((prompt, said), (later, _)), computed in zip(itertools.pairwise(mine), agent.computed[1:], strict=True):
-        known = (*prompt, *said.token_ids)
+    for ((prompt, completion), (later, _)), computed in zip(itertools.pairwise(mine), agent.computed[1:], strict=True):
+        known = (*prompt, *completion.token_ids)
         assert later[: len(known)] == known, "the history only grows"
         assert computed <= len(later) - len(known) + engine.block_size
 
@@ -170,23 +172,23 @@ def forget(engine: VllmEngine) -> None:
     assert asyncio.run(engine._loop.run(engine._llm.reset_prefix_cache()))
 
 
-def test_prompts_that_share_their_beginning_share_its_reading(engine: VllmEngine, asked: list[Asked]) -> None:
+def test_prompts_that_share_their_beginning_share_its_reading(engine: VllmEngine, requests: list[Request]) -> None:
     forget(engine)
     read, cached = engine.usage.prompt_tokens, engine.usage.cached_tokens
-    all_of(engine, [asked[0]._replace(seed=seed) for seed in range(10)], SAMPLED)
-    length = len(asked[0].prompt_ids)
+    generate_all(engine, [requests[0]._replace(seed=seed) for seed in range(10)], SAMPLED)
+    length = len(requests[0].prompt_ids)
     assert engine.usage.prompt_tokens - read == 10 * length
     assert engine.usage.cached_tokens - cached >= 9 * (length // engine.block_size - 1) * engine.block_size
 
 
-# nobody waits
+# cancellation
 
 
 def test_a_cancelled_wait_frees_the_request(engine: VllmEngine, adapter_paths: list[Path]) -> None:
     name = engine.load(adapter_paths[0])
     endless = Sampling(max_tokens=2_000, temperature=2.0, constraint=Constraint("never said", ("x",), "y"))
 
-    async def left() -> None:
+    async def leave() -> None:
         for wait_s in (0.0, 0.001, 0.5):  # before it is sent, while it is sent, while it is generated
             waits = [asyncio.create_task(engine.generate((7, 8, 9), endless, adapter=a, seed=1)) for a in (None, name)]
             await asyncio.sleep(wait_s)
@@ -195,13 +197,13 @@ def test_a_cancelled_wait_frees_the_request(engine: VllmEngine, adapter_paths: l
                 task.cancel()
             await asyncio.gather(*waits, return_exceptions=True)
 
-    asyncio.run(left())
-    assert asyncio.run(engine._loop.run(idle(engine)))
+    asyncio.run(leave())
+    assert asyncio.run(engine._loop.run(is_idle(engine)))
     assert not any(engine._residents._in_use.values())
 
 
-async def idle(engine: VllmEngine) -> bool:
-    """Whether vLLM soon holds no block of memory for any request, which is when it can forget them all."""
+async def is_idle(engine: VllmEngine) -> bool:
+    """Whether vLLM soon holds no memory block for any request, tested by clearing its cache."""
     for _ in range(50):
         if engine._llm.get_num_unfinished_requests() == 0 and await engine._llm.reset_prefix_cache():
             return True
@@ -209,12 +211,14 @@ async def idle(engine: VllmEngine) -> bool:
     return False
 
 
-def test_sleeping_and_waking_change_nothing(engine: VllmEngine, asked: list[Asked]) -> None:
-    before = one(engine, asked[0])
+def test_sleeping_and_waking_change_nothing(engine: VllmEngine, requests: list[Request]) -> None:
+    before = generate_one(engine, requests[0])
     engine.sleep()
     engine.wake()
-    assert one(engine, asked[0]) == before
+    assert generate_one(engine, requests[0]) == before
 
 
-def test_every_step_of_a_training_may_have_an_event_loop_of_its_own(engine: VllmEngine, asked: list[Asked]) -> None:
-    assert one(engine, asked[1]) == one(engine, asked[1])
+def test_every_step_of_a_training_may_have_an_event_loop_of_its_own(
+    engine: VllmEngine, requests: list[Request]
+) -> None:
+    assert generate_one(engine, requests[1]) == generate_one(engine, requests[1])

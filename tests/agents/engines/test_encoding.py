@@ -1,4 +1,4 @@
-"""From messages to tokens: nobody's text becomes a special token, and what was sampled stays as it was."""
+"""From messages to tokens: no message's text becomes a special token, and sampled ids stay as they are."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -45,12 +45,12 @@ def special_in(ids: Sequence[int]) -> list[int]:
 
 
 def conversation(*texts: str) -> list[Message]:
-    """System first, then user and assistant in turn."""
+    """Messages of system, user and assistant, the last two alternating."""
     roles = ("system", *("user", "assistant") * len(texts))
     return [Message(role, text) for role, text in zip(roles, texts, strict=False)]  # type: ignore[arg-type]
 
 
-# whose text it is makes no difference
+# for text of every role
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -103,23 +103,23 @@ def test_the_end_of_turn_is_no_part_of_the_decoded_text() -> None:
     assert ENCODER.decode((*ENCODER.complete("I take 4."), END_ID)) == "I take 4."
 
 
-# replies that were sampled
+# sampled replies
 
 
 @pytest.mark.parametrize(
-    "said", [(40, 41, END_ID), (40, 41), (END_ID,), ()], ids=["ended", "truncated", "only end", "empty"]
+    "reply_ids", [(40, 41, END_ID), (40, 41), (END_ID,), ()], ids=["ended", "truncated", "only end", "empty"]
 )
-def test_a_sampled_reply_is_extended_exactly(said: tuple[int, ...]) -> None:
+def test_a_sampled_reply_is_extended_exactly(reply_ids: tuple[int, ...]) -> None:
     asked = conversation("Rules.", "You are X.")
     first = ENCODER.encode(asked)
-    second = ENCODER.encode([*asked, Message("assistant", "never encoded", said), Message("user", "Again.")])
-    assert second[: len(first) + len(said)] == first + said
+    second = ENCODER.encode([*asked, Message("assistant", "never encoded", reply_ids), Message("user", "Again.")])
+    assert second[: len(first) + len(reply_ids)] == first + reply_ids
 
 
-@pytest.mark.parametrize("said", [(40, 41, END_ID), (40, 41)], ids=["ended", "truncated"])
-def test_a_sampled_reply_ends_once(said: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("reply_ids", [(40, 41, END_ID), (40, 41)], ids=["ended", "truncated"])
+def test_a_sampled_reply_ends_once(reply_ids: tuple[int, ...]) -> None:
     asked = conversation("Rules.", "You are X.")
-    ids = ENCODER.encode([*asked, Message("assistant", "", said), Message("user", "Again.")])
+    ids = ENCODER.encode([*asked, Message("assistant", "", reply_ids), Message("user", "Again.")])
     read = ENCODER.encode([*asked, Message("assistant", "I take 4."), Message("user", "Again.")])
     assert special_in(ids) == special_in(read)
 
@@ -168,7 +168,7 @@ def test_a_tokenizer_without_an_end_of_turn_is_refused() -> None:
         ChatEncoder(tokenizer)
 
 
-def test_a_template_that_refuses_a_role_says_so() -> None:
+def test_a_template_that_refuses_a_role_is_an_error() -> None:
     with pytest.raises(UserError, match=r"^the chat template .* system, user: System role not supported$"):
         ChatEncoder(with_template(SHOUTED + NO_SPECIAL)).encode(conversation("Rules.", "You are X."))
 

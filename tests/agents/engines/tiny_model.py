@@ -1,6 +1,6 @@
-"""A model made anew for every run of the tests: random weights, a real tokenizer, and adapters for it.
+"""A model made for each run of the tests: random weights, a real tokenizer, and adapters for it.
 
-Its logits are spread widely, so that rounding never decides which token is the most probable.
+Its logits are spread widely: rounding never decides the most probable token.
 """
 
 import warnings
@@ -21,7 +21,7 @@ HIDDEN, LAYERS = 64, 2
 
 
 def new_model(hidden: int = HIDDEN, layers: int = LAYERS, seed: int = 0) -> Qwen3ForCausalLM:
-    """Random weights, always the same."""
+    """A model with fixed random weights."""
     config = Qwen3Config(
         vocab_size=VOCAB_SIZE,
         hidden_size=hidden,
@@ -41,7 +41,7 @@ def new_model(hidden: int = HIDDEN, layers: int = LAYERS, seed: int = 0) -> Qwen
 
 
 def save_model(folder: Path, hidden: int = HIDDEN, layers: int = LAYERS, seed: int = 0) -> Path:
-    """A folder in Hugging Face format."""
+    """Saves the model and its tokenizer in Hugging Face format. Returns the folder."""
     tokenizer = train_tokenizer(corpus.texts(seed=0, num=300), VOCAB_SIZE)
     model = new_model(hidden, layers, seed)
     pad_id, end_id = (tokenizer.convert_tokens_to_ids(t) for t in (PAD, END))
@@ -53,10 +53,10 @@ def save_model(folder: Path, hidden: int = HIDDEN, layers: int = LAYERS, seed: i
 
 
 def save_adapter(folder: Path, seed: int, hidden: int = HIDDEN, layers: int = LAYERS) -> Path:
-    """A LoRA adapter in PEFT's format that changes every answer of the tiny model of that shape."""
+    """Saves a LoRA adapter that changes every answer of the tiny model of that shape. Returns the folder."""
     settings = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj", "down_proj"], task_type="CAUSAL_LM")
     with warnings.catch_warnings(), torch.random.fork_rng(), torch.no_grad():
-        warnings.simplefilter("ignore")  # PEFT asks transformers by a name that will change
+        warnings.simplefilter("ignore")  # PEFT uses a name of transformers' that will change
         torch.manual_seed(seed)
         model = get_peft_model(new_model(hidden, layers), settings)
         for name, weight in model.named_parameters():
@@ -67,10 +67,10 @@ def save_adapter(folder: Path, seed: int, hidden: int = HIDDEN, layers: int = LA
 
 
 def spaced_tokenizer(scheme: str) -> Any:
-    """A tokenizer like SentencePiece's, for which spaces begin words and a text may begin with one unasked.
+    """A tokenizer like SentencePiece's, in which spaces begin words and may be added before a text.
 
     Args:
-        scheme: "always", "first" and "never" as the pre-tokenizer Metaspace takes them; "normalizer" as Llama 2 did it.
+        scheme: "always", "first" or "never", for the pre-tokenizer Metaspace; "normalizer" is Llama 2's way.
     """
     tokenizer = Tokenizer(models.BPE())
     if scheme == "normalizer":

@@ -1,4 +1,4 @@
-"""The agents that think with OpenSpiel's algorithms: how well they play, and what they refuse."""
+"""The agents with OpenSpiel's algorithms: their strength, and the games that they refuse."""
 
 import asyncio
 import random
@@ -29,7 +29,7 @@ def episode(game: str, specs: Sequence[str], seed: int = 0) -> Episode:
 
 
 def returns(game: str, agent: str, opponent: str, num_games: int = NUM_GAMES) -> list[float]:
-    """The agent's returns, in either seat every second game."""
+    """The agent's returns, in alternating seats."""
     seats = [((agent, opponent), 0), ((opponent, agent), 1)]
     return [episode(game, seats[k % 2][0], k).returns[seats[k % 2][1]] for k in range(num_games)]
 
@@ -41,7 +41,7 @@ def decision(game: Game[Any, Any], state: Any, seed: int = 0) -> Decision:
 
 
 def move(spec: str, game: Game[Any, Any], path: Sequence[str], seed: int = 0) -> str:
-    """What the agent plays after these moves."""
+    """The agent's move after these moves."""
     state = game.start()
     for action in path:
         state = game.apply(state, action)
@@ -161,14 +161,14 @@ def test_cfr_earns_the_value_of_kuhn_poker_against_the_solution() -> None:
     assert value(game.start()) == pytest.approx(-1 / 18, abs=0.001)
 
 
-def test_cfr_draws_its_moves_as_often_as_its_policy_says() -> None:
+def test_cfr_draws_its_moves_with_the_probabilities_of_its_policy() -> None:
     game = games.get("openspiel/matrix_brps")  # biased rock, paper, scissors: 1/16, 10/16, 5/16
     agent, policy = agents.get("cfr"), solve(game, 300)[game.view(game.start(), 0)]
 
-    async def drawn() -> list[str]:
+    async def draw() -> list[str]:
         return [(await agent.act(decision(game, game.start(), seed))).text for seed in range(400)]
 
-    moves = asyncio.run(drawn())
+    moves = asyncio.run(draw())
     assert policy == pytest.approx({"Rock": 1 / 16, "Paper": 10 / 16, "Scissors": 5 / 16}, abs=0.01)
     assert moves.count("Paper") / 400 == pytest.approx(10 / 16, abs=0.1)
 
@@ -182,11 +182,11 @@ def test_a_tree_has_every_history_and_every_information_set() -> None:
     assert tree is not None and len(tree.text.splitlines()) == 1 + 58 and len(tree.infosets) == 12
 
 
-# what fits
+# refusals
 
 
 @pytest.mark.parametrize(
-    ("spec", "game", "told"),
+    ("spec", "game", "message"),
     [
         ("mcts", "kuhn_poker", "needs a game that hides nothing, which 'kuhn_poker' is not"),
         ("minimax", "kuhn_poker", "needs a game that hides nothing, which 'kuhn_poker' is not"),
@@ -197,14 +197,14 @@ def test_a_tree_has_every_history_and_every_information_set() -> None:
         ("cfr", "simple_negotiation", "can't be solved whole"),
     ],
 )
-def test_a_game_that_does_not_fit_is_told_in_one_line(spec: str, game: str, told: str) -> None:
+def test_a_game_that_does_not_fit_gives_a_one_line_error(spec: str, game: str, message: str) -> None:
     with pytest.raises(UserError) as problem:
         episode(game, [spec] * len(games.get(game).info.roles))
-    assert told in str(problem.value) and "\n" not in str(problem.value)
+    assert message in str(problem.value) and "\n" not in str(problem.value)
 
 
 @pytest.mark.parametrize("spec", ["mcts:0", "mcts:x", "minimax:-1", "minimax:²", "cfr:1.5"])
-def test_a_number_that_is_none_is_told_in_one_line(spec: str) -> None:
+def test_a_number_that_is_none_gives_a_one_line_error(spec: str) -> None:
     with pytest.raises(UserError, match=r"takes the number of .*, 1 or more, not '.*': .* for instance"):
         agents.get(spec)
 
@@ -215,7 +215,7 @@ def test_the_spec_is_kept(spec: str) -> None:
 
 
 @pytest.mark.parametrize(("spec", "game"), [("mcts", "tictactoe"), ("minimax:8", "tictactoe"), ("cfr:7", "kuhn_poker")])
-def test_without_the_library_it_is_told_how_to_install_it(
+def test_without_the_library_the_error_is_how_to_install_it(
     spec: str, game: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in [name for name in sys.modules if name.split(".")[0] in ("open_spiel", "pyspiel")]:

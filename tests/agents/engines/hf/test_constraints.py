@@ -1,4 +1,4 @@
-"""An answer under a constraint is one of the choices, whatever the model would rather say."""
+"""An answer under a constraint is one of the choices, however improbable for the model."""
 
 import asyncio
 from typing import Any
@@ -29,27 +29,27 @@ def texts(tokenizer: Any) -> TokenTexts:
     return TokenTexts(tokenizer, len(tokenizer), frozenset({tokenizer.eos_token_id}))
 
 
-def permitted(texts: TokenTexts, tokenizer: Any, said: str) -> set[str]:
-    """The texts that may come next after the opening."""
-    permit = texts.permit(said, BOX)
+def permitted_texts(texts: TokenTexts, tokenizer: Any, text: str) -> set[str]:
+    """The texts of the tokens that may come next."""
+    permit = texts.permit(text, BOX)
     assert permit.only
     return {tokenizer.decode([token]) for token in permit.ids}
 
 
 def test_inside_the_box_only_the_beginnings_of_choices_may_come(texts: TokenTexts, tokenizer: Any) -> None:
-    found = permitted(texts, tokenizer, "I think. \\boxed{")
+    found = permitted_texts(texts, tokenizer, "I think. \\boxed{")
     assert {"b", "c"} <= found
     assert all(any(answer.startswith(text) for answer in ALL) for text in found)
 
 
 def test_half_a_choice_is_gone_on_with(texts: TokenTexts, tokenizer: Any) -> None:
-    assert permitted(texts, tokenizer, "\\boxed{be") <= {"t", "t}"}
-    found = permitted(texts, tokenizer, "\\boxed{check")
+    assert permitted_texts(texts, tokenizer, "\\boxed{be") <= {"t", "t}"}
+    found = permitted_texts(texts, tokenizer, "\\boxed{check")
     assert "}" in found and all(text[0] in "} " for text in found)
 
 
 def test_after_the_answer_comes_the_end(texts: TokenTexts, tokenizer: Any) -> None:
-    assert permitted(texts, tokenizer, "\\boxed{bet}") == {tokenizer.eos_token}
+    assert permitted_texts(texts, tokenizer, "\\boxed{bet}") == {tokenizer.eos_token}
 
 
 @pytest.mark.parametrize("scheme", ["always", "first", "never", "normalizer"])
@@ -82,11 +82,11 @@ def test_a_constrained_model_makes_no_illegal_move_even_in_a_game_that_it_never_
     game = games.get(game_name)
     agent = model_agent("nano,constrain=yes,patience=0,temperature=1.5,max_tokens=96")
 
-    async def played() -> list[Any]:
+    async def play_both() -> list[Any]:
         return list(await asyncio.gather(*(play(game, [agent] * 2, seed) for seed in range(6))))
 
-    problems = [t.problem.kind for episode in asyncio.run(played()) for t in episode.turns if t.problem]
-    assert set(problems) <= {"truncated"}  # only a budget can keep it from answering
+    problems = [t.problem.kind for episode in asyncio.run(play_both()) for t in episode.turns if t.problem]
+    assert set(problems) <= {"truncated"}  # an exhausted budget is the only way to give no answer
 
 
 def test_the_same_request_without_a_constraint_is_answered_as_ever() -> None:

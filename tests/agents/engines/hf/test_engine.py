@@ -1,4 +1,4 @@
-"""The transformers engine: the tokens of a plain model, whoever shares a batch and whichever adapters are there."""
+"""The transformers engine gives the tokens of a plain model in any batch and beside any adapters."""
 
 import asyncio
 import gc
@@ -36,7 +36,7 @@ def engine(tiny: Path) -> TransformersEngine:
 
 @pytest.fixture(scope="module")
 def plain(tiny: Path) -> Any:
-    """The same model, untouched by any engine."""
+    """The same model without an engine."""
     return load_base(str(tiny))[0]
 
 
@@ -48,36 +48,40 @@ def adapter_paths(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def two(engine: TransformersEngine, adapter_paths: list[Path]) -> tuple[str, str]:
-    """The hashes of two adapters that the engine has loaded."""
+    """The hashes of two adapters, loaded by the engine."""
     return engine.load(adapter_paths[0]), engine.load(adapter_paths[1])
 
 
-def all_of(
+def generate_all(
     engine: TransformersEngine,
     prompts: Sequence[tuple[int, ...]],
     sampling: Sampling = SAMPLED,
     adapters: Sequence[str | None] = (),
     seeds: Sequence[int] = (),
 ) -> list[Completion]:
-    """All requests at once; request number k has seed k unless told otherwise."""
+    """All completions of concurrent requests; request number k has seed k by default."""
 
-    async def gathered() -> list[Completion]:
+    async def gather() -> list[Completion]:
         names, numbers = adapters or [None] * len(prompts), seeds or range(len(prompts))
         asked = zip(prompts, names, numbers, strict=True)
         return await asyncio.gather(*(engine.generate(p, sampling, adapter=a, seed=s) for p, a, s in asked))
 
-    return asyncio.run(gathered())
+    return asyncio.run(gather())
 
 
-def one(engine: TransformersEngine, prompt: tuple[int, ...], sampling: Sampling = SAMPLED, seed: int = 0) -> Completion:
-    return all_of(engine, [prompt], sampling, seeds=[seed])[0]
+def generate_one(
+    engine: TransformersEngine, prompt: tuple[int, ...], sampling: Sampling = SAMPLED, seed: int = 0
+) -> Completion:
+    return generate_all(engine, [prompt], sampling, seeds=[seed])[0]
 
 
 @torch.no_grad()
-def plain_logprobs(model: Any, prompt: tuple[int, ...], said: tuple[int, ...], temperature: float = 1.0) -> Tensor:
-    """By one forward pass over everything, without cache, padding or company."""
-    logits = model(torch.tensor([[*prompt, *said]])).logits[0, len(prompt) - 1 : -1]
-    return torch.log_softmax(logits / temperature, -1).gather(-1, torch.tensor(said)[:, None])[:, 0]
+def plain_logprobs(
+    model: Any, prompt: tuple[int, ...], completion: tuple[int, ...], temperature: float = 1.0
+) -> Tensor:
+    """Log-probs by one forward pass over the whole sequence, without cache, padding or other rows."""
+    logits = model(torch.tensor([[*prompt, *completion]])).logits[0, len(prompt) - 1 : -1]
+    return torch.log_softmax(logits / temperature, -1).gather(-1, torch.tensor(completion)[:, None])[:, 0]
 
 
 @torch.no_grad()
@@ -88,52 +92,52 @@ def plain_greedy(model: Any, prompt: tuple[int, ...], num: int) -> tuple[int, ..
     return tuple(out[0, len(prompt) :].tolist())
 
 
-def with_adapter(tiny: Path, adapter: Path) -> Any:
-    """A base model and one adapter by PEFT alone."""
+def merge_adapter(tiny: Path, adapter: Path) -> Any:
+    """A base model with one adapter, by PEFT alone."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PEFT asks transformers by a name that will change
+        warnings.simplefilter("ignore")  # PEFT uses a name of transformers' that will change
         return PeftModel.from_pretrained(load_base(str(tiny))[0], str(adapter)).eval()
 
 
-# the same as a plain model
+# agreement with a plain model
 
 
 def test_greedy_tokens_are_those_of_generate(engine: TransformersEngine, plain: Any) -> None:
-    said = [c.token_ids for c in all_of(engine, PROMPTS, GREEDY)]
-    assert said == [plain_greedy(plain, prompt, 12) for prompt in PROMPTS]
+    completions = [c.token_ids for c in generate_all(engine, PROMPTS, GREEDY)]
+    assert completions == [plain_greedy(plain, prompt, 12) for prompt in PROMPTS]
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5, 2.0])
 def test_log_probs_are_those_of_a_plain_forward_pass(
     engine: TransformersEngine, plain: Any, temperature: float
 ) -> None:
-    for prompt, said in zip(
-        PROMPTS, all_of(engine, PROMPTS, Sampling(max_tokens=9, temperature=temperature)), strict=True
+    for prompt, completion in zip(
+        PROMPTS, generate_all(engine, PROMPTS, Sampling(max_tokens=9, temperature=temperature)), strict=True
     ):
-        expected = plain_logprobs(plain, prompt, said.token_ids, temperature)
-        torch.testing.assert_close(torch.tensor(said.logprobs), expected, atol=2e-5, rtol=0)
+        expected = plain_logprobs(plain, prompt, completion.token_ids, temperature)
+        torch.testing.assert_close(torch.tensor(completion.logprobs), expected, atol=2e-5, rtol=0)
 
 
 def test_greedy_log_probs_are_those_at_temperature_1(engine: TransformersEngine, plain: Any) -> None:
-    said = one(engine, PROMPTS[0], GREEDY)
-    expected = plain_logprobs(plain, PROMPTS[0], said.token_ids)
-    torch.testing.assert_close(torch.tensor(said.logprobs), expected, atol=2e-5, rtol=0)
+    completion = generate_one(engine, PROMPTS[0], GREEDY)
+    expected = plain_logprobs(plain, PROMPTS[0], completion.token_ids)
+    torch.testing.assert_close(torch.tensor(completion.logprobs), expected, atol=2e-5, rtol=0)
 
 
 def test_log_probs_of_a_truncated_distribution_are_those_of_the_whole(engine: TransformersEngine, plain: Any) -> None:
-    said = one(engine, PROMPTS[0], Sampling(max_tokens=9, top_k=3, top_p=0.5))
-    expected = plain_logprobs(plain, PROMPTS[0], said.token_ids)
-    torch.testing.assert_close(torch.tensor(said.logprobs), expected, atol=2e-5, rtol=0)
+    completion = generate_one(engine, PROMPTS[0], Sampling(max_tokens=9, top_k=3, top_p=0.5))
+    expected = plain_logprobs(plain, PROMPTS[0], completion.token_ids)
+    torch.testing.assert_close(torch.tensor(completion.logprobs), expected, atol=2e-5, rtol=0)
 
 
 def test_scoring_a_reply_gives_the_log_probs_with_which_it_was_sampled(engine: TransformersEngine) -> None:
-    said = all_of(engine, PROMPTS)
+    completions = generate_all(engine, PROMPTS)
 
-    async def scored() -> list[tuple[float, ...]]:
-        pairs = zip(PROMPTS, said, strict=True)
+    async def score() -> list[tuple[float, ...]]:
+        pairs = zip(PROMPTS, completions, strict=True)
         return await asyncio.gather(*(engine.logprobs(p, c.token_ids[: k + 3]) for k, (p, c) in enumerate(pairs)))
 
-    for k, (found, completion) in enumerate(zip(asyncio.run(scored()), said, strict=True)):
+    for k, (found, completion) in enumerate(zip(asyncio.run(score()), completions, strict=True)):
         assert found == pytest.approx(completion.logprobs[: k + 3], abs=2e-5)
 
 
@@ -145,7 +149,7 @@ def test_scoring_uses_the_adapter(
     engine: TransformersEngine, tiny: Path, adapter_paths: list[Path], two: tuple[str, str]
 ) -> None:
     found = asyncio.run(engine.logprobs(PROMPTS[0], (1, 2, 3), adapter=two[1]))
-    expected = plain_logprobs(with_adapter(tiny, adapter_paths[1]), PROMPTS[0], (1, 2, 3))
+    expected = plain_logprobs(merge_adapter(tiny, adapter_paths[1]), PROMPTS[0], (1, 2, 3))
     assert found == pytest.approx(expected.tolist(), abs=2e-5)
 
 
@@ -153,23 +157,23 @@ def test_scoring_uses_the_adapter(
 
 
 def test_an_equal_request_gives_equal_tokens_alone_and_in_a_batch(engine: TransformersEngine) -> None:
-    together = all_of(engine, PROMPTS)
-    assert [c.token_ids for c in together] == [one(engine, p, seed=k).token_ids for k, p in enumerate(PROMPTS)]
+    together = generate_all(engine, PROMPTS)
+    assert [c.token_ids for c in together] == [generate_one(engine, p, seed=k).token_ids for k, p in enumerate(PROMPTS)]
 
 
 def test_another_seed_gives_other_tokens(engine: TransformersEngine) -> None:
-    assert one(engine, PROMPTS[0], seed=1).token_ids != one(engine, PROMPTS[0], seed=2).token_ids
+    assert generate_one(engine, PROMPTS[0], seed=1).token_ids != generate_one(engine, PROMPTS[0], seed=2).token_ids
 
 
 def test_equal_prompts_of_a_batch_are_drawn_apart(engine: TransformersEngine) -> None:
-    said = all_of(engine, [PROMPTS[0]] * 5, seeds=[1, 2, 3, 1, 2])
-    assert [c.token_ids for c in said[:2]] == [c.token_ids for c in said[3:]]
-    assert len({c.token_ids for c in said}) == 3
+    completions = generate_all(engine, [PROMPTS[0]] * 5, seeds=[1, 2, 3, 1, 2])
+    assert [c.token_ids for c in completions[:2]] == [c.token_ids for c in completions[3:]]
+    assert len({c.token_ids for c in completions}) == 3
 
 
 @pytest.mark.parametrize("seed", [0, 2**63 - 1])
 def test_the_first_and_the_last_seed_are_taken(engine: TransformersEngine, seed: int) -> None:
-    assert len(one(engine, PROMPTS[0], seed=seed).token_ids) == 12
+    assert len(generate_one(engine, PROMPTS[0], seed=seed).token_ids) == 12
 
 
 def test_uniform_numbers_stay_below_1_in_single_precision() -> None:
@@ -188,10 +192,10 @@ def test_uniform_numbers_are_uniform() -> None:
 # frequencies
 
 
-def drawn(
+def draw_many(
     logits: Sequence[float], num: int, *, temperature: float = 1.0, top_k: int = 0, top_p: float = 1.0
 ) -> Counter[int]:
-    """How often each token is drawn."""
+    """The number of draws of each token."""
     rules = Rules(
         torch.full((num,), temperature), torch.full((num,), top_k), torch.full((num,), top_p), top_k > 0 or top_p < 1
     )
@@ -218,7 +222,7 @@ LOGITS = [math.log(p) for p in (0.1, 0.4, 0.2, 0.3)]
 )
 def test_tokens_are_drawn_as_often_as_the_settings_say(settings: dict[str, Any], expected: tuple[float, ...]) -> None:
     num = 20_000
-    counts = drawn(LOGITS, num, **settings)
+    counts = draw_many(LOGITS, num, **settings)
     for token, share in enumerate(expected):
         allowed = 4 * math.sqrt(share * (1 - share) / num)  # four standard errors
         assert abs(counts[token] / num - share) <= allowed, (
@@ -234,10 +238,10 @@ def test_a_batch_may_mix_settings() -> None:
 
 def test_the_engine_draws_from_the_softmax(engine: TransformersEngine, plain: Any) -> None:
     num = 4_000
-    said = all_of(engine, [PROMPTS[0]] * num, Sampling(max_tokens=1))
+    completions = generate_all(engine, [PROMPTS[0]] * num, Sampling(max_tokens=1))
     with torch.no_grad():
         expected = torch.softmax(plain(torch.tensor([PROMPTS[0]])).logits[0, -1], -1) * num
-    counts = torch.bincount(torch.tensor([c.token_ids[0] for c in said]), minlength=len(expected))
+    counts = torch.bincount(torch.tensor([c.token_ids[0] for c in completions]), minlength=len(expected))
     common = expected > 20
     rest = torch.stack([expected[~common].sum(), counts[~common].sum().float()])
     chi = float(((counts - expected)[common] ** 2 / expected[common]).sum() + (rest[1] - rest[0]) ** 2 / rest[0])
@@ -250,29 +254,29 @@ def test_the_engine_draws_from_the_softmax(engine: TransformersEngine, plain: An
 
 
 def test_the_budget_ends_a_reply(engine: TransformersEngine) -> None:
-    said = one(engine, PROMPTS[0], Sampling(max_tokens=7))
-    assert (len(said.token_ids), len(said.logprobs), said.finish) == (7, 7, "length")
+    completion = generate_one(engine, PROMPTS[0], Sampling(max_tokens=7))
+    assert (len(completion.token_ids), len(completion.logprobs), completion.finish) == (7, 7, "length")
 
 
 def test_an_end_of_turn_ends_a_reply(engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = one(engine, PROMPTS[0])
+    whole = generate_one(engine, PROMPTS[0])
     monkeypatch.setattr(engine._encoder, "end_ids", frozenset({whole.token_ids[4]}))
-    said = one(engine, PROMPTS[0])
-    assert (said.token_ids, said.finish) == (whole.token_ids[:5], "stop")
+    completion = generate_one(engine, PROMPTS[0])
+    assert (completion.token_ids, completion.finish) == (whole.token_ids[:5], "stop")
 
 
 def test_the_end_of_turn_is_no_part_of_the_text(engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = one(engine, PROMPTS[0])
+    whole = generate_one(engine, PROMPTS[0])
     monkeypatch.setattr(engine._encoder, "end_ids", frozenset({whole.token_ids[4]}))
-    assert one(engine, PROMPTS[0]).text == engine._encoder.decode(whole.token_ids[:4])
+    assert generate_one(engine, PROMPTS[0]).text == engine._encoder.decode(whole.token_ids[:4])
 
 
 def test_a_stop_string_ends_a_reply_behind_it(engine: TransformersEngine) -> None:
-    whole = one(engine, PROMPTS[0], Sampling(max_tokens=40))
+    whole = generate_one(engine, PROMPTS[0], Sampling(max_tokens=40))
     readable = engine._encoder.decode(whole.token_ids[10:12])
-    said = one(engine, PROMPTS[0], Sampling(max_tokens=40, stop=("never said", readable)))
-    assert (said.token_ids, said.finish) == (whole.token_ids[: len(said.token_ids)], "stop")
-    assert said.text.endswith(readable)
+    completion = generate_one(engine, PROMPTS[0], Sampling(max_tokens=40, stop=("never said", readable)))
+    assert (completion.token_ids, completion.finish) == (whole.token_ids[: len(completion.token_ids)], "stop")
+    assert completion.text.endswith(readable)
 
 
 def test_a_stop_string_of_many_bytes_is_found(engine: TransformersEngine) -> None:
@@ -282,29 +286,29 @@ def test_a_stop_string_of_many_bytes_is_found(engine: TransformersEngine) -> Non
 
 
 def test_a_prompt_that_fills_the_context_gets_an_empty_truncated_reply(engine: TransformersEngine) -> None:
-    said = one(engine, (7,) * CONTEXT)
-    assert said == Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=None)
+    completion = generate_one(engine, (7,) * CONTEXT)
+    assert completion == Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=None)
 
 
 def test_a_reply_ends_where_the_context_does(engine: TransformersEngine) -> None:
-    said = one(engine, (7,) * (CONTEXT - 3))
-    assert (len(said.token_ids), said.finish) == (3, "length")
+    completion = generate_one(engine, (7,) * (CONTEXT - 3))
+    assert (len(completion.token_ids), completion.finish) == (3, "length")
 
 
 @pytest.mark.parametrize("budgets", [(3, 40, 5, 20, 1, 40, 9, 30), (40, 1, 1, 1, 1, 1, 1, 1)])
-def test_rows_that_have_finished_disturb_nobody(engine: TransformersEngine, budgets: tuple[int, ...]) -> None:
-    async def asked(prompt: tuple[int, ...], budget: int, seed: int) -> Completion:
+def test_finished_rows_disturb_no_others(engine: TransformersEngine, budgets: tuple[int, ...]) -> None:
+    async def request(prompt: tuple[int, ...], budget: int, seed: int) -> Completion:
         return await engine.generate(prompt, Sampling(max_tokens=budget), seed=seed)
 
-    async def together() -> list[Completion]:
+    async def request_all() -> list[Completion]:
         prompts = (*PROMPTS, *PROMPTS[:2])
-        return await asyncio.gather(*(asked(p, b, k) for k, (p, b) in enumerate(zip(prompts, budgets, strict=True))))
+        return await asyncio.gather(*(request(p, b, k) for k, (p, b) in enumerate(zip(prompts, budgets, strict=True))))
 
-    said = asyncio.run(together())
+    completions = asyncio.run(request_all())
     alone = [
-        asyncio.run(asked(p, b, k)) for k, (p, b) in enumerate(zip((*PROMPTS, *PROMPTS[:2]), budgets, strict=True))
+        asyncio.run(request(p, b, k)) for k, (p, b) in enumerate(zip((*PROMPTS, *PROMPTS[:2]), budgets, strict=True))
     ]
-    assert [c.token_ids for c in said] == [c.token_ids for c in alone]
+    assert [c.token_ids for c in completions] == [c.token_ids for c in alone]
 
 
 # adapters
@@ -314,26 +318,26 @@ def test_two_adapters_and_the_base_answer_as_themselves(
     engine: TransformersEngine, plain: Any, tiny: Path, adapter_paths: list[Path], two: tuple[str, str]
 ) -> None:
     names = (None, *two, None, *two)
-    said = all_of(engine, [PROMPTS[0]] * 6, GREEDY, names)
-    models = (plain, with_adapter(tiny, adapter_paths[0]), with_adapter(tiny, adapter_paths[1]))
-    assert [c.token_ids for c in said[:3]] == [plain_greedy(model, PROMPTS[0], 12) for model in models]
-    assert [c.token_ids for c in said[:3]] == [c.token_ids for c in said[3:]]
+    completions = generate_all(engine, [PROMPTS[0]] * 6, GREEDY, names)
+    models = (plain, merge_adapter(tiny, adapter_paths[0]), merge_adapter(tiny, adapter_paths[1]))
+    assert [c.token_ids for c in completions[:3]] == [plain_greedy(model, PROMPTS[0], 12) for model in models]
+    assert [c.token_ids for c in completions[:3]] == [c.token_ids for c in completions[3:]]
 
 
 def test_the_adapters_of_this_file_answer_differently(engine: TransformersEngine, two: tuple[str, str]) -> None:
-    assert len({c.token_ids for c in all_of(engine, [PROMPTS[0]] * 3, GREEDY, (None, *two))}) == 3
+    assert len({c.token_ids for c in generate_all(engine, [PROMPTS[0]] * 3, GREEDY, (None, *two))}) == 3
 
 
 def test_every_completion_carries_the_hash_of_its_adapter(
     engine: TransformersEngine, adapter_paths: list[Path], two: tuple[str, str]
 ) -> None:
-    said = all_of(engine, [PROMPTS[0]] * 3, GREEDY, (None, *two))
-    assert [c.adapter for c in said] == [None, *(adapters.content_hash(p) for p in adapter_paths[:2])]
+    completions = generate_all(engine, [PROMPTS[0]] * 3, GREEDY, (None, *two))
+    assert [c.adapter for c in completions] == [None, *(adapters.content_hash(p) for p in adapter_paths[:2])]
 
 
 def test_an_adapter_that_was_never_loaded_is_a_fault_of_ours(engine: TransformersEngine) -> None:
     with pytest.raises(AssertionError, match="adapter feed was never loaded"):
-        all_of(engine, [PROMPTS[0]], adapters=["feed"])
+        generate_all(engine, [PROMPTS[0]], adapters=["feed"])
 
 
 def test_equal_content_is_held_once(engine: TransformersEngine, adapter_paths: list[Path], tmp_path: Path) -> None:
@@ -352,7 +356,7 @@ def test_other_scaling_is_another_adapter(adapter_paths: list[Path], tmp_path: P
 
 @pytest.fixture
 def crowded(tiny: Path, adapter_paths: list[Path]) -> tuple[TransformersEngine, list[str]]:
-    """An engine that was given one adapter more than it holds, and the hashes of all."""
+    """An engine that loaded one adapter more than it has room for, and the hashes of all."""
     engine = TransformersEngine(str(tiny))
     return engine, [engine.load(path) for path in adapter_paths]
 
@@ -365,7 +369,7 @@ def test_the_adapter_unused_for_longest_makes_room(crowded: tuple[TransformersEn
 def test_an_adapter_in_use_stays(tiny: Path, adapter_paths: list[Path]) -> None:
     engine = TransformersEngine(str(tiny))
     names = [engine.load(path) for path in adapter_paths[:-1]]
-    all_of(engine, [PROMPTS[0]], GREEDY, [names[0]])
+    generate_all(engine, [PROMPTS[0]], GREEDY, [names[0]])
     names.append(engine.load(adapter_paths[-1]))
     assert sorted(engine._peft.peft_config) == sorted([names[0], *names[2:]])
 
@@ -373,15 +377,15 @@ def test_an_adapter_in_use_stays(tiny: Path, adapter_paths: list[Path]) -> None:
 def test_the_base_answers_exactly_as_before_when_adapters_have_come_and_gone(
     crowded: tuple[TransformersEngine, list[str]], tiny: Path
 ) -> None:
-    assert all_of(crowded[0], PROMPTS) == all_of(TransformersEngine(str(tiny)), PROMPTS)
+    assert generate_all(crowded[0], PROMPTS) == generate_all(TransformersEngine(str(tiny)), PROMPTS)
 
 
 def test_an_adapter_that_made_room_comes_back_when_it_is_asked(
     crowded: tuple[TransformersEngine, list[str]], tiny: Path, adapter_paths: list[Path]
 ) -> None:
     engine, names = crowded
-    said = all_of(engine, [PROMPTS[0]], GREEDY, [names[0]])[0]
-    assert said.token_ids == plain_greedy(with_adapter(tiny, adapter_paths[0]), PROMPTS[0], 12)
+    completion = generate_all(engine, [PROMPTS[0]], GREEDY, [names[0]])[0]
+    assert completion.token_ids == plain_greedy(merge_adapter(tiny, adapter_paths[0]), PROMPTS[0], 12)
 
 
 def test_an_adapter_that_changed_while_it_was_away_is_refused(
@@ -392,7 +396,7 @@ def test_an_adapter_that_changed_while_it_was_away_is_refused(
     first, *_ = [engine.load(path) for path in (moving, *adapter_paths[1:])]
     shutil.copytree(adapter_paths[-1], moving, dirs_exist_ok=True)
     with pytest.raises(UserError, match=f"has changed: {first} was loaded from there, now it is"):
-        all_of(engine, [PROMPTS[0]], GREEDY, [first])
+        generate_all(engine, [PROMPTS[0]], GREEDY, [first])
 
 
 # adapters that don't fit
@@ -446,7 +450,7 @@ def test_an_adapter_that_was_refused_leaves_no_trace(
     names = [engine.load(path) for path in adapter_paths[:others]]
     with pytest.raises(UserError):
         engine.load(save_adapter(tmp_path / "a", seed=1, layers=4))
-    assert all_of(engine, PROMPTS) == all_of(TransformersEngine(str(tiny)), PROMPTS)
+    assert generate_all(engine, PROMPTS) == generate_all(TransformersEngine(str(tiny)), PROMPTS)
     assert list(engine._peft.peft_config if engine._peft else []) == names
 
 
@@ -488,7 +492,7 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
         TransformersEngine(str(tmp_path))
 
 
-def test_a_folder_without_a_config_is_told_so(tmp_path: Path) -> None:
+def test_a_folder_without_a_config_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"the folder has no config\.json$"):
         TransformersEngine(str(tmp_path))
 
@@ -503,15 +507,15 @@ def test_a_model_that_also_sees_is_generated_with(tiny: Path, tmp_path: Path) ->
     AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)  # type: ignore[no-untyped-call]
     AutoTokenizer.from_pretrained(tiny).save_pretrained(tmp_path)
     seeing = TransformersEngine(str(tmp_path))
-    said = asyncio.run(seeing.generate((5,) * 60, Sampling(max_tokens=9)))
-    assert len(said.token_ids) <= 4
+    completion = asyncio.run(seeing.generate((5,) * 60, Sampling(max_tokens=9)))
+    assert len(completion.token_ids) <= 4
 
 
 # batches
 
 
-class Recorded:
-    """Stands between an engine and its generation, and keeps the batches; may fail once."""
+class GenerateRecorder:
+    """Wraps an engine's generation and records the batches; may fail once."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, problem: Exception | None = None) -> None:
         self.batches: list[list[tuple[int, ...]]] = []
@@ -532,53 +536,53 @@ class Recorded:
 def test_requests_that_wait_together_are_served_together(
     engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recorded = Recorded(monkeypatch)
-    all_of(engine, PROMPTS)
+    recorded = GenerateRecorder(monkeypatch)
+    generate_all(engine, PROMPTS)
     assert recorded.batches == [list(PROMPTS)]
 
 
 def test_a_batch_is_no_larger_than_allowed(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recorded = Recorded(monkeypatch)
-    all_of(TransformersEngine(str(tiny), max_batch=4), PROMPTS)
+    recorded = GenerateRecorder(monkeypatch)
+    generate_all(TransformersEngine(str(tiny), max_batch=4), PROMPTS)
     assert recorded.batches == [list(PROMPTS[:4]), list(PROMPTS[4:])]
 
 
 def test_adapters_are_served_one_after_the_other_in_the_order_of_the_requests(
     engine: TransformersEngine, two: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recorded = Recorded(monkeypatch)
-    all_of(engine, PROMPTS, GREEDY, [two[1], None, two[1], two[0], None, two[1]])
+    recorded = GenerateRecorder(monkeypatch)
+    generate_all(engine, PROMPTS, GREEDY, [two[1], None, two[1], two[0], None, two[1]])
     assert recorded.batches == [[PROMPTS[0], PROMPTS[2], PROMPTS[5]], [PROMPTS[1], PROMPTS[4]], [PROMPTS[3]]]
 
 
 def test_batches_depend_on_the_order_of_the_requests_alone(
     engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def talking(prompt: tuple[int, ...], num_turns: int) -> None:
+    async def talk(prompt: tuple[int, ...], num_turns: int) -> None:
         for _ in range(num_turns):
-            said = await engine.generate(prompt, Sampling(max_tokens=2))
-            prompt = (*prompt, *said.token_ids)
+            completion = await engine.generate(prompt, Sampling(max_tokens=2))
+            prompt = (*prompt, *completion.token_ids)
 
-    async def everybody() -> None:
-        await asyncio.gather(*(talking(p, 1 + k % 3) for k, p in enumerate(PROMPTS)))
+    async def talk_all() -> None:
+        await asyncio.gather(*(talk(p, 1 + k % 3) for k, p in enumerate(PROMPTS)))
 
-    recorded = Recorded(monkeypatch)
-    asyncio.run(everybody())
+    recorded = GenerateRecorder(monkeypatch)
+    asyncio.run(talk_all())
     first, recorded.batches = recorded.batches, []
-    asyncio.run(everybody())
+    asyncio.run(talk_all())
     assert [len(batch) for batch in first] == [6, 4, 2]
     assert recorded.batches == first
 
 
 def test_a_cancelled_request_is_not_served(engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def one_gives_up() -> None:
+    async def give_up_one() -> None:
         waiting = [asyncio.create_task(engine.generate(p, SAMPLED)) for p in PROMPTS[:3]]
         await asyncio.sleep(0)
         waiting[1].cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
 
-    recorded = Recorded(monkeypatch)
-    asyncio.run(one_gives_up())
+    recorded = GenerateRecorder(monkeypatch)
+    asyncio.run(give_up_one())
     assert recorded.batches == [[PROMPTS[0], PROMPTS[2]]]
 
 
@@ -587,49 +591,49 @@ def test_a_failure_reaches_everybody_who_waits(engine: TransformersEngine, monke
         asked = (engine.generate(p, SAMPLED) for p in PROMPTS)
         return await asyncio.gather(*asked, return_exceptions=True)
 
-    Recorded(monkeypatch, RuntimeError("out of memory"))
+    GenerateRecorder(monkeypatch, RuntimeError("out of memory"))
     assert [str(found) for found in asyncio.run(all_fail())] == ["out of memory"] * len(PROMPTS)
 
 
 def test_the_engine_works_after_a_failure(engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def again() -> Completion:
+    async def retry() -> Completion:
         with pytest.raises(RuntimeError, match="out of memory"):
             await engine.generate(PROMPTS[0], SAMPLED)
         return await engine.generate(PROMPTS[0], SAMPLED)
 
-    Recorded(monkeypatch, RuntimeError("out of memory"))
-    assert len(asyncio.run(again()).token_ids) == 12
+    GenerateRecorder(monkeypatch, RuntimeError("out of memory"))
+    assert len(asyncio.run(retry()).token_ids) == 12
 
 
 def test_the_engine_works_after_a_failure_in_another_event_loop(
     engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Recorded(monkeypatch, RuntimeError("out of memory"))
+    GenerateRecorder(monkeypatch, RuntimeError("out of memory"))
     with pytest.raises(RuntimeError, match="out of memory"):
-        all_of(engine, PROMPTS)
-    assert len(one(engine, PROMPTS[0]).token_ids) == 12
+        generate_all(engine, PROMPTS)
+    assert len(generate_one(engine, PROMPTS[0]).token_ids) == 12
 
 
 def test_an_interrupt_while_generating_stops_everything_at_once(
     engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: Any, **__: Any) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(decoding, "generate", interrupted)
+    monkeypatch.setattr(decoding, "generate", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        all_of(engine, PROMPTS)
+        generate_all(engine, PROMPTS)
 
 
 def test_an_interrupt_leaves_no_complaint_behind(
     engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def interrupted(*_: Any, **__: Any) -> None:
+    def interrupt(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(decoding, "generate", interrupted)
-        all_of(engine, PROMPTS)
-    one(engine, PROMPTS[0])
+        patched.setattr(decoding, "generate", interrupt)
+        generate_all(engine, PROMPTS)
+    generate_one(engine, PROMPTS[0])
     gc.collect()
     assert caplog.records == []

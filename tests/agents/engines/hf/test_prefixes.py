@@ -1,4 +1,4 @@
-"""What was read before isn't read again, and the model says the same as if it were."""
+"""Known beginnings of prompts aren't computed again, and replies are as if they were."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ SAMPLED = Sampling(max_tokens=20)
 ROUNDING = 2e-5  # nats, in single precision
 
 
-def said(
+def generate(
     engine: TransformersEngine, prompts: Sequence[tuple[int, ...]], adapter: str | None = None
 ) -> list[Completion]:
     async def all_at_once() -> list[Completion]:
@@ -30,10 +30,10 @@ def said(
     return asyncio.run(all_at_once())
 
 
-def computed(engine: TransformersEngine, prompts: Sequence[tuple[int, ...]], adapter: str | None = None) -> int:
-    """How many prompt tokens the engine reads for these."""
+def num_computed(engine: TransformersEngine, prompts: Sequence[tuple[int, ...]], adapter: str | None = None) -> int:
+    """The number of prompt tokens that the engine computes for these."""
     before = engine.usage
-    said(engine, prompts, adapter)
+    generate(engine, prompts, adapter)
     now = engine.usage
     return now.prompt_tokens - before.prompt_tokens - (now.cached_tokens - before.cached_tokens)
 
@@ -43,12 +43,12 @@ def engine(tiny: Path) -> TransformersEngine:
     return TransformersEngine(str(tiny))
 
 
-def test_a_model_says_the_same_whether_or_not_its_prompts_were_read_before(
+def test_replies_are_the_same_whether_or_not_the_prompts_were_read_before(
     engine: TransformersEngine, tiny: Path
 ) -> None:
-    expected = said(TransformersEngine(str(tiny), prefix_mb=0), PROMPTS)
+    expected = generate(TransformersEngine(str(tiny), prefix_mb=0), PROMPTS)
     for _ in range(3):
-        for found, wanted in zip(said(engine, PROMPTS), expected, strict=True):
+        for found, wanted in zip(generate(engine, PROMPTS), expected, strict=True):
             assert found.token_ids == wanted.token_ids
             assert found.logprobs == pytest.approx(wanted.logprobs, abs=ROUNDING)
 
@@ -75,7 +75,7 @@ def test_a_model_that_keeps_no_keys_of_all_tokens_reads_every_prompt_once(config
         model: Any = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
         model.eval()
 
-    def written(*prompts: tuple[int, ...]) -> tuple[list[list[int]], int]:
+    def generate_greedily(*prompts: tuple[int, ...]) -> tuple[list[list[int]], int]:
         greedy = Sampling(max_tokens=20, temperature=0)
         asked = [decoding.Request(ids, greedy, 0) for ids in prompts]
         rows, read = decoding.generate(model, asked, vocabulary, prefixes)
@@ -83,54 +83,54 @@ def test_a_model_that_keeps_no_keys_of_all_tokens_reads_every_prompt_once(config
 
     vocabulary = decoding.Vocabulary(frozenset(range(100, 130)), 0, lambda *_: False)
     prefixes = PrefixCache(1 << 20)
-    alone = [written(ids)[0][0] for ids in PROMPTS]
+    alone = [generate_greedily(ids)[0][0] for ids in PROMPTS]
     for _ in range(2):
-        assert written(*PROMPTS) == (alone, sum(map(len, PROMPTS)))
+        assert generate_greedily(*PROMPTS) == (alone, sum(map(len, PROMPTS)))
     assert len({len(ids) for ids in alone}) > 1, "rows leave the batch one by one"
 
 
 def test_what_all_prompts_begin_with_is_read_once(engine: TransformersEngine) -> None:
-    assert computed(engine, PROMPTS) == len(RULES) + 3 + 2 + 20 + 1
+    assert num_computed(engine, PROMPTS) == len(RULES) + 3 + 2 + 20 + 1
 
 
 def test_without_memory_for_it_every_prompt_is_read_whole(tiny: Path) -> None:
-    assert computed(TransformersEngine(str(tiny), prefix_mb=0), PROMPTS) == sum(map(len, PROMPTS))
+    assert num_computed(TransformersEngine(str(tiny), prefix_mb=0), PROMPTS) == sum(map(len, PROMPTS))
 
 
 def test_a_prompt_that_extends_an_earlier_turn_costs_its_new_tokens_only(engine: TransformersEngine) -> None:
     history = PROMPTS[0]
     for turn in range(4):
-        (reply,) = said(engine, [history])
+        (reply,) = generate(engine, [history])
         history = (*history, *reply.token_ids, *range(400 + 20 * turn, 420 + 20 * turn))
-        assert computed(engine, [history]) < 20 + BLOCK + 1  # what was read last may end inside a block
+        assert num_computed(engine, [history]) < 20 + BLOCK + 1  # the last tokens may be part of a block
 
 
 def test_different_histories_in_one_batch_are_each_continued(engine: TransformersEngine, tiny: Path) -> None:
-    histories = [(*p, *c.token_ids, 5, 6, 7) for p, c in zip(PROMPTS, said(engine, PROMPTS), strict=True)]
-    expected = said(TransformersEngine(str(tiny), prefix_mb=0), histories)
-    assert [c.token_ids for c in said(engine, histories)] == [c.token_ids for c in expected]
+    histories = [(*p, *c.token_ids, 5, 6, 7) for p, c in zip(PROMPTS, generate(engine, PROMPTS), strict=True)]
+    expected = generate(TransformersEngine(str(tiny), prefix_mb=0), histories)
+    assert [c.token_ids for c in generate(engine, histories)] == [c.token_ids for c in expected]
 
 
 def test_no_adapter_reads_what_another_has_kept(engine: TransformersEngine, tiny: Path, tmp_path: Path) -> None:
     adapter = engine.load(save_adapter(tmp_path / "a", seed=1))
-    said(engine, PROMPTS)
+    generate(engine, PROMPTS)
     fresh = TransformersEngine(str(tiny), prefix_mb=0)
     assert fresh.load(tmp_path / "a") == adapter
-    expected = said(fresh, PROMPTS, adapter)
-    assert [c.token_ids for c in said(engine, PROMPTS, adapter)] == [c.token_ids for c in expected]
+    expected = generate(fresh, PROMPTS, adapter)
+    assert [c.token_ids for c in generate(engine, PROMPTS, adapter)] == [c.token_ids for c in expected]
 
 
-def test_loading_an_adapter_begins_anew_for_it(engine: TransformersEngine, tmp_path: Path) -> None:
+def test_loading_an_adapter_clears_its_cache(engine: TransformersEngine, tmp_path: Path) -> None:
     path = save_adapter(tmp_path / "a", seed=1)
     adapter = engine.load(path)
-    first = computed(engine, PROMPTS, adapter)
-    assert computed(engine, PROMPTS, adapter) < first
+    first = num_computed(engine, PROMPTS, adapter)
+    assert num_computed(engine, PROMPTS, adapter) < first
     engine.load(path)
-    assert computed(engine, PROMPTS, adapter) == first
+    assert num_computed(engine, PROMPTS, adapter) == first
 
 
 def test_what_an_owner_keeps_does_not_depend_on_what_came_before() -> None:
-    """A run that resumes has read nothing for earlier adapters: its prompts must be read in the same parts."""
+    """A resumed run has cached nothing for earlier adapters: its prompts must be computed in the same parts."""
     block = torch.zeros(4, 2, BLOCK, 8)
     known = []
     for num_earlier in range(8):

@@ -44,15 +44,15 @@ def complete(engine: TokenServer, sampling: Sampling | None = None, **more: Any)
 
 
 def error_of_reply(engine: ChatServer) -> str:
-    """What the user is told when the engine gives up: one line."""
-    with pytest.raises(UserError) as told:
+    """The one-line error of an engine that gives up."""
+    with pytest.raises(UserError) as message:
         reply(engine)
-    assert "\n" not in str(told.value)
-    return str(told.value)
+    assert "\n" not in str(message.value)
+    return str(message.value)
 
 
 def error_of_connecting(target: str, *settings: tuple[str, str]) -> str:
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as message:
         connect(target, (*IMPATIENT, *settings))
-    assert "\n" not in str(told.value)
-    return str(told.value)
+    assert "\n" not in str(message.value)
+    return str(message.value)

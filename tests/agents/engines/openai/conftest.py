@@ -28,7 +28,7 @@ def vllm(tiny: Path) -> Iterator[FaultyServer]:
 
 @pytest.fixture
 def engines() -> Iterator[list[Engine]]:
-    """Engines to be closed after the test."""
+    """A list of engines to close after the test."""
     made: list[Engine] = []
     yield made
     for engine in made:

@@ -1,8 +1,8 @@
-"""A server that speaks OpenAI's protocol from a script, and misbehaves on purpose.
+"""A scripted server with OpenAI's protocol, which misbehaves on purpose.
 
-In a test it is a thread: `FaultyServer()` answers every request plainly, unless `faults` holds something else for it.
-As a program, `python tests/faulty_server.py PORT`, it is a process that can be killed; its answers depend on the prompt
-and the seed alone. It imports nothing but the standard library.
+In a test it is a thread: `FaultyServer()` answers every request plainly, unless `faults` has another answer for it.
+As a program, `python faulty_server.py PORT`, it is a process that can be killed; its answers depend on the prompt and
+the seed alone. It imports nothing but the standard library.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from typing import Any, NamedTuple, Self, TypeAlias
 MODEL = "tiny"
 CONTEXT = 512
 MAX_RANK = 16
-NUM_TOKENS = 6  # of a completion in tokens, with its end
+NUM_TOKENS = 6  # of a completion in tokens, the end token included
 
 
 class Received(NamedTuple):
-    """A request as it came."""
+    """A received request."""
 
     method: str
     path: str
@@ -65,7 +65,7 @@ def chat_body(content: Any, finish: str = "stop", **more: Any) -> Any:
 
 
 def event_stream(*events: Any, stalls: bool = False, comments: bool = False) -> Fault:
-    """Answers with server-sent events; then the connection ends, or nothing comes, or only comments come."""
+    """Answers with server-sent events; then closes the connection, or stalls, with or without comments."""
 
     async def answer(asked: Received, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")
@@ -91,7 +91,7 @@ def reply_events(*texts: str, finish: str | None = "stop") -> tuple[Any, ...]:
 
 
 async def silence(asked: Received, writer: asyncio.StreamWriter) -> None:
-    """Answers nothing for as long as anybody waits."""
+    """Never answers."""
     await asyncio.Event().wait()
 
 
@@ -101,7 +101,7 @@ async def drop(asked: Received, writer: asyncio.StreamWriter) -> None:
 
 
 async def drop_in_mid_body(asked: Received, writer: asyncio.StreamWriter) -> None:
-    """Closes the connection when half of what was announced is said."""
+    """Closes the connection in the middle of the body."""
     writer.write(b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 900\r\n\r\n{"choices": [')
     await writer.drain()
     writer.close()
@@ -112,14 +112,14 @@ class FaultyServer:
     """The server in a thread, for a `with` block.
 
     Attributes:
-        root: where its model is from, which makes it look like vLLM; None looks like any other server.
+        root: its model's folder, as vLLM lists it; None imitates any other server.
         lora: whether it takes adapters.
-        key: what it wants to be asked with.
+        key: the required key.
         at_temperature: whether its log-probs are those at a request's temperature.
-        names_itself: what it says has answered, whoever was asked.
+        claimed_model: the model named in its answers; None names the requested one.
         faults: one for each of the next POSTs; None answers plainly.
         always: a fault for every POST.
-        port: where it listens; 0 chooses one.
+        port: the port to listen on; 0 chooses one.
     """
 
     root: str | None = None
@@ -133,7 +133,7 @@ class FaultyServer:
     port: int = 0
     received: list[Received] = field(default_factory=list)
     adapters: dict[str, str] = field(default_factory=dict)
-    client_left: threading.Event = field(default_factory=threading.Event)  # somebody left before the answer
+    client_left: threading.Event = field(default_factory=threading.Event)  # by a client without its answer
     max_at_once: int = 0
     _inside: int = 0
 
@@ -143,7 +143,7 @@ class FaultyServer:
 
     @property
     def posts(self) -> list[Received]:
-        """The requests but for questions about models and about log-probs, which an engine asks when it connects."""
+        """The requests without those for models and log-probs, which an engine sends when it connects."""
         return [a for a in self.received if a.method == "POST" and not _is_probe(a)]
 
     def __enter__(self) -> Self:
@@ -227,7 +227,7 @@ class FaultyServer:
         return json_answer({"object": "list", "data": [*cards, *held]})
 
     def _chat(self, body: Any) -> Fault:
-        """A legal move of the last list of them, or else a number, by the prompt and the seed."""
+        """Replies with a legal move of the last list of moves, or else a number, chosen by prompt and seed."""
         prompt = body["messages"][-1]["content"]
         listed = re.findall(r"Legal moves: (.*)\.", prompt)
         moves = listed[-1].split(", ") if listed else [str(n) for n in range(10)]
@@ -275,13 +275,13 @@ class FaultyServer:
 
 
 async def _wait_for_end(reader: asyncio.StreamReader) -> None:
-    """Waits until the other side has hung up, without reading what else it may send."""
+    """Waits until the client disconnects, without reading further requests."""
     while not reader.at_eof() and reader.exception() is None:
         await asyncio.sleep(0.002)
 
 
 def _is_probe(asked: Received) -> bool:
-    """The question whether log-probs are those at a request's temperature."""
+    """Whether the request probes for log-probs at a request's temperature."""
     return asked.path == "/v1/completions" and (asked.body["top_k"], asked.body["max_tokens"]) == (1, 1)
 
 
@@ -302,7 +302,7 @@ async def _read_request(reader: asyncio.StreamReader) -> Received | None:
 
 
 async def serve(port: int) -> None:
-    """Until somebody kills it."""
+    """Serves until the process is killed."""
     await FaultyServer(port=port).start()
     print("ready", flush=True)
     await asyncio.Event().wait()

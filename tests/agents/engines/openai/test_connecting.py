@@ -1,4 +1,4 @@
-"""The choice of an engine by what a server lists, and the errors of connecting."""
+"""The choice of an engine by a server's list of models, and the errors of connecting."""
 
 import asyncio
 from pathlib import Path
@@ -58,11 +58,11 @@ def test_a_spec_leads_to_a_served_model(server: FaultyServer, engines: list[Engi
 
 
 def test_a_server_that_is_not_there_is_one_line() -> None:
-    told = error_of_connecting("tiny@http://127.0.0.1:9/v1")
-    assert told.startswith("no server answers at 'http://127.0.0.1:9/v1'")
+    message = error_of_connecting("tiny@http://127.0.0.1:9/v1")
+    assert message.startswith("no server answers at 'http://127.0.0.1:9/v1'")
 
 
-def test_a_url_without_v1_is_told_the_right_one(server: FaultyServer) -> None:
+def test_a_url_without_v1_gives_the_right_one(server: FaultyServer) -> None:
     assert f"did you mean '{server.url}'?" in error_of_connecting(f"tiny@{server.url.removesuffix('/v1')}")
 
 
@@ -70,10 +70,10 @@ def test_a_url_that_leads_elsewhere_is_one_line(server: FaultyServer) -> None:
     assert "lists no models (404: Not Found)" in error_of_connecting(f"tiny@{server.url}/nowhere/v1")
 
 
-def test_an_unknown_model_is_told_those_that_are_served_nearest_first() -> None:
+def test_an_unknown_model_gives_the_served_ones_nearest_first() -> None:
     with FaultyServer(models=("gpt-large", "qwen3:8b", "qwen3:4b")) as server:
-        told = error_of_connecting(f"qwen3:4@{server.url}")
-    assert "has no model 'qwen3:4'; it serves 'qwen3:4b', 'qwen3:8b', 'gpt-large'" in told
+        message = error_of_connecting(f"qwen3:4@{server.url}")
+    assert "has no model 'qwen3:4'; it serves 'qwen3:4b', 'qwen3:8b', 'gpt-large'" in message
 
 
 @pytest.mark.parametrize("target", ["tiny", "tiny@", "@http://x/v1", "tiny@ftp://x/v1", "tiny@127.0.0.1:8000"])
@@ -85,11 +85,11 @@ def test_a_model_may_have_an_at_sign_and_colons() -> None:
     assert parse_target("me@home:3@https://host/v1/") == ("me@home:3", "https://host/v1")
 
 
-def test_an_unknown_setting_is_told_the_nearest(server: FaultyServer) -> None:
+def test_an_unknown_setting_gives_the_nearest(server: FaultyServer) -> None:
     assert "did you mean 'deadline_s'?" in error_of_connecting(f"tiny@{server.url}", ("deadlin_s", "3"))
 
 
-def test_a_url_of_this_machine_is_told_by_its_whole_name() -> None:
+def test_a_url_of_this_machine_is_recognized_by_its_whole_name() -> None:
     local = ("http://localhost:1/v1", "http://127.0.0.1/v1", "http://127.8.8.8/v1", "http://[::1]:8000/v1")
     assert all(map(is_local, local))
     assert not any(map(is_local, ("http://localhost.evil.org/v1", "http://128.0.0.1/v1", "https://host/v1")))

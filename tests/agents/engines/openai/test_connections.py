@@ -42,7 +42,7 @@ def test_an_engine_serves_one_event_loop_after_the_other(server: FaultyServer, e
     assert reply(engine) == reply(engine)
 
 
-def test_whoever_stops_waiting_closes_the_connection(server: FaultyServer, engines: list[Engine]) -> None:
+def test_cancelling_a_request_closes_the_connection(server: FaultyServer, engines: list[Engine]) -> None:
     engine = chat_server(server, engines)
     server.faults.append(faulty_server.silence)
 

@@ -1,4 +1,4 @@
-"""Keys: where they come from, where they are sent, and that they are shown nowhere."""
+"""Keys: their source, their destinations, and their absence from all output."""
 
 import asyncio
 import logging
@@ -45,15 +45,15 @@ def test_another_variable_may_hold_the_key(monkeypatch: pytest.MonkeyPatch, engi
 def test_a_wrong_key_is_one_line_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     with FaultyServer(key="another") as server:
-        told = error_of_connecting(f"tiny@{server.url}")
+        message = error_of_connecting(f"tiny@{server.url}")
         assert len(server.received) == 1
-    assert "wants a key, or another one" in told and "(401)" in told
+    assert "wants a key, or another one" in message and "(401)" in message
 
 
 def test_a_key_is_nowhere_to_be_read(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, engines: list[Engine], tmp_path: Path
 ) -> None:
-    """The server repeats the key in its answers to it, and everything that can be logged is."""
+    """The server repeats the key in its answers, and all logging is on."""
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     caplog.set_level(logging.DEBUG)
     shown: list[Any] = []
@@ -74,26 +74,26 @@ def test_a_key_is_nowhere_to_be_read(
 
 @pytest.mark.parametrize("setting", [("key_env", SECRET), ("key_env", "")])
 def test_a_key_in_the_place_of_its_variable_is_not_repeated(server: FaultyServer, setting: tuple[str, str]) -> None:
-    told = error_of_connecting(f"tiny@{server.url}", setting, ("timeout_s", "never"))
-    assert "the name of an environment variable" in told and SECRET not in told
+    message = error_of_connecting(f"tiny@{server.url}", setting, ("timeout_s", "never"))
+    assert "the name of an environment variable" in message and SECRET not in message
 
 
-def test_a_named_variable_that_is_empty_is_told(server: FaultyServer) -> None:
+def test_a_named_variable_that_is_empty_is_an_error(server: FaultyServer) -> None:
     assert "key_env=NO_SUCH_KEY" in error_of_connecting(f"tiny@{server.url}", ("key_env", "NO_SUCH_KEY"))
 
 
 def test_a_password_in_a_url_is_refused_and_not_repeated() -> None:
-    told = error_of_connecting(f"tiny@https://me:{SECRET}@host/v1")
-    assert "comes from the environment" in told and SECRET not in told
+    message = error_of_connecting(f"tiny@https://me:{SECRET}@host/v1")
+    assert "comes from the environment" in message and SECRET not in message
 
 
 def test_a_key_with_a_line_break_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", f"{SECRET}\nmore")
-    told = error_of_connecting("tiny@http://127.0.0.1:9/v1")
-    assert "characters that no key has" in told and SECRET not in told
+    message = error_of_connecting("tiny@http://127.0.0.1:9/v1")
+    assert "characters that no key has" in message and SECRET not in message
 
 
-def test_a_key_that_nobody_named_is_not_sent_over_plain_http_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_key_is_not_sent_over_plain_http_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     monkeypatch.setenv("MY_KEY", SECRET)
     places = ("http://10.0.0.1/v1", "https://10.0.0.1/v1", "http://localhost:8000/v1", "http://127.0.0.1.evil.org/v1")

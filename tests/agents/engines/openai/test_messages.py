@@ -106,9 +106,11 @@ def test_a_reply_in_parts_is_read_as_one(server: FaultyServer, engines: list[Eng
     assert reply(chat_server(server, engines)).text == "ab"
 
 
-@pytest.mark.parametrize(("told", "finish"), [("length", "length"), ("stop", "stop"), ("content_filter", "stop")])
-def test_a_reply_that_was_cut_off_says_so(server: FaultyServer, engines: list[Engine], told: str, finish: str) -> None:
-    server.faults.append(json_answer(chat_body("a", finish=told)))
+@pytest.mark.parametrize(("given", "finish"), [("length", "length"), ("stop", "stop"), ("content_filter", "stop")])
+def test_a_reply_that_was_cut_off_is_marked(
+    server: FaultyServer, engines: list[Engine], given: str, finish: str
+) -> None:
+    server.faults.append(json_answer(chat_body("a", finish=given)))
     assert reply(chat_server(server, engines)).finish == finish
 
 
@@ -193,7 +195,7 @@ def test_a_refusal_of_something_else_is_one_line(server: FaultyServer, engines: 
 @pytest.mark.parametrize(
     ("status", "meaning"), [(401, "wants a key"), (403, "doesn't let this key"), (404, "has no such model")]
 )
-def test_what_no_waiting_helps_is_told_at_once(
+def test_a_permanent_failure_is_reported_at_once(
     server: FaultyServer, engines: list[Engine], status: int, meaning: str
 ) -> None:
     server.always = error_answer(status, "no")
@@ -217,6 +219,6 @@ def test_what_needs_tokens_is_refused_in_one_line(server: FaultyServer, engines:
     assert engine.base is None
 
 
-def test_a_budget_of_reasoning_needs_a_server_that_tells_its_tokens(server: FaultyServer) -> None:
+def test_a_budget_of_reasoning_needs_a_server_with_token_ids(server: FaultyServer) -> None:
     with pytest.raises(UserError, match="thinking_tokens needs a server that exposes token ids"):
         agents.get(f"openai:{faulty_server.MODEL}@{server.url},thinking_tokens=8")

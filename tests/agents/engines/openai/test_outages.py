@@ -72,7 +72,7 @@ def test_a_match_goes_on_when_its_server_comes_back(program: ServerProcess, engi
     num_retries = engine.usage.retries
 
     def comes_back() -> None:
-        while engine.usage.retries < num_retries + 3:  # somebody has met with silence
+        while engine.usage.retries < num_retries + 3:  # a request has failed
             time.sleep(0.001)
         program.start()
 

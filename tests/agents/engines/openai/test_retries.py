@@ -64,7 +64,7 @@ def test_a_date_that_is_later_than_the_deadline_ends_the_wait(server: FaultyServ
     assert len(server.posts) == 1
 
 
-def test_an_empty_account_is_told_at_once(server: FaultyServer, engines: list[Engine]) -> None:
+def test_an_empty_account_is_reported_at_once(server: FaultyServer, engines: list[Engine]) -> None:
     server.always = json_answer({"error": {"message": "You exceeded your quota", "code": "insufficient_quota"}}, 429)
     assert "You exceeded your quota" in error_of_reply(chat_server(server, engines))
     assert len(server.posts) == 1
@@ -72,8 +72,8 @@ def test_an_empty_account_is_told_at_once(server: FaultyServer, engines: list[En
 
 def test_a_storm_of_errors_ends_at_the_deadline(server: FaultyServer, engines: list[Engine]) -> None:
     server.always = error_answer(500, "worker died")
-    told = error_of_reply(chat_server(server, engines, deadline_s="0.8"))
-    assert "gave no reply in deadline_s=0.8 seconds: 500: worker died" in told
+    message = error_of_reply(chat_server(server, engines, deadline_s="0.8"))
+    assert "gave no reply in deadline_s=0.8 seconds: 500: worker died" in message
     assert len(server.posts) > 3
 
 

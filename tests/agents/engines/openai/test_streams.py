@@ -33,7 +33,7 @@ def test_a_streamed_reply_is_shown_as_it_comes(server: FaultyServer, engines: li
     assert (engine.usage.prompt_tokens, engine.usage.completion_tokens) == (7, 3)
 
 
-def test_a_streamed_reply_says_what_a_whole_one_says(server: FaultyServer, engines: list[Engine]) -> None:
+def test_a_streamed_reply_equals_a_whole_one(server: FaultyServer, engines: list[Engine]) -> None:
     assert reply(chat_server(server, engines, stream="yes")) == reply(chat_server(server, engines))
 
 
@@ -46,13 +46,13 @@ def test_a_stream_that_stalls_is_asked_again(server: FaultyServer, engines: list
         event_stream(*reply_events("Whole")),
     ]
     assert reply(engine).text == "Whole"
-    assert shown == ["", "Half", "", "Whole"]  # an empty piece: it begins anew
+    assert shown == ["", "Half", "", "Whole"]  # an empty piece marks a beginning
 
 
 def test_a_stream_that_always_stalls_is_one_line(server: FaultyServer, engines: list[Engine]) -> None:
     server.always = event_stream(*reply_events("Half")[:1], stalls=True)
-    told = error_of_reply(chat_server(server, engines, stream="yes", timeout_s="0.25", deadline_s="1"))
-    assert "it sent nothing for timeout_s=0.25 seconds" in told
+    message = error_of_reply(chat_server(server, engines, stream="yes", timeout_s="0.25", deadline_s="1"))
+    assert "it sent nothing for timeout_s=0.25 seconds" in message
 
 
 @pytest.mark.parametrize(
@@ -69,21 +69,21 @@ def test_a_stream_that_breaks_off_is_asked_again(server: FaultyServer, engines: 
     assert reply(chat_server(server, engines, stream="yes")).text == "Whole"
 
 
-def test_a_person_is_told_how_long_the_reply_is_while_it_is_written(server: FaultyServer) -> None:
-    """Not what it says: that is the opponent's thought."""
+def test_a_person_sees_the_length_of_the_reply_while_it_is_written(server: FaultyServer) -> None:
+    """The text itself is hidden: it is the opponent's thought."""
     server.always = event_stream(*reply_events("Let me", " think", " \\boxed{bet}"))
-    agent, told = agents.get(f"openai:{faulty_server.MODEL}@{server.url}"), list[str]()
+    agent, shown = agents.get(f"openai:{faulty_server.MODEL}@{server.url}"), list[str]()
     assert isinstance(agent, LLMAgent)
     game = games.get("kuhn_poker")
     state = game.apply(game.apply(game.start(), "J"), "K")
     decision = Decision(game=game, view=game.view(state, 0), observation=game.observe(state, 0))
-    with show_reply_length(agent, told.append):
+    with show_reply_length(agent, shown.append):
         reply = asyncio.run(agent.act(decision))
     assert reply.answer == "bet"
-    assert told[-1] == " (24 characters so far)" and not any("think" in t for t in told)
+    assert shown[-1] == " (24 characters so far)" and not any("think" in t for t in shown)
 
 
-def test_a_reply_is_streamed_only_while_somebody_watches(server: FaultyServer, engines: list[Engine]) -> None:
+def test_a_reply_is_streamed_only_to_a_callback(server: FaultyServer, engines: list[Engine]) -> None:
     asked: list[bool] = []
     for stream in ({}, {"stream": "no"}, {"stream": "yes"}):
         engine = chat_server(server, engines, **stream)

@@ -92,7 +92,7 @@ def test_an_answer_by_another_model_is_refused(tiny: Path, engines: list[Engine]
             complete(engine, adapter=name)
 
 
-def test_a_server_without_adapters_is_told_how_to_start(
+def test_the_error_of_a_server_without_adapters_is_how_to_start_it(
     tiny: Path, engines: list[Engine], adapter_paths: list[Path]
 ) -> None:
     with FaultyServer(root=str(tiny), lora=False) as server:
@@ -101,7 +101,7 @@ def test_a_server_without_adapters_is_told_how_to_start(
             engine.load(adapter_paths[0])
 
 
-def test_a_rank_that_is_too_high_is_told_at_once(vllm: FaultyServer, engines: list[Engine], tmp_path: Path) -> None:
+def test_a_rank_that_is_too_high_is_reported_at_once(vllm: FaultyServer, engines: list[Engine], tmp_path: Path) -> None:
     config = save_adapter(tmp_path, seed=0) / adapters.CONFIG
     config.write_text(json.dumps(json.loads(config.read_text()) | {"r": 64}))
     with pytest.raises(UserError, match=r"rank 64 is greater than .*; start it with --max-lora-rank 64 or more"):
@@ -115,7 +115,7 @@ def test_an_adapter_made_for_another_base_is_refused(vllm: FaultyServer, engines
         token_server(vllm, engines).load(tmp_path)
 
 
-def test_an_adapter_of_another_shape_is_refused_whatever_it_says(
+def test_an_adapter_of_another_shape_is_refused_without_a_card(
     vllm: FaultyServer, engines: list[Engine], tmp_path: Path
 ) -> None:
     with pytest.raises(UserError, match="does not fit"):
@@ -150,9 +150,7 @@ def test_base_rows_and_adapter_rows_are_never_together() -> None:
     assert frozenset({True, False}) in together
 
 
-def test_a_person_plays_an_adapter_on_a_server_that_tells_its_tokens(
-    vllm: FaultyServer, adapter_paths: list[Path]
-) -> None:
+def test_a_person_plays_an_adapter_on_a_server_with_token_ids(vllm: FaultyServer, adapter_paths: list[Path]) -> None:
     agent = agents.get(f"openai:{faulty_server.MODEL}@{vllm.url}+{adapter_paths[0]}")
     with show_reply_length(agent, print):
         assert isinstance(agent, LLMAgent) and isinstance(agent.engine, TokenServer)

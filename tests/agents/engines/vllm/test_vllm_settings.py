@@ -1,4 +1,4 @@
-"""What of the vLLM engine can be told without vLLM: its settings, what it refuses, and that it is missing."""
+"""The vLLM engine without vLLM installed: its settings, its refusals, and the error that it is missing."""
 
 import json
 import sys
@@ -15,8 +15,8 @@ from mirrormatch.agents.engines.vllm import VllmSettings
 from mirrormatch.errors import UserError
 
 
-def test_without_vllm_one_line_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch, tiny: Path) -> None:
-    monkeypatch.setitem(sys.modules, "vllm", None)  # as if it weren't installed
+def test_without_vllm_the_error_is_how_to_install_it(monkeypatch: pytest.MonkeyPatch, tiny: Path) -> None:
+    monkeypatch.setitem(sys.modules, "vllm", None)  # imitates a missing package
     with pytest.raises(UserError, match=r"^vLLM is not installed: pip install 'mirrormatch\[vllm\]'$"):
         agents.engines.get("vllm")(str(tiny), ())
 
@@ -31,7 +31,7 @@ def test_on_a_cpu_the_last_place_for_adapters_stays_empty() -> None:
     assert [settings.arguments("m", cpu)["max_loras"] for cpu in (True, False)] == [4, 3]
 
 
-def test_arithmetic_is_in_single_precision_on_a_cpu_unless_told_otherwise() -> None:
+def test_arithmetic_is_in_single_precision_on_a_cpu_by_default() -> None:
     assert VllmSettings().arguments("m", cpu=True)["dtype"] == "float32"
     assert VllmSettings().arguments("m", cpu=False)["dtype"] == "auto"
     assert VllmSettings(dtype="bfloat16").arguments("m", cpu=True)["dtype"] == "bfloat16"
@@ -57,7 +57,7 @@ def test_a_setting_that_cannot_be_is_refused(name: str, value: str, reason: str)
         read_settings("vllm", VllmSettings, ((name, value),))
 
 
-# adapters that vLLM would take wrongly
+# adapters that vLLM would load wrongly
 
 
 @pytest.mark.parametrize("pattern", ["rank_pattern", "alpha_pattern"])
@@ -101,5 +101,5 @@ def test_an_adapter_with_torn_weights_is_refused(tiny: Path, tmp_path: Path) -> 
         adapters.check_fit(folder, "tiny", tiny)
 
 
-def test_every_setting_says_what_it_is() -> None:
+def test_every_setting_has_a_description() -> None:
     assert all(field.description for field in VllmSettings.model_fields.values())
