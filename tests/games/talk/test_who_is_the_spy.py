@@ -318,11 +318,11 @@ def test_the_bundled_clues_are_different_and_name_neither_word(row: Any) -> None
 
 
 def test_a_random_player_always_finds_a_clue() -> None:
-    from mirrormatch.games.talk.who_is_the_spy import _ANYTHING
+    from mirrormatch.games.talk.who_is_the_spy.words import ANYTHING
 
     game = games.get("who_is_the_spy:players=6,rounds=4")
-    assert len({reduce_text(clue) for clue in _ANYTHING}) > game.info.max_turns / 2
-    assert not [c for c in _ANYTHING for row in ROWS for word in row["words"] if reduce_text(word) in reduce_text(c)]
+    assert len({reduce_text(clue) for clue in ANYTHING}) > game.info.max_turns / 2
+    assert not [c for c in ANYTHING for row in ROWS for word in row["words"] if reduce_text(word) in reduce_text(c)]
 
 
 # strength
