@@ -45,6 +45,7 @@ PLUGINS = (
     "games.board", "games.cards", "games.matrix", "games.puzzles", "games.talk", "games.bridges", "prompts.formats",
     "agents.players", "agents.engines", "agents.environments", "training.estimators", "evals.benchmarks",
 )  # fmt: skip
+MAX_PLUGIN_LINES = 400  # of a plug-in in one file; a longer one is a folder
 VARIANTS = {("reverse_tictactoe", "tictactoe")}  # a game whose rules are another's, turned around
 
 
@@ -173,6 +174,15 @@ def test_no_plugin_imports_another(folder: str) -> None:
     }
     others = {(a, b) for a, b in pairs if a != b and not a.startswith("_") and not b.startswith("_")}
     assert {pair for pair in others if pair[1] in {name.split(".")[0] for name, _ in own}} <= VARIANTS
+
+
+@pytest.mark.parametrize("folder", PLUGINS)
+def test_a_long_plugin_is_a_folder(folder: str) -> None:
+    """A file in a plug-in's own folder may be longer."""
+    files = [m.path for m in PACKAGE if module_name(m.path).rpartition(".")[0] == f"mirrormatch.{folder}"]
+    single = [path for path in files if path.name != "__init__.py" and not path.name.startswith("_")]
+    lines = {path.name: len(path.read_text(encoding="utf-8").splitlines()) for path in single}
+    assert {name: n for name, n in lines.items() if n > MAX_PLUGIN_LINES} == {}
 
 
 def test_no_module_imports_itself_by_a_detour() -> None:
