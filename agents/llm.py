@@ -113,7 +113,7 @@ class LLMAgent:
     async def _think(self, prompt_ids: tuple[int, ...], sampling: Sampling, closing: str, seed: int) -> Completion:
         """The reply up to the end of its reasoning, or up to the budget of the reasoning."""
         if not self.thinking_tokens:
-            return Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=self.adapter)
+            return Completion.empty(self.adapter)
         budget = replace(sampling, max_tokens=self.thinking_tokens, stop=(*sampling.stop, closing))
         return await self._generate(prompt_ids, budget, seed)
 

@@ -1,4 +1,4 @@
-"""The one place where an episode happens.
+"""Plays an episode: the one loop for every caller.
 
 Human play, training rollouts, arenas and tests all call `play`. It depends on the interfaces of games and agents, not
 on models; it awaits agents, so thousands of episodes can share one event loop and one engine.
@@ -21,8 +21,8 @@ async def play(game: Game[Any, Any], agents: Sequence[Agent], seed: int = 0) -> 
     """Plays one episode to its end.
 
     Chance depends on `seed` alone, so agents that swap seats under one seed are dealt the same cards. A reply that
-    is no move is retried up to the agent's `max_retries`; then the role forfeits, and the game's
-    forfeit table gives the returns.
+    is no move is retried up to the agent's `max_retries`; then the role forfeits, and the game's forfeit table gives the
+    returns.
 
     Args:
         game: the rules.

@@ -130,7 +130,7 @@ class SelectiveAgent(Protocol):
 
 
 class Agent(Protocol):
-    """The player in a seat. It may also be `Particular`.
+    """The player in a seat. It may also be a `SelectiveAgent`.
 
     Attributes:
         spec: the SPEC that gives this agent on the command line.

@@ -1,4 +1,4 @@
-"""How long a user waits before anything happens: help, and the import of the games."""
+"""Start-up times: the help, and the import of the games."""
 
 import subprocess
 import sys

@@ -56,6 +56,11 @@ class Completion:
     adapter: str | None
     num_forced: int = 0
 
+    @staticmethod
+    def empty(adapter: str | None) -> "Completion":
+        """The completion of a token budget of 0, also of a prompt that fills the context: a truncated reply."""
+        return Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=adapter)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatReply:

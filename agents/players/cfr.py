@@ -19,9 +19,9 @@ _NUM_KEPT = 16  # policies, one for each game and number of iterations
 class CFRAgent:
     """An approximate equilibrium by counterfactual regret minimisation, for small two-player zero-sum games.
 
-    `cfr` or `cfr:ITERATIONS`. The whole game is solved before the first move (Tammelin 2014, CFR+); each move is
-    then drawn from the average policy at the role's information set. Games of up to 50,000
-    histories: Kuhn poker has 58, Leduc poker 9,457.
+    `cfr` or `cfr:ITERATIONS`. The whole game is solved before the first move (Tammelin 2014, CFR+); each move is then
+    drawn from the average policy at the role's information set. Games of up to 50,000 histories: Kuhn poker has 58,
+    Leduc poker 9,457.
     """
 
     max_retries: int | None = 0
@@ -36,7 +36,7 @@ class CFRAgent:
         solve(game, self._num_iterations)
 
     async def act(self, decision: Decision) -> Reply:
-        """A move of the average policy."""
+        """Replies with a move drawn from the average policy."""
         moves = solve(decision.game, self._num_iterations)[decision.view]
         move = decision.rng().choices(list(moves), list(moves.values()))[0]
         return Reply(answer=move, text=move)

@@ -14,10 +14,10 @@ _UCT = math.sqrt(2)  # Kocsis and Szepesvari 2006, of returns between -1 and 1
 
 
 class MCTSAgent:
-    """Monte Carlo tree search with random playouts, for games that hide nothing.
+    """Monte Carlo tree search with random playouts, for games without hidden information.
 
-    `mcts` or `mcts:SIMULATIONS`. Any number of players, each for its own return; chance is sampled. A new
-    tree is built for every move, from the rules alone: the more simulations, the better it plays.
+    `mcts` or `mcts:SIMULATIONS`. Any number of players, each for its own return; chance is sampled. A new tree is
+    built for every move, from the rules alone: the more simulations, the better it plays.
     """
 
     max_retries: int | None = 0

@@ -27,7 +27,7 @@ class _TooDeep(Exception):
 
 
 class MinimaxAgent:
-    """Minimax, for two-player zero-sum games that hide nothing.
+    """Minimax, for two-player zero-sum games without hidden information.
 
     `minimax` looks ahead for about a second, `minimax:DEPTH` that many moves. A position at the search's limit counts
     as even. It deepens move by move, so it takes the shortest way to a win that it finds; among equally good moves it

@@ -26,7 +26,7 @@ MODEL = os.environ.get("MIRRORMATCH_BENCH_MODEL", "nano")
 
 
 def prompts_of_play(engine: TransformersEngine, game_name: str) -> list[tuple[int, ...]]:
-    """Prompts from random positions of random games."""
+    """The prompts at the positions of random games."""
     game, prompt, rng, found = games.get(game_name), prompts.get("boxed"), random.Random(0), list[tuple[int, ...]]()
     while len(found) < NUM_PROMPTS:
         state = game.start()

@@ -1,6 +1,7 @@
-"""What a turn costs beside the model: rules, prompt, encoding, reading, records and scheduling.
+"""The cost of a turn beside the model: rules, prompt, encoding, parsing, records and scheduling.
 
-The engine answers at once. Processor time, so that a busy machine disturbs less. The aim is 150 microseconds a turn.
+The engine answers at once. Processor time is measured, which a busy machine disturbs less. The aim is 150 microseconds
+a turn.
 """
 
 import asyncio
@@ -26,7 +27,7 @@ ANSWERS = {"kuhn_poker": ("check", "call"), "simple_negotiation": ("offer 1 wood
 
 
 class Instant:
-    """The bundled model's tokenizer with replies that are there at once."""
+    """An engine with the bundled model's tokenizer and immediate replies."""
 
     def __init__(self, replies: Sequence[str]) -> None:
         self._really = model_agent("nano").engine
@@ -54,7 +55,7 @@ def num_turns(game_name: str, first_seed: int) -> int:
 
 @pytest.mark.parametrize("game_name", ANSWERS)
 def test_overhead(game_name: str) -> None:
-    num_turns(game_name, 0)  # warm
+    num_turns(game_name, 0)  # warm-up
     microseconds = []
     for k in range(NUM_ROUNDS):
         began = time.process_time()
@@ -65,7 +66,7 @@ def test_overhead(game_name: str) -> None:
 
 @pytest.mark.parametrize("num_episodes", [1_000, 10_000])
 def test_many_at_once(num_episodes: int) -> None:
-    """Every episode in flight at the same time."""
+    """Plays with every episode in flight at once."""
     game = games.get("kuhn_poker")
     engine = ScriptedEngine(lambda prompt, seed: "\\boxed{check}" if "check" in prompt[-40:] else "\\boxed{fold}")
     agent = LLMAgent("scripted", engine, prompts.get("boxed"), Sampling())

@@ -1,7 +1,7 @@
 """Rendered steps per second under random legal play: ours and other libraries', in one run.
 
-A rendered step is what a language model needs for one move: the text for the role to act with its legal moves, a move
-read from text, and the next state. Processor time is measured, so that a busy machine disturbs less.
+A rendered step is everything that a language model needs for one move: the acting role's text with its legal moves, a
+move parsed from text, and the next state. Processor time is measured, which a busy machine disturbs less.
 """
 
 import itertools
@@ -23,7 +23,7 @@ MEDIANS: dict[tuple[str, str], float] = {}  # (game, library) -> rendered steps 
 
 @pytest.fixture(scope="module", autouse=True)
 def table(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Prints the medians, and how many times faster ours is, when all have been measured."""
+    """Prints the medians and our speed-ups after the last measurement."""
     yield
     lines = [
         "\nRendered steps per second (median; in brackets: ours is so many times faster)",
@@ -49,7 +49,7 @@ def _cell(name: str, library: str, ours: float) -> str:
 def test_rendered_steps(benchmark: Any, name: str, library: str) -> None:
     benchmark.group = name
     num_games = NUM_GAMES.get(library, FEW_GAMES)
-    steps, seeds = list[int](), itertools.count()  # other games in every round, so that caches don't know them all
+    steps, seeds = list[int](), itertools.count()  # other games in every round, which caches don't have
 
     def a_round(seed: int) -> None:
         steps.append(PLAYERS[library](name, num_games, seed))

@@ -1,6 +1,6 @@
 """Steps per second of small text adventures: `text_quest` and TextWorldExpress through Python, in one run.
 
-Wall-clock time, since TextWorldExpress works in a Java process of its own; it needs Java.
+Wall-clock time, since TextWorldExpress runs in a Java process of its own; it needs Java.
 """
 
 import itertools

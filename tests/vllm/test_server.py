@@ -124,7 +124,7 @@ def test_log_probs_are_those_at_the_temperature(server: TokenServer, hf: Transfo
 def test_base_rows_are_right_beside_adapter_rows(
     server: TokenServer, hf: TransformersEngine, requests: list[Request], loaded: tuple[str, ...]
 ) -> None:
-    """VLLM on a CPU computes base rows with an adapter's weights when every slot for adapters is taken."""
+    """On a CPU, vLLM computes base rows with an adapter's weights when every slot for adapters is taken."""
     names = [(None, *loaded)[k % 3] for k in range(len(requests))]
     mixed = generate_all(server, requests, GREEDY, names)
     for name in (None, *loaded):

@@ -83,8 +83,8 @@ class TransformersEngine(TokenEngine):
         self, prompt_ids: Sequence[int], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
     ) -> Completion:
         room = self._context - len(prompt_ids)
-        if room < 1:  # a prompt that fills the context gives a truncated reply, not an error
-            return Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=adapter)
+        if room < 1:
+            return Completion.empty(adapter)
         if sampling.max_tokens > room:
             sampling = dataclasses.replace(sampling, max_tokens=room)
         return await self._generation.submit(adapter, decoding.Request(tuple(prompt_ids), sampling, seed))

@@ -1,4 +1,4 @@
-"""Any server that speaks OpenAI's protocol: `openai:MODEL@URL`, like `openai:nano@http://127.0.0.1:8000/v1`.
+"""Any server with OpenAI's protocol: `openai:MODEL@URL`, like `openai:nano@http://127.0.0.1:8000/v1`.
 
 The server's list of models decides between two engines. vLLM lists a model's folder or id: if its tokenizer can be
 read here, the engine sends tokens, and the model can be trained and take adapters (vllm_server.py). Every other server

@@ -75,16 +75,15 @@ class TokenServer(TokenEngine):
         self, prompt_ids: Sequence[int], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
     ) -> Completion:
         self._check_temperature(sampling)
-        empty = Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=adapter)
         room = self._context - len(prompt_ids)
-        if room < 1:  # a prompt that fills the context gives a truncated reply, not an error
-            return empty
+        if room < 1:
+            return Completion.empty(adapter)
         body = self._body(prompt_ids, sampling, min(sampling.max_tokens, room), seed)
         try:
             choice = (await self._loop.run(self._post(body, adapter))).choices[0]
         except Refusal as refusal:
             if is_overflow(refusal):
-                return empty
+                return Completion.empty(adapter)
             raise UserError(refusal_message(self._client.url, self._model, refusal)) from None
         logprobs = choice.logprobs.token_logprobs
         assert len(logprobs) == len(choice.token_ids), f"{len(logprobs)} log-probs of {len(choice.token_ids)} tokens"

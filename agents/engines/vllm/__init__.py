@@ -115,8 +115,8 @@ class VllmEngine(TokenEngine):
         self, prompt_ids: Sequence[int], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
     ) -> Completion:
         room = self._context - len(prompt_ids)
-        if room < 1:  # a prompt that fills the context gives a truncated reply, not an error
-            return Completion(token_ids=(), logprobs=(), text="", finish="length", adapter=adapter)
+        if room < 1:
+            return Completion.empty(adapter)
         params = self._params(sampling, min(sampling.max_tokens, room), seed)
         found = await self._loop.run(self._request(prompt_ids, params, adapter))
         output = found.outputs[0]
@@ -214,7 +214,7 @@ class VllmEngine(TokenEngine):
         return self._vllm.sampling_params.RequestOutputKind.FINAL_ONLY
 
     async def _request(self, prompt_ids: Sequence[int], params: Any, adapter: str | None) -> Any:
-        """VLLM's output for one request. Cancelling the wait aborts the request."""
+        """The output of vLLM for one request. Cancelling the wait aborts the request."""
         from vllm.v1.engine.exceptions import EngineDeadError
 
         request_id = str(next(self._numbers))
