@@ -20,8 +20,8 @@ MAX_ANSWER_CHARS = 2_000  # no game's move is longer
 async def play(game: Game[Any, Any], agents: Sequence[Agent], seed: int = 0) -> Episode:
     """Plays one episode to its end.
 
-    Chance depends on `seed` alone, so agents that swap seats under one seed are dealt the same cards. A reply that is no
-    move is retried up to the agent's `max_retries`; then the role forfeits, and the game's forfeit table gives the
+    Chance depends on `seed` alone, so agents that swap seats under one seed are dealt the same cards. A reply that is
+    no move is retried up to the agent's `max_retries`; then the role forfeits, and the game's forfeit table gives the
     returns.
 
     Args:
