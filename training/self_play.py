@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Sequence
 from pathlib import Path
 
 from mirrormatch import games, prompts
-from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._engine import Engine, SleepingEngine
 from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.episodes import to_json
@@ -83,7 +83,7 @@ class SelfPlay:
 
     def _write_adapter(self, folder: Path) -> None:
         self._learner.save_adapter(folder)
-        adapters.write_card(folder, self._config.model, self._engine.fingerprint)
+        _adapters.write_card(folder, self._config.model, self._engine.fingerprint)
 
     async def _play(self, agent: LLMAgent, step: int) -> Sequence[Episode]:
         names = self._config.play.games

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._encoding import ChatEncoder
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.prompt import Message
@@ -31,8 +31,8 @@ class TokenEngine:
 
     @functools.cached_property
     def fingerprint(self) -> str:
-        """The base model's name by content; see `adapters.fingerprint`."""
-        return adapters.fingerprint(self._base_folder)
+        """The base model's name by content; see `_adapters.fingerprint`."""
+        return _adapters.fingerprint(self._base_folder)
 
     @functools.cached_property
     def _base_folder(self) -> Path:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines import _adapters
 from mirrormatch.errors import UserError
 
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # supported by vLLM's kernels
@@ -26,7 +26,7 @@ def check_adapter(folder: Path, max_rank: int) -> None:
     Raises:
         UserError: the rank is too high, or the adapter has several ranks or scales.
     """
-    settings = json.loads((folder / adapters.CONFIG).read_text(encoding="utf-8"))
+    settings = json.loads((folder / _adapters.CONFIG).read_text(encoding="utf-8"))
     rank = int(settings.get("r") or 0)
     if rank > max_rank:
         raise UserError(

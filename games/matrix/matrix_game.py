@@ -51,7 +51,7 @@ class MatrixGame(RepeatedGame):
     144 such games if the names of choices don't count. `game=` takes a number or, for the best known, a name: g111 is
     prisoners_dilemma, g122 chicken, g133 leader (or battle_of_the_sexes), g144 hero, g155 compromise, g166 deadlock,
     g311 concord, g322 stag_hunt, g333 assurance, g344 coordination, g355 peace, g366 harmony; bully is g162 and
-    called_bluff g112. The numbers are made as in Robinson and Goforth (2005): `games/matrix/_tables.py` has the construction.
+    called_bluff g112. The numbers are made as in Robinson and Goforth (2005), by `games/matrix/_tables.py`.
 
     Both choose without seeing the other's choice and then see both. This is repeated `rounds` times (1), and the return
     is the sum of all points. `story=` tells a scene around it and names the choices in its words, the points staying

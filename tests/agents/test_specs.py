@@ -7,7 +7,7 @@ import pytest
 from tests.agents.engines.tiny_model import save_adapter
 
 from mirrormatch import agents
-from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.llm import LLMAgent
@@ -209,22 +209,22 @@ def test_a_model_without_an_adapter_is_the_base(tiny: Path) -> None:
 
 
 def test_an_adapter_is_named_by_its_content(tiny: Path, adapter: Path) -> None:
-    assert model_agent(f"hf:{tiny}+{adapter}").adapter == adapters.content_hash(adapter)
+    assert model_agent(f"hf:{tiny}+{adapter}").adapter == _adapters.content_hash(adapter)
 
 
 def test_a_run_folder_means_its_newest_adapter(adapter: Path, tmp_path: Path) -> None:
     run = run_folder(tmp_path, adapter, 0, 9, 100, 20)
-    assert adapters.find_adapter(run) == run / "adapters" / "step-000100"
+    assert _adapters.find_adapter(run) == run / "adapters" / "step-000100"
 
 
 def test_an_adapter_folder_means_itself(adapter: Path) -> None:
-    assert adapters.find_adapter(adapter) == adapter
+    assert _adapters.find_adapter(adapter) == adapter
 
 
 def test_a_run_without_adapters_is_refused(tmp_path: Path) -> None:
     (tmp_path / "adapters" / "step-000001").mkdir(parents=True)
     with pytest.raises(UserError, match=f"no adapter at '{tmp_path}'"):
-        adapters.find_adapter(tmp_path)
+        _adapters.find_adapter(tmp_path)
 
 
 def test_a_missing_adapter_is_named(tiny: Path, tmp_path: Path) -> None:

@@ -203,6 +203,22 @@ def test_games_and_prompts_know_no_library_of_models(module: Module) -> None:
     assert tops - sys.stdlib_module_names - allowed - {"mirrormatch"} == set()
 
 
+@pytest.mark.parametrize("module", [m for m in PACKAGE if m.path.name == "__init__.py"], ids=by_name)
+def test_no_name_in_a_package_is_hidden_by_its_submodule(module: Module) -> None:
+    """Importing a submodule binds its name in the package, in place of anything else of that name."""
+    own = module_name(module.path)
+    folder = module.path.parent
+    submodules = {p.stem for p in folder.glob("*.py")} | {p.parent.name for p in folder.glob("*/__init__.py")}
+    tree = ast.parse(module.path.read_text())
+    bound = {
+        alias.asname or alias.name: f"{node.module}.{alias.name}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    } | {node.name: "" for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    assert {name for name, source in bound.items() if name in submodules and source != f"{own}.{name}"} == set()
+
+
 @pytest.mark.parametrize("module", EVERYTHING, ids=by_name)
 def test_imports_are_absolute(module: Module) -> None:
     assert module.num_relative == 0

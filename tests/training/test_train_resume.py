@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 from tests.paths import ROOT
 
-from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines import _adapters
 from mirrormatch.training import metrics
 from mirrormatch.training.run_folder import COMPLETE, RunFolder
 
@@ -154,13 +154,13 @@ def test_the_lives_ended_as_they_were_meant_to(story: Story) -> None:
 
 
 def test_the_last_adapter_is_that_of_the_undisturbed_run(story: Story) -> None:
-    undisturbed, killed = both(story, lambda run: (run.adapter_path(NUM_STEPS) / adapters.WEIGHTS).read_bytes())
+    undisturbed, killed = both(story, lambda run: (run.adapter_path(NUM_STEPS) / _adapters.WEIGHTS).read_bytes())
     assert undisturbed == killed
 
 
 def test_every_adapter_that_is_kept_is_that_of_the_undisturbed_run(story: Story) -> None:
     def kept(run: RunFolder) -> dict[str, str]:
-        return {p.name: adapters.content_hash(p) for p in (run.path / "adapters").glob("step-*")}
+        return {p.name: _adapters.content_hash(p) for p in (run.path / "adapters").glob("step-*")}
 
     undisturbed, killed = both(story, kept)
     assert sorted(undisturbed) == [f"step-{step:06d}" for step in (0, 2, 4, 6, 8, 10, 12, 14)]
@@ -168,7 +168,7 @@ def test_every_adapter_that_is_kept_is_that_of_the_undisturbed_run(story: Story)
 
 
 def test_the_adapters_of_a_run_differ(story: Story) -> None:
-    hashes = {adapters.content_hash(p) for p in (story.undisturbed.path / "adapters").glob("step-*")}
+    hashes = {_adapters.content_hash(p) for p in (story.undisturbed.path / "adapters").glob("step-*")}
     assert len(hashes) == 8, "the policy moves, so that equal ends mean something"
 
 
@@ -208,9 +208,9 @@ def test_ctrl_c_says_how_to_go_on_and_shows_no_traceback(story: Story) -> None:
 
 
 def test_a_finished_run_is_resumed_at_once(story: Story) -> None:
-    before = (story.undisturbed.adapter_path(NUM_STEPS) / adapters.WEIGHTS).stat().st_mtime_ns
+    before = (story.undisturbed.adapter_path(NUM_STEPS) / _adapters.WEIGHTS).stat().st_mtime_ns
     assert wait_for(start_process(story.config, story.undisturbed, True), story.undisturbed).code == 0
-    assert (story.undisturbed.adapter_path(NUM_STEPS) / adapters.WEIGHTS).stat().st_mtime_ns == before
+    assert (story.undisturbed.adapter_path(NUM_STEPS) / _adapters.WEIGHTS).stat().st_mtime_ns == before
 
 
 def test_a_run_is_not_begun_over_another(story: Story) -> None:

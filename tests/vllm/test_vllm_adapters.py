@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from tests.vllm.conftest import MAX_LORAS, MAX_RANK, Request, generate_all, save_adapter
 
-from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.engines.vllm import VllmEngine
@@ -49,7 +49,7 @@ def test_a_swapped_adapter_answers_at_once_and_often(
         name = engine.load(folder)
         completions = generate_all(engine, requests[:4], GREEDY, [name] * 4)
         assert [c.token_ids for c in completions] == greedy_ids(hf, requests[:4], folder)
-        assert {c.adapter for c in completions} == {name} == {adapters.content_hash(folder)}
+        assert {c.adapter for c in completions} == {name} == {_adapters.content_hash(folder)}
         shutil.rmtree(folder)
 
 
@@ -114,21 +114,21 @@ def test_a_rank_above_the_highest_is_refused_with_what_helps(engine: VllmEngine,
 
 def test_an_adapter_made_for_another_base_is_refused(engine: VllmEngine, tmp_path: Path) -> None:
     folder = save_adapter(tmp_path / "a", seed=61)
-    adapters.write_card(folder, "hf:other", "0123456789abcdef")
+    _adapters.write_card(folder, "hf:other", "0123456789abcdef")
     with pytest.raises(UserError, match="was made for 'hf:other'"):
         engine.load(folder)
 
 
 def test_an_adapter_made_for_this_base_is_taken(engine: VllmEngine, tmp_path: Path) -> None:
     folder = save_adapter(tmp_path / "a", seed=62)
-    adapters.write_card(folder, "nano", engine.fingerprint)
-    assert engine.load(folder) == adapters.content_hash(folder)
+    _adapters.write_card(folder, "nano", engine.fingerprint)
+    assert engine.load(folder) == _adapters.content_hash(folder)
 
 
 def change_config(folder: Path, **settings: object) -> Path:
     """Changes the adapter's settings. Returns its folder."""
-    config = json.loads((folder / adapters.CONFIG).read_text())
-    (folder / adapters.CONFIG).write_text(json.dumps(config | settings))
+    config = json.loads((folder / _adapters.CONFIG).read_text())
+    (folder / _adapters.CONFIG).write_text(json.dumps(config | settings))
     return folder
 
 
@@ -147,7 +147,7 @@ def test_an_adapter_with_torn_weights_is_refused_and_leaves_no_trace(
     engine: VllmEngine, hf: TransformersEngine, requests: list[Request], adapter_paths: list[Path], tmp_path: Path
 ) -> None:
     folder = save_adapter(tmp_path / "a", seed=1)
-    (folder / adapters.WEIGHTS).write_bytes((folder / adapters.WEIGHTS).read_bytes()[:-100])
+    (folder / _adapters.WEIGHTS).write_bytes((folder / _adapters.WEIGHTS).read_bytes()[:-100])
     with pytest.raises(UserError, match="does not fit"):
         engine.load(folder)
     names = [engine.load(path) for path in adapter_paths[:MAX_LORAS]]

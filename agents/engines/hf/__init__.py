@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
-from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._engine import SpecSettings, read_settings
 from mirrormatch.agents.engines._token_engine import TokenEngine, load_tokenizer, loading_error
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
@@ -56,7 +56,7 @@ class TransformersEngine(TokenEngine):
         self._config = self.model.config.get_text_config(decoder=True)  # the text part of a multimodal model
         self._context = int(self._config.max_position_embeddings)
         self._peft: Any = None  # a PeftModel while an adapter is loaded
-        self._loaded = adapters.LoadedAdapters[None](MAX_ADAPTERS)
+        self._loaded = _adapters.LoadedAdapters[None](MAX_ADAPTERS)
         self._generation: Batcher[decoding.Request, Completion] = Batcher(self._generate, max_batch)
         self._scoring: Batcher[tuple[tuple[int, ...], tuple[int, ...]], tuple[float, ...]]
         self._scoring = Batcher(self._score, MAX_SCORED)
@@ -95,11 +95,11 @@ class TransformersEngine(TokenEngine):
         return await self._scoring.submit(adapter, (tuple(prompt_ids), tuple(continuation_ids)))
 
     def load(self, adapter_path: Path) -> str:
-        folder = adapters.find_adapter(adapter_path)
-        name = adapters.content_hash(folder)
+        folder = _adapters.find_adapter(adapter_path)
+        name = _adapters.content_hash(folder)
         self._prefixes.forget(name)  # a process that starts here then computes the same, to the last bit
         if name not in self._loaded:
-            adapters.check_base(folder, self.base, self.fingerprint)
+            _adapters.check_base(folder, self.base, self.fingerprint)
             while self._loaded.is_full:
                 self._detach(oldest := self._loaded.names()[0])
                 self._loaded.remove(oldest)

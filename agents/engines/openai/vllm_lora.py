@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines.openai.answers import read_text
 from mirrormatch.agents.engines.openai.http import Client, Refusal
 from mirrormatch.errors import UserError
@@ -32,7 +32,7 @@ class ServedAdapters:
 
     def __init__(self, client: Client, capacity: int = MAX_ADAPTERS) -> None:
         self._client = client
-        self._loaded = adapters.LoadedAdapters[None](capacity)
+        self._loaded = _adapters.LoadedAdapters[None](capacity)
         self._lock = asyncio.Lock()
 
     async def add(self, name: str, folder: Path) -> None:

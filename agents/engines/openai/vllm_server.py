@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._answer_regex import answer_regex
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
 from mirrormatch.agents.engines._token_engine import TokenEngine, load_tokenizer
@@ -107,11 +107,11 @@ class TokenServer(TokenEngine):
         return tuple(itertools.chain(*found))
 
     def load(self, adapter_path: Path) -> str:
-        folder = adapters.find_adapter(adapter_path)
-        name = adapters.content_hash(folder)
-        adapters.check_base(folder, self.base, self.fingerprint)
+        folder = _adapters.find_adapter(adapter_path)
+        name = _adapters.content_hash(folder)
+        _adapters.check_base(folder, self.base, self.fingerprint)
         check_adapter(folder, RANKS[-1])
-        adapters.check_fit(folder, self.base, self._base_folder)
+        _adapters.check_fit(folder, self.base, self._base_folder)
         self._loop.call(self._adapters.add(name, folder))
         return name
 

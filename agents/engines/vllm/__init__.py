@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._answer_regex import answer_regex
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
 from mirrormatch.agents.engines._engine import SpecSettings, read_settings
@@ -147,12 +147,12 @@ class VllmEngine(TokenEngine):
         return await self._loop.run(self._score(whole, len(prompt_ids), adapter))
 
     def load(self, adapter_path: Path) -> str:
-        folder = adapters.find_adapter(adapter_path)
-        name = adapters.content_hash(folder)
+        folder = _adapters.find_adapter(adapter_path)
+        name = _adapters.content_hash(folder)
         if name not in self._residents.names():
-            adapters.check_base(folder, self.base, self.fingerprint)
+            _adapters.check_base(folder, self.base, self.fingerprint)
             check_adapter(folder, self._settings.max_lora_rank)
-            adapters.check_fit(folder, self.base, self._base_folder)
+            _adapters.check_fit(folder, self.base, self._base_folder)
         self._loop.call(self._residents.add(name, folder))
         return name
 

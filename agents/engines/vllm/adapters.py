@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines import _adapters
 from mirrormatch.errors import UserError
 
 _REASON_CHARS = 300
@@ -31,7 +31,7 @@ class Residents:
         self._llm = llm
         self._make_request = make_request
         self._numbers = itertools.count(1)
-        self._loaded = adapters.LoadedAdapters[Any](capacity)  # handles: vLLM's LoRA requests
+        self._loaded = _adapters.LoadedAdapters[Any](capacity)  # handles: vLLM's LoRA requests
         self._in_use: Counter[str] = Counter()
         self._changed = asyncio.Condition()
 

@@ -86,10 +86,13 @@ async def start_engine(arguments: dict[str, Any]) -> Any:
 
 
 def stop_engine(llm: Any) -> None:
-    """Ends vLLM's processes."""
+    """Ends vLLM's processes, at the end of this one."""
     logging.getLogger("vllm").setLevel(logging.CRITICAL)  # hides its message about processes that it had to kill
     with _suppress_warnings():
         llm.shutdown(timeout=_SHUTDOWN_S)
+    # vLLM's finalizer shuts down again; it runs when the globals that it calls may be gone, and fails on stderr then.
+    with contextlib.suppress(AttributeError):
+        del type(llm).__del__
 
 
 def _reason(problem: Exception) -> str:

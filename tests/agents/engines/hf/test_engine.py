@@ -18,7 +18,7 @@ from tests.agents.engines.tiny_model import CONTEXT, save_adapter, save_model
 from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, Gemma3Config
 
-from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._types import Completion, Sampling
 from mirrormatch.agents.engines.hf import MAX_ADAPTERS, TransformersEngine, decoding, load_base
 from mirrormatch.agents.engines.hf.drawing import Rules, draw, uniforms
@@ -332,7 +332,7 @@ def test_every_completion_carries_the_hash_of_its_adapter(
     engine: TransformersEngine, adapter_paths: list[Path], two: tuple[str, str]
 ) -> None:
     completions = generate_all(engine, [PROMPTS[0]] * 3, GREEDY, (None, *two))
-    assert [c.adapter for c in completions] == [None, *(adapters.content_hash(p) for p in adapter_paths[:2])]
+    assert [c.adapter for c in completions] == [None, *(_adapters.content_hash(p) for p in adapter_paths[:2])]
 
 
 def test_an_adapter_that_was_never_loaded_is_a_fault_of_ours(engine: TransformersEngine) -> None:
@@ -349,9 +349,9 @@ def test_equal_content_is_held_once(engine: TransformersEngine, adapter_paths: l
 
 def test_other_scaling_is_another_adapter(adapter_paths: list[Path], tmp_path: Path) -> None:
     louder = shutil.copytree(adapter_paths[0], tmp_path / "louder")
-    config = json.loads((louder / adapters.CONFIG).read_text())
-    (louder / adapters.CONFIG).write_text(json.dumps(config | {"lora_alpha": 99}))
-    assert adapters.content_hash(louder) != adapters.content_hash(adapter_paths[0])
+    config = json.loads((louder / _adapters.CONFIG).read_text())
+    (louder / _adapters.CONFIG).write_text(json.dumps(config | {"lora_alpha": 99}))
+    assert _adapters.content_hash(louder) != _adapters.content_hash(adapter_paths[0])
 
 
 @pytest.fixture
@@ -404,7 +404,7 @@ def test_an_adapter_that_changed_while_it_was_away_is_refused(
 
 def test_an_adapter_made_for_another_base_is_refused_with_both_names(tiny: Path, tmp_path: Path) -> None:
     folder = save_adapter(tmp_path / "a", seed=1)
-    adapters.write_card(folder, "hf:other", "0123456789abcdef")
+    _adapters.write_card(folder, "hf:other", "0123456789abcdef")
     engine = TransformersEngine(str(tiny))
     with pytest.raises(UserError) as problem:
         engine.load(folder)
@@ -415,8 +415,8 @@ def test_an_adapter_made_for_another_base_is_refused_with_both_names(tiny: Path,
 
 def test_an_adapter_made_for_this_base_is_taken(engine: TransformersEngine, tiny: Path, tmp_path: Path) -> None:
     folder = save_adapter(tmp_path / "a", seed=1)
-    adapters.write_card(folder, str(tiny), engine.fingerprint)
-    assert engine.load(folder) == adapters.content_hash(folder)
+    _adapters.write_card(folder, str(tiny), engine.fingerprint)
+    assert engine.load(folder) == _adapters.content_hash(folder)
 
 
 def test_a_copy_of_the_base_elsewhere_is_the_same_base(engine: TransformersEngine, tiny: Path, tmp_path: Path) -> None:
@@ -456,7 +456,7 @@ def test_an_adapter_that_was_refused_leaves_no_trace(
 
 def test_an_adapter_with_torn_weights_is_refused(tiny: Path, tmp_path: Path) -> None:
     folder = save_adapter(tmp_path / "a", seed=1)
-    (folder / adapters.WEIGHTS).write_bytes((folder / adapters.WEIGHTS).read_bytes()[:-100])
+    (folder / _adapters.WEIGHTS).write_bytes((folder / _adapters.WEIGHTS).read_bytes()[:-100])
     with pytest.raises(UserError, match=f"the adapter at '{folder}' does not fit '{tiny}'"):
         TransformersEngine(str(tiny)).load(folder)
 
@@ -464,7 +464,7 @@ def test_an_adapter_with_torn_weights_is_refused(tiny: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize("written", ["", "[1, 2]", "{"])
 def test_an_adapter_with_broken_settings_is_refused(engine: TransformersEngine, tmp_path: Path, written: str) -> None:
     folder = save_adapter(tmp_path / "a", seed=1)
-    (folder / adapters.CONFIG).write_text(written)
+    (folder / _adapters.CONFIG).write_text(written)
     with pytest.raises(UserError, match=r"has no readable adapter_config\.json"):
         engine.load(folder)
 
@@ -472,7 +472,7 @@ def test_an_adapter_with_broken_settings_is_refused(engine: TransformersEngine, 
 @pytest.mark.parametrize("written", ["", "[]", "{}"])
 def test_a_broken_card_is_refused(engine: TransformersEngine, tmp_path: Path, written: str) -> None:
     folder = save_adapter(tmp_path / "a", seed=123)
-    (folder / adapters.CARD).write_text(written)
+    (folder / _adapters.CARD).write_text(written)
     with pytest.raises(UserError, match=r"mirrormatch\.json' is broken"):
         engine.load(folder)
 

@@ -16,7 +16,7 @@ from tests.agents.engines.openai.faulty_server import (
     FaultyServer,
 )
 
-from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._engine import ChatEngine, Engine
 from mirrormatch.agents.engines.openai import parse_target
 from mirrormatch.agents.engines.openai.http import is_local
@@ -31,7 +31,7 @@ def test_a_plain_server_is_an_engine_that_chats(server: FaultyServer, engines: l
 def test_vllm_is_an_engine_with_tokens(vllm: FaultyServer, engines: list[Engine], tiny: Path) -> None:
     engine = token_server(vllm, engines)
     assert not isinstance(engine, ChatEngine)
-    assert (engine.base, engine.fingerprint) == (str(tiny), adapters.fingerprint(tiny))
+    assert (engine.base, engine.fingerprint) == (str(tiny), _adapters.fingerprint(tiny))
 
 
 def test_vllm_whose_model_is_on_another_machine_is_sent_messages(engines: list[Engine]) -> None:

@@ -16,7 +16,7 @@ from tests.agents.engines.openai.faulty_server import (
 from tests.agents.engines.tiny_model import save_adapter
 
 from mirrormatch import agents
-from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._engine import Engine
 from mirrormatch.agents.engines.openai.vllm_lora import MAX_ADAPTERS, PREFIX, BatchGate
 from mirrormatch.agents.engines.openai.vllm_server import TokenServer
@@ -30,7 +30,7 @@ def test_an_adapter_is_loaded_under_its_content_hash(
 ) -> None:
     engine = token_server(vllm, engines)
     name = engine.load(adapter_paths[0])
-    assert name == adapters.content_hash(adapter_paths[0])
+    assert name == _adapters.content_hash(adapter_paths[0])
     assert vllm.adapters == {PREFIX + name: str(adapter_paths[0])}
     assert complete(engine, adapter=name).adapter == name
     assert complete(engine, adapter=name).token_ids != complete(engine).token_ids
@@ -102,7 +102,7 @@ def test_the_error_of_a_server_without_adapters_is_how_to_start_it(
 
 
 def test_a_rank_that_is_too_high_is_reported_at_once(vllm: FaultyServer, engines: list[Engine], tmp_path: Path) -> None:
-    config = save_adapter(tmp_path, seed=0) / adapters.CONFIG
+    config = save_adapter(tmp_path, seed=0) / _adapters.CONFIG
     config.write_text(json.dumps(json.loads(config.read_text()) | {"r": 64}))
     with pytest.raises(UserError, match=r"rank 64 is greater than .*; start it with --max-lora-rank 64 or more"):
         token_server(vllm, engines).load(tmp_path)
@@ -110,7 +110,7 @@ def test_a_rank_that_is_too_high_is_reported_at_once(vllm: FaultyServer, engines
 
 
 def test_an_adapter_made_for_another_base_is_refused(vllm: FaultyServer, engines: list[Engine], tmp_path: Path) -> None:
-    adapters.write_card(save_adapter(tmp_path, seed=0), "another", "0123")
+    _adapters.write_card(save_adapter(tmp_path, seed=0), "another", "0123")
     with pytest.raises(UserError, match="was made for 'another'"):
         token_server(vllm, engines).load(tmp_path)
 

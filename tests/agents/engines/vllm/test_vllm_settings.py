@@ -8,7 +8,7 @@ import pytest
 from tests.agents.engines.tiny_model import save_adapter
 
 from mirrormatch import agents
-from mirrormatch.agents.engines import _adapters as adapters
+from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._engine import read_settings
 from mirrormatch.agents.engines._vllm_limits import check_adapter
 from mirrormatch.agents.engines.vllm import VllmSettings
@@ -62,7 +62,7 @@ def test_a_setting_that_cannot_be_is_refused(name: str, value: str, reason: str)
 
 @pytest.mark.parametrize("pattern", ["rank_pattern", "alpha_pattern"])
 def test_an_adapter_of_several_ranks_or_scales_is_refused(pattern: str, tmp_path: Path) -> None:
-    (tmp_path / adapters.CONFIG).write_text(json.dumps({"r": 4, pattern: {"q_proj": 8}}))
+    (tmp_path / _adapters.CONFIG).write_text(json.dumps({"r": 4, pattern: {"q_proj": 8}}))
     with pytest.raises(UserError, match=f"sets {pattern}, and vLLM supports one rank and one scale per adapter"):
         check_adapter(tmp_path, max_rank=8)
 
@@ -78,7 +78,7 @@ def test_a_rank_above_the_highest_is_refused_with_what_helps(tmp_path: Path) -> 
 
 
 def test_an_adapter_of_this_shape_fits(tiny: Path, tmp_path: Path) -> None:
-    adapters.check_fit(save_adapter(tmp_path, seed=1), "tiny", tiny)
+    _adapters.check_fit(save_adapter(tmp_path, seed=1), "tiny", tiny)
 
 
 @pytest.mark.parametrize(
@@ -91,14 +91,14 @@ def test_an_adapter_of_this_shape_fits(tiny: Path, tmp_path: Path) -> None:
 )
 def test_an_adapter_of_another_shape_is_refused(shape: dict[str, int], reason: str, tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"does not fit 'tiny': {reason}"):
-        adapters.check_fit(save_adapter(tmp_path, seed=1, **shape), "tiny", tiny)
+        _adapters.check_fit(save_adapter(tmp_path, seed=1, **shape), "tiny", tiny)
 
 
 def test_an_adapter_with_torn_weights_is_refused(tiny: Path, tmp_path: Path) -> None:
     folder = save_adapter(tmp_path, seed=1)
-    (folder / adapters.WEIGHTS).write_bytes((folder / adapters.WEIGHTS).read_bytes()[:-100])
+    (folder / _adapters.WEIGHTS).write_bytes((folder / _adapters.WEIGHTS).read_bytes()[:-100])
     with pytest.raises(UserError, match="does not fit 'tiny'"):
-        adapters.check_fit(folder, "tiny", tiny)
+        _adapters.check_fit(folder, "tiny", tiny)
 
 
 def test_every_setting_has_a_description() -> None:
