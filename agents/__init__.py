@@ -28,4 +28,4 @@ def get(spec: str) -> Agent:
 
 def names() -> list[str]:
     """The names of the players and the bundled models, sorted. Other models are named by their engine and path."""
-    return sorted({*players.names(), models.NANO})
+    return sorted({*players.names(), *models.NAMES})

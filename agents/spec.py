@@ -16,11 +16,10 @@ from typing import Annotated, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from mirrormatch import prompts
-from mirrormatch.agents import engines, players
+from mirrormatch.agents import engines, models, players
 from mirrormatch.agents.engines._engine import ChatEngine, Engine, SpecSettings
 from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.llm import LLMAgent
-from mirrormatch.agents.models import NANO, NANO_PATH
 from mirrormatch.agents.types import Agent
 from mirrormatch.config_file import parse_settings
 from mirrormatch.errors import UnknownName, UserError
@@ -75,14 +74,14 @@ def parse_spec(text: str) -> Spec:
         raise UserError(f"{text!r} ends in '+': the folder of an adapter or of a run belongs there")
     if kind in players.names():
         _check_player(text, kind, adapter, given)
-    elif kind == NANO:
+    elif kind in models.NAMES:
         if colon:
-            raise UserError(f"{text!r}: {NANO!r} takes no path; for another model write hf:PATH_OR_ID")
+            raise UserError(f"{text!r}: {kind!r} takes no path; for another model write hf:PATH_OR_ID")
     elif kind in engines.names():
         if not target:
             raise UserError(f"{text!r} names no model: write {kind}:PATH_OR_ID")
     else:
-        raise UnknownName("agent", kind, [NANO, *engines.names(), *players.names()], "mirrormatch list agents")
+        raise UnknownName("agent", kind, [*models.NAMES, *engines.names(), *players.names()], "mirrormatch list agents")
     settings = tuple((name, value) for name, _, value in (part.partition("=") for part in given))
     _check_settings(text, settings)
     return Spec(text, kind, target, adapter, settings)
@@ -171,18 +170,18 @@ def model_agent(
 
 
 def engine_target(spec: Spec) -> str:
-    """The target for a spec's engine. `nano` is the bundled model for every engine that reads a folder."""
+    """The target for a spec's engine. `nano` and `smollm` are these models for every engine that reads files."""
     if spec.kind in _NO_PATHS:
         return spec.target
-    target = NANO if spec.kind == NANO else spec.target
-    if target.startswith("~"):
-        return str(Path(target).expanduser())
-    return str(NANO_PATH) if target == NANO and not Path(target).exists() else target
+    target = spec.kind if spec.kind in models.NAMES else spec.target
+    if target in models.NAMES:  # ./nano is a folder of that name
+        return str(models.find_model(target))
+    return str(Path(target).expanduser()) if target.startswith("~") else target
 
 
 def load_engine(spec: Spec) -> Engine:
     """Loads the engine of a model's spec, without its adapter."""
-    kind = "hf" if spec.kind == NANO else spec.kind
+    kind = "hf" if spec.kind in models.NAMES else spec.kind
     settings = tuple(sorted((k, v) for k, v in spec.settings if k not in ModelSettings.model_fields))
     engine: Engine = engines.get(kind)(engine_target(spec), settings)
     return engine

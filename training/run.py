@@ -6,10 +6,12 @@ the same bits. Evaluation is not known here: the caller may pass a probe that me
 
 import time
 from contextlib import closing
+from typing import NamedTuple
 
 import torch
 
 from mirrormatch.agents.engines._engine import ChatEngine, Engine
+from mirrormatch.agents.engines.hf import Dtype, TransformersEngine
 from mirrormatch.agents.spec import ModelSettings, load_engine, parse_spec
 from mirrormatch.errors import UserError
 from mirrormatch.training import estimators, metrics
@@ -45,11 +47,11 @@ def train(
         return Ended(start.step, folder.adapter_path(start.step), alarms.lasting_alarm())
     if config.threads:
         torch.set_num_threads(config.threads)
-    engine, path = load_trainable(config)
+    engine, path, dtype = load_trainable(config)
     estimator = estimators.get(config.estimator.name)(config.estimator.decay)
     if start is not None:
         estimator.restore(start.state["estimator"])
-    learner = TrlLearner(config, path, folder.checkpoints, start.path if start else None)
+    learner = TrlLearner(config, path, folder.checkpoints, start.path if start else None, dtype)
     policy = SelfPlay(config, engine, learner, folder)
     with closing(metrics.MetricsLog(folder.metrics_path, folder.tensorboard, learner.step)) as log:
         while learner.step < config.learn.steps and not alarms.lasting_alarm():
@@ -82,8 +84,22 @@ def train(
     return Ended(learner.step, policy.save_adapter(), alarms.lasting_alarm())
 
 
-def load_trainable(config: RunConfig) -> tuple[Engine, str]:
-    """Loads the inference engine and finds the path of the weights to train.
+class Trainable(NamedTuple):
+    """A base model to train.
+
+    Attributes:
+        engine: the inference engine.
+        path: the path or id of the weights.
+        dtype: the type of the learner's copy of the weights: the engine's own, where it runs in this process.
+    """
+
+    engine: Engine
+    path: str
+    dtype: Dtype
+
+
+def load_trainable(config: RunConfig) -> Trainable:
+    """Loads the inference engine and finds the weights to train.
 
     Raises:
         UserError: the model can't be trained, or not with these settings.
@@ -96,4 +112,4 @@ def load_trainable(config: RunConfig) -> tuple[Engine, str]:
     engine = load_engine(spec)
     if engine.base is None or isinstance(engine, ChatEngine):
         raise UserError(f"model = {config.model!r} can't be trained: it gives no tokens; write nano or hf:PATH_OR_ID")
-    return engine, engine.base
+    return Trainable(engine, engine.base, engine.dtype if isinstance(engine, TransformersEngine) else "auto")

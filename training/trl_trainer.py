@@ -26,7 +26,7 @@ from transformers import PrinterCallback, TrainerState
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from mirrormatch.agents.engines.hf import load_base
+from mirrormatch.agents.engines.hf import Dtype, load_base
 from mirrormatch.training import metrics
 from mirrormatch.training.config import RunConfig
 from mirrormatch.training.rows import Batch, Row, count_own_tokens
@@ -49,12 +49,20 @@ class TrlLearner:
         path: the base model's folder or id.
         checkpoints: the folder that holds a run's checkpoints.
         checkpoint: one of them, to continue from.
+        dtype: the type of the base model's weights; the adapter's are fp32.
     """
 
-    def __init__(self, config: RunConfig, path: str, checkpoints: Path, checkpoint: Path | None = None) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        path: str,
+        checkpoints: Path,
+        checkpoint: Path | None = None,
+        dtype: Dtype = "auto",
+    ) -> None:
         self._config = config
         self._checkpoints = checkpoints
-        self._trainer = _Trainer(config, path, checkpoints)
+        self._trainer = _Trainer(config, path, checkpoints, dtype)
         if self._uses_magnet:
             self._peft.add_adapter(MAGNET, _lora(config))
             _blend(self._peft, LEARNER, MAGNET, keep=0.0)
@@ -141,8 +149,8 @@ class TrlLearner:
 class _Trainer(GRPOTrainer):
     """TRL's trainer without its loop: the step of the optimizer is taken from outside."""
 
-    def __init__(self, config: RunConfig, path: str, folder: Path) -> None:
-        model, tokenizer = load_base(path)  # a copy of its own: TRL changes the model that it trains
+    def __init__(self, config: RunConfig, path: str, folder: Path, dtype: Dtype) -> None:
+        model, tokenizer = load_base(path, dtype)  # a copy of its own: TRL changes the model that it trains
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             super().__init__(

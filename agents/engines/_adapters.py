@@ -121,13 +121,25 @@ def fingerprint(model_folder: Path) -> str:
     kept = {k: v for k, v in settings.items() if k not in _VOLATILE}
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode())
     for weights in sorted(model_folder.glob("*.safetensors")):
-        size = weights.stat().st_size
-        digest.update(f"{weights.name}:{size}".encode())
-        with weights.open("rb") as file:
-            for k in range(_NUM_READS):
-                file.seek(k * size // _NUM_READS)
-                digest.update(file.read(_READ_BYTES))
+        digest.update(f"{weights.name}:".encode())
+        _hash_parts(digest, weights)
     return digest.hexdigest()[:HASH_CHARS]
+
+
+def file_fingerprint(weights: Path) -> str:
+    """The name by content of a base model in one file, such as a GGUF file; its first part is its configuration."""
+    digest = hashlib.sha256()
+    _hash_parts(digest, weights)
+    return digest.hexdigest()[:HASH_CHARS]
+
+
+def _hash_parts(digest: "hashlib._Hash", weights: Path) -> None:
+    size = weights.stat().st_size
+    digest.update(str(size).encode())
+    with weights.open("rb") as file:
+        for k in range(_NUM_READS):
+            file.seek(k * size // _NUM_READS)
+            digest.update(file.read(_READ_BYTES))
 
 
 def write_card(folder: Path, base: str, base_fingerprint: str) -> None:

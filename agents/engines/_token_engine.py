@@ -10,6 +10,7 @@ from typing import Any
 
 from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._encoding import ChatEncoder
+from mirrormatch.agents.engines._model_files import find_model_files
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.prompt import Message
 
@@ -32,6 +33,9 @@ class TokenEngine:
     @functools.cached_property
     def fingerprint(self) -> str:
         """The base model's name by content; see `_adapters.fingerprint`."""
+        files = find_model_files(self.base)
+        if files.gguf is not None:
+            return _adapters.file_fingerprint(Path(files.path).expanduser() / files.gguf)
         return _adapters.fingerprint(self._base_folder)
 
     @functools.cached_property
@@ -51,23 +55,11 @@ class TokenEngine:
         return self._encoder.complete(text)
 
 
-def check_folder(path: str) -> None:
-    """Refuses a path that can't contain a model; an id passes.
-
-    Raises:
-        UserError: there is no such folder, or it has no configuration.
-    """
-    if path.startswith(("/", ".", "~")) and not Path(path).expanduser().is_dir():
-        raise UserError(f"no model at {path!r}: there is no such folder")
-    if Path(path).is_dir() and not (Path(path) / "config.json").is_file():
-        raise UserError(f"no model can be loaded from {path!r}: the folder has no config.json")
-
-
 def load_tokenizer(path: str, local_only: bool = False) -> Any:
     """The tokenizer of a model.
 
     Args:
-        path: a folder in Hugging Face format, or an id.
+        path: a folder in Hugging Face format, an id, or a GGUF file.
         local_only: don't download it.
 
     Raises:
@@ -75,9 +67,9 @@ def load_tokenizer(path: str, local_only: bool = False) -> Any:
     """
     from transformers import AutoTokenizer
 
-    check_folder(path)
+    files = find_model_files(path)
     try:
-        return AutoTokenizer.from_pretrained(path, local_files_only=local_only)
+        return AutoTokenizer.from_pretrained(files.path, local_files_only=local_only, **files.tokenizer_arguments)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as problem:
         raise loading_error(path, problem) from None
 

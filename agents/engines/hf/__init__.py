@@ -4,14 +4,15 @@ Base model and adapters stay in memory together (PEFT); requests that wait at th
 per adapter. Generation blocks the event loop, on purpose: every coroutine waits for its result.
 """
 
+import contextlib
 import dataclasses
 import functools
+import io
 import os
 import warnings
 from collections.abc import Hashable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, TypeAlias, cast
 
 import torch
 from peft import PeftConfig, PeftModel
@@ -22,6 +23,7 @@ from transformers.utils import logging as transformers_logging
 
 from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._engine import SpecSettings, read_settings
+from mirrormatch.agents.engines._model_files import find_model_files
 from mirrormatch.agents.engines._token_engine import TokenEngine, load_tokenizer, loading_error
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
 from mirrormatch.agents.engines.hf import decoding
@@ -35,6 +37,7 @@ MAX_SCORED = 128  # sequences scored together: their logits are held at once
 TINY_PARAMETERS = 20_000_000  # below this one thread is fastest on a CPU: more threads only wait for each other
 PREFIX_MB = 1_024  # memory for keys and values of earlier prompts: half a million tokens of the bundled model
 MAX_ADAPTERS = 8  # loaded beside the base model; the least recently used one is evicted
+Dtype: TypeAlias = Literal["auto", "float32", "bfloat16"]
 _REASON_CHARS = 300  # of PEFT's message about an adapter that doesn't fit: it lists every tensor
 
 
@@ -42,14 +45,18 @@ class TransformersEngine(TokenEngine):
     """Generates with one base model and any number of LoRA adapters on it.
 
     Args:
-        path: a folder in Hugging Face format, or an id that transformers can load.
+        path: a folder in Hugging Face format, an id that transformers can load, or a GGUF file.
         max_batch: number of requests generated together.
         prefix_mb: memory for keys and values of earlier prompts, in MiB; 0 reuses none.
+        dtype: the type of the weights and of the computation.
     """
 
-    def __init__(self, path: str, max_batch: int = MAX_BATCH, prefix_mb: int = PREFIX_MB) -> None:
-        self.model, tokenizer = load_base(path)
+    def __init__(
+        self, path: str, max_batch: int = MAX_BATCH, prefix_mb: int = PREFIX_MB, dtype: Dtype = "auto"
+    ) -> None:
+        self.model, tokenizer = load_base(path, dtype)
         super().__init__(path, tokenizer)
+        self.dtype: Dtype = "bfloat16" if self.model.dtype == torch.bfloat16 else "float32"
         self.usage = Usage()
         self._prefixes = PrefixCache(prefix_mb << 20)
         self._pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(self._encoder.end_ids)
@@ -174,7 +181,7 @@ class TransformersEngine(TokenEngine):
         with self._activate(cast("str | None", adapter)):
             return decoding.continuation_logprobs(self.model, pairs, pad_id=self._pad_id)
 
-    @contextmanager
+    @contextlib.contextmanager
     def _activate(self, adapter: str | None) -> Iterator[None]:
         """A context in which the model computes with the adapter, or as the base model."""
         if adapter is not None:
@@ -200,8 +207,8 @@ class TransformersEngine(TokenEngine):
         return any(s in tail for s in stop)
 
 
-def load_base(path: str) -> tuple[Any, Any]:
-    """A causal language model in eval mode, fp32 on a CPU and bf16 on a GPU, and its tokenizer.
+def load_base(path: str, dtype: Dtype = "auto") -> tuple[Any, Any]:
+    """A causal language model in eval mode and its tokenizer; "auto" is fp32 on a CPU and bf16 on a GPU.
 
     For a tiny model on a CPU, it sets torch to one thread in the whole process, unless OMP_NUM_THREADS is set.
 
@@ -213,9 +220,13 @@ def load_base(path: str) -> tuple[Any, Any]:
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     tokenizer = load_tokenizer(path)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = torch.bfloat16 if device == "cuda" else torch.float32
+    chosen = ("bfloat16" if device == "cuda" else "float32") if dtype == "auto" else dtype
+    files = find_model_files(path)
     try:
-        model = AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
+        with contextlib.redirect_stderr(io.StringIO()):  # a progress bar over a GGUF file's tensors
+            model = AutoModelForCausalLM.from_pretrained(
+                files.path, dtype=getattr(torch, chosen), **files.model_arguments
+            )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as problem:
         raise loading_error(path, problem) from None
     if device == "cpu" and "OMP_NUM_THREADS" not in os.environ and model.num_parameters() < TINY_PARAMETERS:
@@ -235,13 +246,14 @@ class HfSettings(BaseModel):
     prefix_mb: Annotated[int, Field(ge=0, description="MiB for keys and values of earlier prompts; 0: none")] = (
         PREFIX_MB
     )
+    dtype: Annotated[Dtype, Field(description="type of the weights; auto: fp32 on a CPU, bf16 on a GPU")] = "auto"
 
 
 @functools.cache  # never evicted: the process ends with its engines, which own no other process and no connection
 def engine(path: str, settings: SpecSettings = ()) -> TransformersEngine:
     """The engine of a base model: one per process, whose agents share its batches."""
     chosen = read_settings("hf", HfSettings, settings)
-    return TransformersEngine(path, chosen.max_batch, chosen.prefix_mb)
+    return TransformersEngine(path, chosen.max_batch, chosen.prefix_mb, chosen.dtype)
 
 
 ENGINE = engine

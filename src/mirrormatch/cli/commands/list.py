@@ -80,7 +80,10 @@ def _about(registry: Registry[Any], name: str) -> str:
 
 
 _FORMS = {"openai": "MODEL@URL[+ADAPTER]", "scripted": "TEXT"}
-_ABOUT = {"nano": "The bundled model of about a million parameters; nano+ADAPTER is one with a LoRA adapter."}
+_ABOUT = {
+    "nano": "The bundled model of about a million parameters; nano+ADAPTER is one with a LoRA adapter.",
+    "smollm": "SmolLM2-135M-Instruct, a real small model: make smollm installs it.",
+}
 
 
 def _show(items: Sequence[Item]) -> None:
