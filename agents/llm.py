@@ -67,7 +67,13 @@ class LLMAgent:
         if not (self.constrain and observation.legal):
             return sampling
         opening, _, closing = self.prompt.format_answer(_MARK).partition(_MARK)
+        if not opening.strip():  # the end of the reasoning opens the answer
+            opening = self._thinking_end() + opening
         return replace(sampling, constraint=Constraint(opening, observation.legal, closing))
+
+    def _thinking_end(self) -> str:
+        """The text that ends the reasoning; empty for a prompt without any."""
+        return self.prompt.format_thinking(_MARK).partition(_MARK)[2]
 
     async def _reply(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Reply:
         if isinstance(self.engine, ChatEngine):
@@ -88,7 +94,7 @@ class LLMAgent:
 
     async def _complete(self, prompt_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Completion:
         """One completion, within the budget of the reasoning if there is one."""
-        closing = self.prompt.format_thinking(_MARK).partition(_MARK)[2]
+        closing = self._thinking_end()
         if self.thinking_tokens is None or not closing or self.thinking_tokens >= sampling.max_tokens:
             return await self._generate(prompt_ids, sampling, seed)
         thought = await self._think(prompt_ids, sampling, closing, seed)
@@ -100,7 +106,7 @@ class LLMAgent:
         if num_left < 1:
             return thought
         so_far = (*prompt_ids, *thought.token_ids, *forced)
-        answer = await self._generate(so_far, replace(sampling, max_tokens=num_left), seed)
+        answer = await self._generate(so_far, _after_thinking(sampling, closing, num_left), seed)
         return Completion(
             token_ids=(*thought.token_ids, *forced, *answer.token_ids),
             logprobs=(*thought.logprobs, *(0.0,) * len(forced), *answer.logprobs),
@@ -119,6 +125,14 @@ class LLMAgent:
 
     async def _generate(self, prompt_ids: Sequence[int], sampling: Sampling, seed: int) -> Completion:
         return await self.engine.generate(prompt_ids, sampling, adapter=self.adapter, seed=seed)
+
+
+def _after_thinking(sampling: Sampling, closing: str, max_tokens: int) -> Sampling:
+    """The sampling of an answer after finished reasoning, whose end is no part of a constraint any more."""
+    constraint = sampling.constraint
+    if constraint is not None:
+        constraint = constraint._replace(opening=constraint.opening.removeprefix(closing))
+    return replace(sampling, max_tokens=max_tokens, constraint=constraint)
 
 
 def _to_exchange(turn: Turn) -> Exchange:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from mirrormatch import prompts
 from mirrormatch.agents import engines, models, players
@@ -23,9 +23,8 @@ from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.types import Agent
 from mirrormatch.config_file import parse_settings
 from mirrormatch.errors import UnknownName, UserError
-from mirrormatch.prompts.prompt import PromptSettings
+from mirrormatch.prompts.prompt import Prompt, PromptSettings
 
-DEFAULT_PROMPT = "boxed"
 _SETTINGS = re.compile(r",(?=[a-z_]+=)")  # a comma elsewhere belongs to a path
 _HEAD = re.compile(r"([^:+]*)(:?)(.*)", re.DOTALL)  # the kind, a colon, and the target with its adapter
 _NO_PATHS = frozenset({"openai", "scripted"})  # engines whose target is no folder
@@ -41,11 +40,12 @@ class Spec(NamedTuple):
     settings: SpecSettings = ()
 
 
-class ModelSettings(BaseModel):
-    """A model's options in a spec; all others are its engine's."""
+class ModelSettings(PromptSettings):
+    """A model's options in a spec: its prompt's and its sampling's. All others are its engine's."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    prompt: Annotated[str | None, Field(description="prompt format: a file in prompts/formats")] = None
     max_tokens: Annotated[int | None, Field(ge=1, description="token budget of one reply")] = None
     temperature: Annotated[float | None, Field(ge=0, description="0: always the most probable token")] = None
     top_p: Annotated[float | None, Field(gt=0, le=1, description="draw from the top tokens of this probability")] = None
@@ -53,6 +53,11 @@ class ModelSettings(BaseModel):
     patience: Annotated[int, Field(ge=0, description="number of retries after a reply that is no move")] = 1
     constrain: Annotated[bool, Field(description="decode only legal moves as answers")] = False
     thinking_tokens: Annotated[int | None, Field(ge=0, description="token budget of the reasoning")] = None
+
+    def make_prompt(self, default_format: str, default: PromptSettings) -> Prompt:
+        """The prompt with the spec's options in place of the default ones."""
+        given = self.model_dump(include=self.model_fields_set & PromptSettings.model_fields.keys())
+        return prompts.get(self.prompt or default_format, default.model_copy(update=given))
 
     def sampling(self, default: Sampling) -> Sampling:
         """The default sampling with the spec's options in place of its own."""
@@ -129,7 +134,10 @@ def add_adapter(text: str, adapter: Path) -> str:
 
 
 def agent_from_spec(
-    text: str, settings: PromptSettings | None = None, sampling: Sampling | None = None, prompt: str = DEFAULT_PROMPT
+    text: str,
+    settings: PromptSettings | None = None,
+    sampling: Sampling | None = None,
+    prompt: str = prompts.formats.DEFAULT,
 ) -> Agent:
     """Loads the agent of a spec; prompt and sampling apply to models only."""
     spec = parse_spec(text)
@@ -142,7 +150,7 @@ def model_agent(
     spec: Spec | str,
     settings: PromptSettings | None = None,
     sampling: Sampling | None = None,
-    prompt: str = DEFAULT_PROMPT,
+    prompt: str = prompts.formats.DEFAULT,
 ) -> LLMAgent:
     """Loads the language-model agent of a spec.
 
@@ -160,7 +168,7 @@ def model_agent(
     return LLMAgent(
         spec.text,
         engine,
-        prompts.get(prompt, settings),
+        own.make_prompt(prompt, settings or PromptSettings()),
         own.sampling(sampling or Sampling()),
         adapter,
         max_retries=own.patience,

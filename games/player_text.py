@@ -1,8 +1,9 @@
 """Text that players write: read as a move on its way in, quoted on its way to other players.
 
-Reading forgives spelling: case, brackets, quotation marks, a full stop. It doesn't forgive a sentence around the
-move: "I refuse to accept" must not accept. A reply that names two different moves is ambiguous. Free text is untrusted:
-before other players see it, it is put on one line, cut to a short length and closed in quotation marks.
+Reading forgives spelling: case, brackets, quotation marks, a full stop, and "I play" before the move. It doesn't
+forgive any other sentence around the move: "I refuse to accept" must not accept. A reply that names two different moves
+is ambiguous. Free text is untrusted: before other players see it, it is put on one line, cut to a short length and
+closed in quotation marks.
 """
 
 import re
@@ -14,6 +15,7 @@ CHAT_CHARS = 120  # length limit of a message; longer ones are cut
 _DECORATION = " \t\r\n.,;:!?\"'`*_()[]{}<>$\\"
 _SHOWN_CHARS = 60  # length limit of a reply in a problem's detail
 _WORDS = re.compile(r"[^\s,;/|]+")
+_LEAD_IN = re.compile(r"^(?:i|we)(?: will| would|['\u2019](?:ll|d))? (?:play|choose|pick|select|take|go with) ")
 
 
 def normalise(text: str) -> str:
@@ -29,7 +31,7 @@ def read_move(text: str, legal: tuple[Action, ...], notation: dict[str, Action])
         legal: the moves allowed now.
         notation: spelling -> move, for every move of the game, legal now or not; spellings in lower case.
     """
-    spelling = text if text in notation else normalise(text)
+    spelling = text if text in notation else normalise(_LEAD_IN.sub("", normalise(text)))
     move = notation.get(spelling)
     if move is not None:
         if move in legal:

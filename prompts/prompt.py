@@ -6,7 +6,7 @@ referee's text (games/player_text.py), and an engine never encodes anything in a
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -53,7 +53,9 @@ class PromptSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     list_legal: Annotated[bool, Field(description="list the legal moves; off to test knowledge of the rules")] = True
-    thinking: Annotated[bool, Field(description="ask for reasoning in <think> tags before the answer")] = True
+    thinking: Annotated[
+        bool | None, Field(description="ask for reasoning before the answer; by default as the format does")
+    ] = None
     history: Annotated[
         Literal["state", "bounded", "full"],
         Field(
@@ -67,10 +69,18 @@ class PromptSettings(BaseModel):
 
 
 class Prompt(ABC):
-    """One way to present a game to a model. The registry finds subclasses by their file."""
+    """One way to present a game to a model. The registry finds subclasses by their file.
+
+    Attributes:
+        thinks: whether the format asks for reasoning where the settings don't decide it.
+        settings: the options, with `thinking` decided.
+    """
+
+    thinks: ClassVar[bool] = True
 
     def __init__(self, settings: PromptSettings) -> None:
-        self.settings = settings
+        is_decided = settings.thinking is not None
+        self.settings = settings if is_decided else settings.model_copy(update={"thinking": self.thinks})
 
     @abstractmethod
     def turn(

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mirrormatch.prompts import formats
 from mirrormatch.prompts.prompt import PromptSettings
 
 
@@ -14,7 +15,16 @@ class _Section(BaseModel):
 class PromptConfig(PromptSettings):
     """The prompt format and its settings."""
 
-    format: Annotated[str, Field(description="name of a file in prompts/formats")] = "boxed"
+    format: Annotated[str, Field(description="name of a file in prompts/formats")] = formats.DEFAULT
+
+    @model_validator(mode="before")
+    @classmethod
+    def _decide_thinking(cls, values: Any) -> Any:
+        """Records the format's own choice, which makes a stored config complete."""
+        if not isinstance(values, dict) or values.get("thinking") is not None:
+            return values
+        name = values.get("format", formats.DEFAULT)
+        return {**values, "thinking": formats.get(name).thinks} if name in formats.names() else values
 
     @property
     def settings(self) -> PromptSettings:

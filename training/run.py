@@ -108,7 +108,9 @@ def load_trainable(config: RunConfig) -> Trainable:
     if spec.adapter:
         raise UserError(f"model = {config.model!r}: training starts from a base model, without '+ADAPTER'")
     if given := [name for name, _ in spec.settings if name in ModelSettings.model_fields]:
-        raise UserError(f"model = {config.model!r}: {given[0]!r} is for play and evals; a run's own are in [play]")
+        raise UserError(
+            f"model = {config.model!r}: {given[0]!r} is for play and evals; a run's own are in [play] and [prompt]"
+        )
     engine = load_engine(spec)
     if engine.base is None or isinstance(engine, ChatEngine):
         raise UserError(f"model = {config.model!r} can't be trained: it gives no tokens; write nano or hf:PATH_OR_ID")

@@ -3,8 +3,9 @@
 from mirrormatch.prompts.prompt import Prompt
 from mirrormatch.registry import Registry
 
-__all__ = ["get", "names", "registry"]
+__all__ = ["DEFAULT", "get", "names", "registry"]
 
+DEFAULT = "boxed"
 registry: Registry[type[Prompt]] = Registry("prompt", "PROMPT", __name__)
 get = registry.get
 names = registry.names

@@ -200,6 +200,22 @@ def test_a_models_agent_has_its_spec_settings_and_sampling(tiny: Path) -> None:
     assert (agent.spec, agent.prompt.settings, agent.sampling) == (f"hf:{tiny}", settings, sampling)
 
 
+def test_a_specs_prompt_settings_are_those_of_its_agent(tiny: Path) -> None:
+    prompt = model_agent(f"hf:{tiny},prompt=plain,list_legal=no,history=bounded,history_turns=3").prompt
+    expected = PromptSettings(list_legal=False, thinking=False, history="bounded", history_turns=3)
+    assert (type(prompt).__name__, prompt.settings) == ("Plain", expected)
+
+
+def test_a_specs_prompt_settings_replace_only_what_they_name(tiny: Path) -> None:
+    prompt = model_agent(f"hf:{tiny},thinking=no", PromptSettings(list_legal=False)).prompt
+    assert (type(prompt).__name__, prompt.settings) == ("Boxed", PromptSettings(list_legal=False, thinking=False))
+
+
+def test_an_unknown_prompt_in_a_spec_gives_the_nearest(tiny: Path) -> None:
+    with pytest.raises(UnknownName, match="did you mean 'plain'"):
+        model_agent(f"hf:{tiny},prompt=plan")
+
+
 def test_agents_of_one_model_share_an_engine(tiny: Path, adapter: Path) -> None:
     assert model_agent(f"hf:{tiny}").engine is model_agent(f"hf:{tiny}+{adapter}").engine
 

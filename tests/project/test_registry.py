@@ -147,7 +147,8 @@ def test_a_game_is_registered_under_its_own_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", prompts.names())
 def test_every_prompt_can_be_had_with_its_defaults(name: str) -> None:
-    assert prompts.get(name).settings == prompts.PromptSettings()
+    prompt = prompts.get(name)
+    assert prompt.settings == prompts.PromptSettings(thinking=prompt.thinks)
 
 
 def test_listing_names_imports_no_game() -> None:

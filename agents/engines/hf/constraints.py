@@ -45,14 +45,15 @@ class TokenTexts:
             constraint: before its opening every token but an end is allowed; then one of the choices with the closing,
                 and then the end.
         """
-        _, opened, inside = text.rpartition(constraint.opening)
+        _, opened, inside = text.rpartition(constraint.opening) if constraint.opening else ("", "", text)
         answers = [choice + constraint.closing for choice in constraint.choices]
-        if not opened:
+        if constraint.opening and not opened:
             return Permit([*self._end_ids, *self._spoiling_tokens(text, constraint.opening, answers)], only=False)
         rests = {answer[len(inside) :] for answer in answers if answer.startswith(inside)}
         beginnings = {rest[:k] for rest in rests for k in range(1, len(rest) + 1)}
         allowed = [token for beginning in beginnings for token in self._by_text.get(beginning, ())]
-        return Permit(sorted(allowed) or self._end_ids, only=True)
+        ends = self._end_ids if "" in rests or not allowed else ()
+        return Permit(sorted({*allowed, *ends}), only=True)
 
     def _spoiling_tokens(self, text: str, opening: str, answers: Sequence[str]) -> list[int]:
         """The tokens that contain the opening's end and continue it with anything but a choice."""

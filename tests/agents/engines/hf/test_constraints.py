@@ -76,6 +76,22 @@ def test_where_no_opening_has_begun_only_whole_wrong_answers_are_forbidden(texts
     assert all(BOX.opening in text for text in forbidden - {tokenizer.eos_token})
 
 
+def test_an_answer_without_an_opening_begins_at_once_and_may_end_where_another_goes_on(texts: TokenTexts) -> None:
+    alone = Constraint("", ("1", "12"), "")
+    first, second, end = (texts.permit(text, alone) for text in ("", "1", "12"))
+    assert first.only and not set(first.ids) & set(end.ids)
+    assert set(second.ids) > set(end.ids)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("prompt", ["plain", "plain,thinking=yes"])
+def test_a_constrained_answer_alone_is_legal(prompt: str) -> None:
+    game = games.get("tictactoe")
+    agent = model_agent(f"nano,prompt={prompt},constrain=yes,patience=0,temperature=1.5,max_tokens=96")
+    turns = asyncio.run(play(game, [agent] * 2, 1)).turns
+    assert {t.problem.kind for t in turns if t.problem} <= {"truncated"}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("game_name", ["kuhn_poker", "tictactoe", "connect_four"])
 def test_a_constrained_model_makes_no_illegal_move_even_in_a_game_that_it_never_saw(game_name: str) -> None:
