@@ -10,7 +10,8 @@ from mirrormatch.prompts.formats._replies import split_thinking
 from mirrormatch.prompts.prompt import Exchange, Message, Prompt, Reading
 
 MAX_REPLY_CHARS: Final = 50_000  # longer replies are rejected unparsed
-_UNPAIRED = re.compile("[\ufffd\ud800-\udfff]")  # left by decoders in place of bytes that aren't text
+_REPLACED = "\ufffd"  # left by decoders in place of bytes that aren't text
+_UNPAIRED = re.compile(f"[{_REPLACED}\ud800-\udfff]")
 _OPEN, _CLOSE = "<think>", "</think>"
 
 
@@ -32,8 +33,9 @@ class ChatFormat(Prompt):
             return Reading(
                 "", Problem(ProblemKind.TOO_LONG, f"{len(reply)} characters, at most {MAX_REPLY_CHARS} are read")
             )
-        thinking, visible = split_thinking(reply)
-        if _UNPAIRED.search(reply):
+        whole = reply.rstrip(_REPLACED) if truncated else reply  # the budget may end within a character
+        thinking, visible = split_thinking(whole)
+        if _UNPAIRED.search(visible):
             return Reading(thinking, Problem(ProblemKind.GARBLED, "not valid text"))
         return self._read_visible(thinking, visible, truncated)
 

@@ -132,10 +132,24 @@ def test_a_reply_of_100_000_characters_is_too_long() -> None:
 
 @pytest.mark.parametrize("text", [
     b"\\boxed{4}\xff".decode(errors="replace"), b"\xff\\boxed{4}".decode(errors="surrogateescape"),
-    "\\boxed{4\ud83d}", "<think>\udc00</think>\\boxed{4}",
+    "\\boxed{4\ud83d}", "<think>so</think>\ufffd\\boxed{4}",
 ])  # fmt: skip
 def test_a_reply_that_is_not_valid_text_is_garbled(text: str) -> None:
     assert read_problem(text) is ProblemKind.GARBLED
+
+
+@pytest.mark.parametrize("piece", ["\ufffd", "\udc00"], ids=["replaced", "half a character"])
+def test_finished_reasoning_that_is_not_valid_text_spoils_nothing(piece: str) -> None:
+    assert BOXED.read(f"<think>a {piece}</think>\\boxed{{4}}", truncated=False).answer == "4"
+
+
+@pytest.mark.parametrize("reply", ["I take \ufffd", "<think>so \ufffd", "\\boxed{4\ufffd\ufffd"])
+def test_a_reply_cut_off_within_a_character_is_truncated(reply: str) -> None:
+    assert read_problem(reply, truncated=True) is ProblemKind.TRUNCATED
+
+
+def test_an_answer_before_half_a_character_counts() -> None:
+    assert BOXED.read("\\boxed{4} \ufffd", truncated=True).answer == "4"
 
 
 @pytest.mark.parametrize("piece", [r"\boxed{", "{", "}", "<think>", "</think>", r"\boxed{}"])
