@@ -24,7 +24,7 @@ def check_adapter(folder: Path, max_rank: int) -> None:
     """Refuses adapter settings that vLLM doesn't support.
 
     Raises:
-        UserError: the rank is too high, or the adapter has several ranks or scales.
+        UserError: the rank is too high, or the adapter has several ranks or scales, or biases of its own.
     """
     settings = json.loads((folder / _adapters.CONFIG).read_text(encoding="utf-8"))
     rank = int(settings.get("r") or 0)
@@ -37,4 +37,8 @@ def check_adapter(folder: Path, max_rank: int) -> None:
         raise UserError(
             f"the adapter at {str(folder)!r} sets {patterns[0]}, and vLLM supports one rank and one scale per adapter: "
             "use the transformers engine, hf:PATH"
+        )
+    if settings.get("lora_bias"):
+        raise UserError(
+            f"the adapter at {str(folder)!r} sets lora_bias, which vLLM ignores: use the transformers engine, hf:PATH"
         )

@@ -22,6 +22,7 @@ from transformers import AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from mirrormatch.agents.engines import _adapters
+from mirrormatch.agents.engines._adapter_kinds import check_kind
 from mirrormatch.agents.engines._engine import SpecSettings, read_settings
 from mirrormatch.agents.engines._model_files import find_model_files
 from mirrormatch.agents.engines._token_engine import TokenEngine, load_tokenizer, loading_error
@@ -104,6 +105,7 @@ class TransformersEngine(TokenEngine):
     def load(self, adapter_path: Path) -> str:
         folder = _adapters.find_adapter(adapter_path)
         name = _adapters.content_hash(folder)
+        check_kind(folder)  # also of a loaded one: settings that aren't in the hash change the meaning of equal weights
         self._prefixes.forget(name)  # a process that starts here then computes the same, to the last bit
         if name not in self._loaded:
             _adapters.check_base(folder, self.base, self.fingerprint)
@@ -146,9 +148,9 @@ class TransformersEngine(TokenEngine):
             self._peft.unload()
             self._peft = None
             return
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # PEFT's, about the active adapter: `_activate` sets it each time
-            self._peft.delete_adapter(name)
+        kept = next(n for n in self._peft.peft_config if n != name)
+        self._peft.base_model.set_adapter(kept, inference_mode=True)  # PEFT breaks where the active adapter is deleted
+        self._peft.delete_adapter(name)
 
     def _generate(self, adapter: Hashable, requests: Sequence[decoding.Request]) -> list[Completion]:
         name = cast("str | None", adapter)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mirrormatch.agents.engines import _adapters
+from mirrormatch.agents.engines._adapter_kinds import check_kind
 from mirrormatch.agents.engines._answer_regex import answer_regex
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
 from mirrormatch.agents.engines._token_engine import TokenEngine, load_tokenizer
@@ -109,6 +110,7 @@ class TokenServer(TokenEngine):
     def load(self, adapter_path: Path) -> str:
         folder = _adapters.find_adapter(adapter_path)
         name = _adapters.content_hash(folder)
+        check_kind(folder)
         _adapters.check_base(folder, self.base, self.fingerprint)
         check_adapter(folder, RANKS[-1])
         _adapters.check_fit(folder, self.base, self._base_folder)

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from mirrormatch.agents.engines import _adapters
+from mirrormatch.agents.engines._adapter_kinds import check_kind
 from mirrormatch.agents.engines._answer_regex import answer_regex
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
 from mirrormatch.agents.engines._engine import SpecSettings, read_settings
@@ -149,6 +150,7 @@ class VllmEngine(TokenEngine):
     def load(self, adapter_path: Path) -> str:
         folder = _adapters.find_adapter(adapter_path)
         name = _adapters.content_hash(folder)
+        check_kind(folder)
         if name not in self._residents.names():
             _adapters.check_base(folder, self.base, self.fingerprint)
             check_adapter(folder, self._settings.max_lora_rank)

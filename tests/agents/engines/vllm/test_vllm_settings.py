@@ -67,6 +67,12 @@ def test_an_adapter_of_several_ranks_or_scales_is_refused(pattern: str, tmp_path
         check_adapter(tmp_path, max_rank=8)
 
 
+def test_an_adapter_with_biases_of_its_own_is_refused(tmp_path: Path) -> None:
+    (tmp_path / _adapters.CONFIG).write_text(json.dumps({"r": 4, "lora_bias": True}))
+    with pytest.raises(UserError, match="sets lora_bias, which vLLM ignores"):
+        check_adapter(tmp_path, max_rank=8)
+
+
 def test_a_rank_above_the_highest_is_refused_with_what_helps(tmp_path: Path) -> None:
     folder = save_adapter(tmp_path, seed=1)
     with pytest.raises(UserError) as problem:
