@@ -79,7 +79,8 @@ class LLMAgent:
         if isinstance(self.engine, ChatEngine):
             chat = await self.engine.chat(messages, sampling, adapter=self.adapter, seed=seed)
             reading = self.prompt.read(chat.text, chat.finish == "length")
-            return Reply(answer=reading.answer, text=chat.text, thinking=chat.thinking or reading.thinking)
+            thinking = chat.thinking or reading.thinking
+            return Reply(answer=reading.answer, text=chat.text, thinking=thinking, spellings=reading.spellings)
         prompt_ids = self.engine.encode(messages)
         completion = await self._complete(prompt_ids, sampling, seed)
         assert completion.adapter == self.adapter, f"adapter {completion.adapter} answered for {self.adapter}"
@@ -88,6 +89,7 @@ class LLMAgent:
             answer=reading.answer,
             text=completion.text,
             thinking=reading.thinking,
+            spellings=reading.spellings,
             prompt_ids=prompt_ids,
             completion=completion,
         )

@@ -93,12 +93,29 @@ async def _decide(
     return None
 
 
+def find_move(
+    game: Game[Any, Any], state: Any, answer: str | Problem, spellings: Sequence[str] = ()
+) -> Action | Problem:
+    """Returns the move that an answer names, or the problem with it.
+
+    Args:
+        game: the rules.
+        state: the state in which the move is made.
+        answer: see `Reading`.
+        spellings: see `Reading`; if all of them name one move, that is the move.
+    """
+    if isinstance(answer, Problem):
+        named = {find_move(game, state, spelling) for spelling in spellings}
+        move = named.pop() if len(named) == 1 else answer
+        return answer if isinstance(move, Problem) else move
+    if len(answer) > MAX_ANSWER_CHARS:
+        return Problem(ProblemKind.TOO_LONG, f"an answer of {len(answer)} characters")
+    return game.parse(state, answer)
+
+
 def _judge_reply(game: Game[Any, Any], state: Any, role: int, decision: Decision, reply: Reply) -> Turn:
     """Parses the reply into a turn with a move or a problem."""
-    answer = reply.answer
-    if isinstance(answer, str) and len(answer) > MAX_ANSWER_CHARS:
-        answer = Problem(ProblemKind.TOO_LONG, f"an answer of {len(answer)} characters")
-    move = answer if isinstance(answer, Problem) else game.parse(state, answer)
+    move = find_move(game, state, reply.answer, reply.spellings)
     problem = move if isinstance(move, Problem) else None
     return Turn(
         role=role,

@@ -105,6 +105,7 @@ class Reply:
         answer: the delimited answer, for the game to parse, or the problem with it.
         text: the whole raw reply.
         thinking: its private part.
+        spellings: see `Reading`.
         prompt_ids: see `Turn`.
         completion: see `Turn`.
     """
@@ -112,6 +113,7 @@ class Reply:
     answer: str | Problem
     text: str
     thinking: str = ""
+    spellings: tuple[str, ...] = ()
     prompt_ids: tuple[int, ...] | None = None
     completion: Completion | None = None
 

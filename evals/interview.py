@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 from mirrormatch.agents.engines._types import Completion
 from mirrormatch.agents.llm import LLMAgent
+from mirrormatch.agents.play import find_move
 from mirrormatch.evals.types import Progress
 from mirrormatch.games.game import Game
 from mirrormatch.games.theory.information_states import InfoSet
@@ -146,8 +147,8 @@ class Interview:
 
     def _answer_masses(self, info_set: InfoSet, completion: Completion) -> tuple[float, ...]:
         """All mass on the answer of a complete reply; no mass if it holds no readable answer."""
-        answer = self._agent.prompt.read(completion.text, completion.finish == "length").answer
-        move = self._game.parse(info_set.state, answer) if isinstance(answer, str) else answer
+        reading = self._agent.prompt.read(completion.text, completion.finish == "length")
+        move = find_move(self._game, info_set.state, reading.answer, reading.spellings)
         return tuple(float(move == a) for a in info_set.legal)
 
     async def _move_masses(self, ids: tuple[int, ...], num_used: int, legal: tuple[Action, ...]) -> tuple[float, ...]:

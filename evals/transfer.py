@@ -16,6 +16,7 @@ from mirrormatch.errors import UserError
 from mirrormatch.evals.benchmark import AnsweredItem, Benchmark, Item, Verdict, majority_share
 from mirrormatch.evals.statistics import Better, Difference, Score, difference, exact, share
 from mirrormatch.evals.types import Progress
+from mirrormatch.games.exercises import grade_answer
 from mirrormatch.games.types import Problem, ProblemKind
 from mirrormatch.seeds import derive
 
@@ -107,12 +108,18 @@ async def _collect_answers(
     answers = dict[str, str | Problem]()
 
     async def ask(item: Item) -> None:
-        answers[item.id] = (await agent.ask(item.question, derive(seed, "transfer", item.id))).answer
+        answers[item.id] = _find_answer(await agent.ask(item.question, derive(seed, "transfer", item.id)))
         if progress is not None:
             progress(len(answers), len(items))
 
     await run_all((functools.partial(ask, item) for item in items), limit=len(items))
     return answers
+
+
+def _find_answer(reply: Reply) -> str | Problem:
+    """The reply's answer; of several spellings the first, if all of them are one value."""
+    first, *others = reply.spellings or ("",)
+    return first if others and all(grade_answer(first, other) for other in others) else reply.answer
 
 
 def compare_transfers(before: Transfer, after: Transfer) -> list[Difference]:

@@ -41,10 +41,13 @@ class Reading(NamedTuple):
     Attributes:
         thinking: the reasoning, which no other role sees.
         answer: the delimited answer in the model's spelling, or the reason why there is none.
+        spellings: the different answers of an ambiguous reply. They are one answer if the game reads them as one move,
+            or if they are one value.
     """
 
     thinking: str
     answer: str | Problem
+    spellings: tuple[str, ...] = ()
 
 
 class PromptSettings(BaseModel):

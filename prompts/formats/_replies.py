@@ -1,53 +1,92 @@
-"""Reads replies: separates the reasoning from the rest and finds the delimited answers. It never guesses."""
+"""Reads replies: separates the reasoning from the rest and finds the delimited answers. It never guesses.
+
+Models mark their reasoning in different ways: `<think>` (DeepSeek, Qwen), `[THINK]` (Magistral), `<thought>`,
+`<reasoning>`, and channels (gpt-oss). All of them are read alike, whatever the prompt asked for.
+"""
 
 import re
 from collections.abc import Iterator
 
 from mirrormatch.games.types import Problem, ProblemKind
 from mirrormatch.prompts.prompt import Reading
+from mirrormatch.text import strip_latex
 
+MAX_SPELLINGS = 8  # of different answers in one reply; more of them are no spellings of one answer
 _OPEN, _CLOSE = "<think>", "</think>"
-_BOX = "\\boxed{"
+_TAG = "think|thinking|thought|thoughts|reasoning|seed:think"
+_HEADER = r"[^<]*(?:<\|constrain\|>[^<]*)?<\|message\|>"  # the rest of a channel's header, in gpt-oss
+_CLOSING = re.compile(
+    rf"</(?:{_TAG})>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<\|END_THINKING\|>"
+    rf"|(?:<\|start\|>assistant)?<\|channel\|>final{_HEADER}|<\|start\|>assistant<\|message\|>",
+    re.IGNORECASE,
+)
+_OPENING = re.compile(
+    rf"<(?:{_TAG})>|\[THINK\]|◁think▷|<\|begin_of_thought\|>|<\|START_THINKING\|>"
+    rf"|(?:<\|start\|>assistant)?<\|channel\|>(?:(?!final){_HEADER})?",
+    re.IGNORECASE,
+)
+_MESSAGE_END = re.compile(r"<\|(?:end|return|call)\|>")  # of a channel's message, in gpt-oss
+_BARE_CHANNEL = re.compile(r"\s*analysis(?=[A-Z])")  # gpt-oss behind a server that removes special tokens
+_BARE_FINAL = "assistantfinal"
+_BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _LABEL = re.compile(  # "Answer:", "**My move:**", "The final answer is"
     r"[\s*_#>]*(?:(?:my|the|your)\s+)?(?:final\s+|next\s+)?(?:answer|move|choice|action)[*_]*\s*(?::|is\b:?)[*_]*\s*",
     re.IGNORECASE,
 )
+_ANSWER_TAG = re.compile(r"</?answer>", re.IGNORECASE)
 
 
 def split_thinking(reply: str) -> tuple[str, str]:
     """Separates the reasoning from the visible rest. After reasoning that is never closed nothing is visible."""
-    finished, _, after = reply.rpartition(_CLOSE)
+    finished, _, after = _unify_tags(reply).rpartition(_CLOSE)
     visible, opened, unfinished = after.partition(_OPEN)
     thinking = (finished + unfinished).replace(_OPEN, "").replace(_CLOSE, "").strip()
     return thinking, "" if opened else visible
 
 
+def _unify_tags(reply: str) -> str:
+    """Replaces every mark of reasoning by `<think>` or `</think>`."""
+    if _BARE_CHANNEL.match(reply):
+        return _OPEN + _BARE_CHANNEL.sub("", reply, count=1).replace(_BARE_FINAL, _CLOSE)
+    tagged = _OPENING.sub(_OPEN, _CLOSING.sub(_CLOSE, reply))
+    if "<|channel|>" not in reply:
+        return tagged
+    before, closed, message = tagged.rpartition(_CLOSE)
+    thinking = _MESSAGE_END.sub("\n", before)
+    return thinking + closed + (_MESSAGE_END.split(message)[0] if closed else message)
+
+
 def choose_answer(thinking: str, found: Iterator[str]) -> Reading | None:
-    """The reading of the delimited answers; None without any. Two different answers are ambiguous."""
-    answers = {" ".join(a.split()) for a in found}
-    if len(answers) == 1:
-        return Reading(thinking, answers.pop())
-    if answers:
-        return Reading(thinking, Problem(ProblemKind.AMBIGUOUS, f"{len(answers)} different answers"))
-    return None
+    """The reading of the delimited answers; None without any.
+
+    Empty answers beside others don't count. Of different ones the reading keeps the spellings.
+    """
+    answers = {" ".join(strip_latex(a).split()): None for a in found}
+    spellings = tuple(filter(None, answers)) or tuple(answers)
+    if not spellings:
+        return None
+    if len(spellings) == 1:
+        return Reading(thinking, spellings[0])
+    problem = Problem(ProblemKind.AMBIGUOUS, f"{len(spellings)} different answers")
+    return Reading(thinking, problem, spellings if len(spellings) <= MAX_SPELLINGS else ())
 
 
 def find_boxes(text: str) -> Iterator[str]:
-    r"""Yields the content of every closed `\boxed{...}`, braces balanced."""
-    start = text.find(_BOX)
-    while start >= 0:
-        depth, k = 1, start + len(_BOX)
+    r"""Yields the content of every closed `\boxed{...}` or `\fbox{...}`, braces balanced."""
+    opening = _BOX.search(text)
+    while opening:
+        depth, k = 1, opening.end()
         while k < len(text) and depth:
             depth += {"{": 1, "}": -1}.get(text[k], 0)
             k += 1
         if not depth:
-            yield text[start + len(_BOX) : k - 1]
-        start = text.find(_BOX, k)
+            yield text[opening.end() : k - 1]
+        opening = _BOX.search(text, k)
 
 
 def find_last_line(text: str) -> tuple[str, str]:
     """Splits the text before its last line that isn't blank; the line comes without a label like "Answer:"."""
-    before, _, line = text.strip().rpartition("\n")
+    before, _, line = _ANSWER_TAG.sub("", text).strip().rpartition("\n")
     return before.strip(), strip_label(line)
 
 

@@ -12,6 +12,15 @@ _CONTROLS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
     "\ud800-\udfff\U000e0000-\U000e007f]"
 )
+_LATEX_COMMANDS = (
+    "text|textbf|textit|textmd|textnormal|textrm|textsc|textsf|texttt|textup|mathbb|mathbf|mathit|mathrm|mathsf|mathtt|"
+    "boldsymbol|emph|underline|mbox|hbox|fbox|boxed|operatorname"
+)
+_LATEX_TEXT = re.compile(rf"\\(?:{_LATEX_COMMANDS})\s*\{{([^{{}}]*)\}}")
+_LATEX_ESCAPES = re.compile(r"\\([_$%&#])")
+_LATEX_SPACES = re.compile(r"\\(?:[ ,;:]|quad\b|qquad\b)|\\!")
+_LATEX_ARROWS = re.compile(r"\\(?:to|rightarrow|longrightarrow)\b")
+_LATEX_DEPTH = 8  # of nested commands that are removed
 _SURROGATES = re.compile("[\ud800-\udfff]")  # halves of characters, which neither JSON readers nor tokenizers accept
 
 
@@ -29,3 +38,15 @@ def one_line(text: str, limit: int) -> str:
 def replace_surrogates(text: str) -> str:
     """Replaces each lone surrogate by U+FFFD."""
     return _SURROGATES.sub("\ufffd", text)
+
+
+def strip_latex(text: str) -> str:
+    r"""Removes the LaTeX around text: `\text{stag}` becomes `stag`, `\_` an underscore and `\to` an arrow."""
+    if "\\" not in text:
+        return text
+    for _ in range(_LATEX_DEPTH):
+        text, num_found = _LATEX_TEXT.subn(r"\1", text)
+        if not num_found:
+            break
+    text = _LATEX_ARROWS.sub("->", _LATEX_ESCAPES.sub(r"\1", text))
+    return _LATEX_SPACES.sub(lambda found: "" if found[0] == "\\!" else " ", text)

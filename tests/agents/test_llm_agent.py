@@ -56,6 +56,18 @@ def first_problem(*replies: str, **settings: Any) -> Problem:
     return problem
 
 
+def test_one_move_in_two_spellings_is_one_move() -> None:
+    turn = first_turn(Seat("\\boxed{4} so \\boxed{[4].}").agent)
+    assert (turn.action, turn.problem) == ("4", None)
+
+
+@pytest.mark.parametrize(
+    "reply", ["\\boxed{4} \\boxed{[5]}", "\\boxed{4} \\boxed{four?}", "\\boxed{ten} \\boxed{eleven}"]
+)
+def test_two_answers_that_are_no_one_move_are_ambiguous(reply: str) -> None:
+    assert first_problem(reply) == Problem(ProblemKind.AMBIGUOUS, "2 different answers")
+
+
 # budgets, constraints, roles
 
 

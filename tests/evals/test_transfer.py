@@ -107,6 +107,26 @@ def test_a_reply_without_an_answer_is_wrong_counted_and_stays_in_the_denominator
     assert by_name(run(k=4).scores())["no_answer/overall"].value == 0.0
 
 
+def test_one_value_in_two_spellings_is_one_answer() -> None:
+    (first, *_), problem = ARITHMETIC.items(4, 1), Problem(ProblemKind.AMBIGUOUS, "2 different answers")
+
+    class Undecided:
+        spec = "scripted"
+
+        def __init__(self, *spellings: str) -> None:
+            self._spellings = spellings
+
+        async def ask(self, text: str, seed: int) -> Reply:
+            return Reply(answer=problem, text="", spellings=self._spellings if text == first.question else ())
+
+    same, other = (
+        asyncio.run(run_transfer(Undecided(first.answer, spelling), [ARITHMETIC], 1, 4)).results[0]
+        for spelling in (f"x = {first.answer}.0", f"1{first.answer}")
+    )
+    assert (same.verdict, same.problem) == ("right", None)
+    assert (other.verdict, other.problem) == ("wrong", ProblemKind.AMBIGUOUS)
+
+
 def test_a_run_survives_the_way_through_a_file() -> None:
     before = run(k=4, slip="cut")
     assert Transfer.model_validate_json(before.model_dump_json()) == before

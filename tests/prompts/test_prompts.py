@@ -54,6 +54,21 @@ def texts(messages: tuple[Message, ...]) -> list[str]:
         (r"\boxed{ 4} and again \boxed{4 }", "4"),
         (r"\boxed{4} \boxed{never closed", "4"),
         (r"\boxed{}", ""),
+        (r"\boxed{\text{stag}}", "stag"),
+        (r"\boxed{\textbf{stag}}", "stag"),
+        (r"\boxed{\mathrm{stag}}", "stag"),
+        (r"\boxed{\texttt{stag}}", "stag"),
+        (r"\boxed{\textbf{\text{stag}}}", "stag"),
+        (r"\boxed{\text {stag}}", "stag"),
+        (r"\boxed{\fbox{stag}}", "stag"),
+        (r"\boxed{\boxed{stag}}", "stag"),
+        (r"\fbox{stag}", "stag"),
+        (r"\boxed {stag}", "stag"),
+        (r"$$\boxed{\text{offer 1 wood} \to \text{2 gold}}$$", "offer 1 wood -> 2 gold"),
+        (r"\boxed{cell\_4}", "cell_4"),
+        (r"In \boxed{} I give \boxed{4}.", "4"),
+        (r"\boxed{4} \boxed{\text{ }}", "4"),
+        (r"\boxed{\text{stag}} and \boxed{stag}", "stag"),
     ],
 )
 def test_the_box_is_the_answer(reply: str, expected: str) -> None:
@@ -77,7 +92,7 @@ def test_an_answer_given_before_the_cut_counts() -> None:
     assert read_answer(r"\boxed{4} because", truncated=True) == "4"
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="{}\ufffd")))
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="{}\\\ufffd")))
 def test_an_answer_in_its_own_form_is_read_back(move: str) -> None:
     assert read_answer(BOXED.format_answer(move)) == " ".join(move.split())
 
@@ -123,6 +138,58 @@ def test_a_closed_reasoning_never_shows_in_the_answer(pieces: tuple[str, ...]) -
     assert isinstance(read, Problem) or read == "4"
 
 
+@pytest.mark.parametrize(
+    "reply",
+    [
+        r"[THINK]I bluff.[/THINK]\boxed{bet}",
+        r"<reasoning>I bluff.</reasoning>\boxed{bet}",
+        r"<thought>I bluff.</thought> \boxed{bet}",
+        r"<thinking>I bluff.</thinking>\boxed{bet}",
+        r"<Think>I bluff.</Think>\boxed{bet}",
+        r"I bluff.[/THINK]\boxed{bet}",
+        r"<|channel|>analysis<|message|>I bluff.<|end|><|start|>assistant<|channel|>final<|message|>"
+        r"\boxed{bet}<|return|>",
+        r"<|channel|>analysis<|message|>I bluff.<|channel|>final<|message|>\boxed{bet}",
+        r"<|channel|>analysis<|message|>I bluff.<|end|><|start|>assistant<|message|>\boxed{bet}<|end|>",
+        r"<|channel|>analysis<|message|>I bluff.<|end|><|start|>assistant<|channel|>final<|message|>\boxed{bet}<|end|>"
+        r"<|start|>user<|message|>\boxed{check}",
+        r"<|channel|>analysis<|message|>I bluff.<|end|><|start|>assistant<|channel|>final <|constrain|>json<|message|>"
+        r"\boxed{bet}",
+        r"analysisI bluff.assistantfinal\boxed{bet}",
+        r"◁think▷I bluff.◁/think▷\boxed{bet}",
+    ],
+)
+def test_reasoning_is_known_by_every_mark_that_models_use(reply: str) -> None:
+    assert BOXED.read(reply, truncated=False) == Reading("I bluff.", "bet")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        r"[THINK]maybe \boxed{4}",
+        r"<reasoning>\boxed{4}</reasoning>",
+        r"<thought>\boxed{4}",
+        r"<|channel|>analysis<|message|>\boxed{4}",
+        r"<|channel|>analysis<|message|>\boxed{4}<|end|>",
+        r"<|channel|>analysis<|message|>so<|end|><|start|>assistant<|channel|>commentary<|message|>\boxed{4}<|end|>",
+        r"analysisSo maybe \boxed{4}",
+    ],
+)
+def test_a_box_in_reasoning_of_any_mark_is_no_answer(reply: str) -> None:
+    assert read_problem(reply) is ProblemKind.NONE
+    assert read_problem(reply, truncated=True) is ProblemKind.TRUNCATED
+
+
+def test_different_spellings_are_kept_for_the_game_to_read() -> None:
+    reading = BOXED.read(r"\boxed{4} \boxed{[4]} \boxed{}", truncated=False)
+    assert isinstance(reading.answer, Problem) and reading.spellings == ("4", "[4]")
+
+
+def test_more_answers_than_anyone_spells_one_are_not_kept() -> None:
+    reply = "".join(f"\\boxed{{{k}}}" for k in range(9))
+    assert BOXED.read(reply, truncated=False).spellings == ()
+
+
 # malformed replies
 
 
@@ -152,7 +219,11 @@ def test_an_answer_before_half_a_character_counts() -> None:
     assert BOXED.read("\\boxed{4} \ufffd", truncated=True).answer == "4"
 
 
-@pytest.mark.parametrize("piece", [r"\boxed{", "{", "}", "<think>", "</think>", r"\boxed{}"])
+@pytest.mark.parametrize(
+    "piece",
+    [r"\boxed{", "{", "}", "<think>", "</think>", r"\boxed{}", "[THINK]", "<|channel|>", "<|message|>", r"\boxed ",
+     "final", r"\text{", "<|start|>assistant", "<|channel|>analysis", "<|constrain|>", "analysis"],
+)  # fmt: skip
 def test_a_reply_of_one_piece_repeated_is_read_at_once(piece: str) -> None:
     read = BOXED.read(piece * (50_000 // len(piece)), truncated=False).answer
     assert read == "" if piece == r"\boxed{}" else isinstance(read, Problem)
