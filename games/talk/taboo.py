@@ -7,6 +7,7 @@ import random
 import re
 import unicodedata
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +24,7 @@ _SEATS = ("describer", "guesser")
 _WORDS_PATH = Path(__file__).parent / "data" / "taboo.json"
 _NUM_CACHED = 4_096  # results of each function that rendering and reading call again and again
 _WORD = re.compile(r"[^\W_]+")
+_GLUE = re.compile("[-\u2010_'\u2019]+")  # signs within a word: hyphens, apostrophes, underscores
 _BETWEEN_GUESSES = re.compile(r"[,;/|\r\n]|\bor\b")
 _WRAPPED = ("''", "[]", "()", "``", "**")
 _OPENINGS = (("guess",), ("my", "guess", "is"), ("is", "it"), ("it", "is"), ("a",), ("an",), ("the",))
@@ -30,6 +32,16 @@ _OPENINGS = (("guess",), ("my", "guess", "is"), ("is", "it"), ("it", "is"), ("a"
 _LOOKALIKES = str.maketrans("аеорсухіјѕкмтвнԁһӏɡαοερντικυχøłđıœæ@$", "aeopcyxijskmtbhdhlgaoepvtikuxoldioaas")
 _DIGITS = str.maketrans("013457", "oleast")
 _VOWELS = "aeiouy"
+# Words that stand beside others without being pieces of one. The bundled clues hold most others.
+_EVERYDAY = (
+    "a am amid an and anger angles are as at be berry birth bow bowed but by cast con crow dent direct do drag elect "
+    "enter era feat fed fir for from fun gal go had has he her here him his how hum i if in inner into is it its kin "
+    "kit lad landed lap late lately later less lied list lying manly manner mass mate me medic merry monk moth my "
+    "nigh no nor not numb of oh on or our ours over paint pea per pillar plan port porter pump quake ray rein rob rot "
+    "row rowed scar sect she shin sire ski slim so son sons spin story strip stud sub sum tab tall taller tally tee "
+    "than that the them then there they thin tier tile to ton tone tow tract up us wait war was way ways we wed were "
+    "wet win wit with you your"
+)
 
 
 @dataclass(frozen=True)
@@ -82,8 +94,9 @@ class Taboo(Game[Round, View]):
     Chance draws one of 188 everyday words. The describer sees it with five forbidden words and writes a clue, of at
     most 120 characters; the guesser sees the clue alone and guesses one word or a phrase of at most three. After five
     wrong guesses the word is lost. It is lost at once if a clue holds the secret word, a word of it or a forbidden
-    word: as it stands, with one of the endings -s, -es, -ed, -ing, -er, -ers, -y, -ly and -en, cut by spaces or
-    hyphens, or in other letters that look the same. Irregular forms, translations and rhymes are allowed. A guess
+    word: as it stands, with one of the endings -s, -es, -ed, -ing, -er, -ers, -y, -ly and -en, cut in pieces by hyphens
+    or spaces, or in other letters that look the same. Two ordinary words side by side are no pieces ("be an" is no
+    bean). Irregular forms, translations and rhymes are allowed. A guess
     counts in singular and plural, with or without an article. Both get 1 for a right guess, else 0.
     """
 
@@ -93,7 +106,7 @@ class Taboo(Game[Round, View]):
     def __init__(self, settings: TabooSettings = _DEFAULT) -> None:
         self.settings = settings
         self.info = Info(
-            name=settings.full_name("taboo"), version=1, roles=_SEATS, min_return=0.0, max_return=1.0, zero_sum=False,
+            name=settings.full_name("taboo"), version=2, roles=_SEATS, min_return=0.0, max_return=1.0, zero_sum=False,
             max_turns=2 * settings.attempts, hidden=True, random=True, open_text=True, solver="rules", forfeit=0.0,
             cooperative=True, win_at=1.0, source="after the party game Taboo (Hersch 1989); own words",
         )  # fmt: skip
@@ -274,18 +287,46 @@ def _simplify(text: str) -> str:
 
 @functools.lru_cache(_NUM_CACHED)
 def _find_forbidden(clue: str, target: str) -> str:
-    """The forbidden word that the clue contains, or "". Adjacent words are also read as one."""
-    forms, words = _list_forbidden_forms(target), _split_words(clue)
+    """The forbidden word that the clue contains, or ""; also one that is cut in pieces."""
+    forms, words = _list_forbidden_forms(target), _split_at_spaces(clue)
     longest = max(map(len, forms))
     for k in range(len(words)):
-        joined = ""
-        for word in words[k:]:
-            joined += word
-            if joined in forms:
+        pieces: list[str] = []  # what spaces separate; hyphens don't
+        for word, is_glued in words[k:]:
+            if is_glued and pieces:
+                pieces[-1] += word
+            else:
+                pieces.append(word)
+            joined = "".join(pieces)
+            if joined in forms and _is_one_word(pieces, forms[joined]):
                 return forms[joined]
             if len(joined) >= longest:
                 break
     return ""
+
+
+def _split_at_spaces(clue: str) -> list[tuple[str, bool]]:
+    """The words as `_split_words` finds them, each with whether a hyphen or apostrophe alone is before it."""
+    text = _simplify(_simplify(clue))
+    found = list(_WORD.finditer(text))
+    starts = [0, *(word.end() for word in found)]
+    glued = [bool(_GLUE.fullmatch(text, start, word.start())) for start, word in zip(starts, found, strict=False)]
+    return list(zip(_split_words(clue), glued, strict=True))
+
+
+def _is_one_word(pieces: Sequence[str], forbidden: str) -> bool:
+    """Whether the pieces spell the forbidden word or phrase, and aren't ordinary words side by side."""
+    phrase = _split_words(forbidden)
+    is_phrase = len(pieces) == len(phrase) and tuple(pieces[:-1]) == phrase[:-1]
+    return is_phrase or not all(piece in _list_ordinary_words() for piece in pieces)
+
+
+@functools.cache
+def _list_ordinary_words() -> frozenset[str]:
+    """The words of the bundled lists and everyday ones; of single letters only those that are words."""
+    texts = [text for target, entry in _load_entries().items() for text in (target, *entry.forbidden, *entry.clues)]
+    words = {word for text in texts for word in _split_words(text) if len(word) > 1}
+    return frozenset(words | set(_EVERYDAY.split()))
 
 
 @functools.cache

@@ -48,8 +48,8 @@ def is_used_slowly(clue: str, target: str) -> bool:
     """Whether a plain English clue contains a forbidden word, by trying every word, beginning and end."""
     letters = "".join(c if c.isalpha() else " " for c in clue.lower())
     words = letters.split()
-    runs = {"".join(words[i:j]) for i in range(len(words)) for j in range(i + 1, len(words) + 1)}
-    held = {part for word in (target, *target.split(), *LIST[target]["forbidden"]) for part in [word.replace(" ", "")]}
+    runs = {" ".join(words[i:j]) for i in range(len(words)) for j in range(i + 1, len(words) + 1)}
+    held = {target, *target.split(), *LIST[target]["forbidden"]}
     return any(run == word or (run.startswith(word) and run[len(word) :] == "s") for run in runs for word in held)
 
 
@@ -89,7 +89,8 @@ def test_every_word_is_a_guess_without_changes() -> None:
 @pytest.mark.parametrize("clue", [
     "volcano", "VOLCANO!", "Volcanoes in Italy", "it erupts", "an erupting thing", "it has erupted", "full of lava",
     "a mountain", "mountains", "very hot", "hotter than a stove", "la-va", "l a v a", "la va", "l.a.v.a", "_lava_",
-    "lava's colour", "l\u00e1va", "\uff4c\uff41\uff56\uff41", "l\u0430va", "m4gma", "l@va",
+    "lava's colour", "l-a-v-a", "l_a_v_a", "l, a, v, a", "l a va", "lav a", "la-va's", "la\u2011va",
+    "vol cano", "erupt-ed", "l\u00e1va", "\uff4c\uff41\uff56\uff41", "l\u0430va", "m4gma", "l@va",
     "\U0001d525\U0001d52c\U0001d531", "la\u200bva", "(lava)", "mag\nma",
 ])  # fmt: skip
 def test_a_forbidden_word_is_found_in_any_dress(clue: str) -> None:
@@ -102,6 +103,24 @@ def test_a_forbidden_word_is_found_in_any_dress(clue: str) -> None:
 ])  # fmt: skip
 def test_other_words_are_allowed(clue: str) -> None:
     assert find_used(clue) == ""
+
+
+@pytest.mark.parametrize(
+    ("target", "clue"),
+    [
+        ("coffee", "It can be an espresso"), ("coffee", "it may be (an) espresso"), ("coffee", "Be. An espresso"),
+        ("dog", "the bar king"), ("fireworks", "a new, long year"),
+    ],
+)  # fmt: skip
+def test_letters_of_neighbouring_words_make_no_forbidden_one(target: str, clue: str) -> None:
+    assert find_used(clue, target) == ""
+
+
+@pytest.mark.parametrize(
+    "clue", ["be-an", "b e a n", "b-e-a-n", "B.E.A.N.", "b. e. a. n.", "be a n", "b ean", "BE_AN", "bean"]
+)
+def test_letters_spelled_out_or_hyphenated_make_a_forbidden_word(clue: str) -> None:
+    assert find_used(f"It can be a {clue}", "coffee") == "bean"
 
 
 @pytest.mark.parametrize(
