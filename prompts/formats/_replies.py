@@ -30,7 +30,7 @@ _BARE_CHANNEL = re.compile(r"\s*analysis(?=[A-Z])")  # gpt-oss behind a server t
 _BARE_FINAL = "assistantfinal"
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _LABEL = re.compile(  # "Answer:", "**My move:**", "The final answer is"
-    r"[\s*_#>]*(?:(?:my|the|your)\s+)?(?:final\s+|next\s+)?(?:answer|move|choice|action)[*_]*\s*(?::|is\b:?)[*_]*\s*",
+    r"[\s*_#>]*(?:(?:my|the|your)\s+)?(?:final\s+|next\s+)?(?:answer|move|choice|action)s?[*_]*\s*(?::|is\b:?)[*_]*\s*",
     re.IGNORECASE,
 )
 _ANSWER_TAG = re.compile(r"</?answer>", re.IGNORECASE)
