@@ -85,7 +85,7 @@ class TrlLearner:
 
     def save_adapter(self, folder: Path) -> None:
         """Writes the trained adapter, in PEFT's format, as it is now."""
-        self._peft.save_pretrained(str(folder), selected_adapters=[LEARNER])
+        self._peft.save_pretrained(str(folder), selected_adapters=[LEARNER], save_embedding_layers=False)
 
     def save_checkpoint(self) -> None:
         """Writes the adapter, the optimizer and the magnet to `checkpoint-STEP` and removes the oldest checkpoint."""
@@ -217,7 +217,10 @@ class _Trainer(GRPOTrainer):
 
     def save(self) -> None:
         """Writes `checkpoint-STEP` with the adapter, the optimizer, the schedule and the generators' states."""
-        self._save_checkpoint(self.model_wrapped, None)  # type: ignore[no-untyped-call]
+        with warnings.catch_warnings():
+            # PEFT looks for the base model's config.json to learn whether the vocabulary grew; a GGUF file has none.
+            warnings.filterwarnings("ignore", "Could not find a config file")
+            self._save_checkpoint(self.model_wrapped, None)  # type: ignore[no-untyped-call]
 
     @torch.no_grad()
     def logps(self, part: dict[str, Tensor]) -> Tensor:
