@@ -42,14 +42,14 @@ def test_a_conversation_encodes_as_its_own_template_does(agent: LLMAgent) -> Non
     tokenizer = AutoTokenizer.from_pretrained(files.path, **files.tokenizer_arguments)
     chat = [{"role": m.role, "content": m.text} for m in CONVERSATION]
     text = tokenizer.apply_chat_template(chat, tokenize=False, add_generation_prompt=True)
-    assert list(agent.engine.encode(CONVERSATION)) == tokenizer.encode(text, add_special_tokens=False)  # type: ignore[union-attr]
+    assert list(agent.engine.encode(CONVERSATION)) == tokenizer.encode(text, add_special_tokens=False)
 
 
 def test_it_continues_a_sentence_sensibly(agent: LLMAgent) -> None:
     """Weights, tokenizer and template are the model's own: a wrong one of them gives noise."""
     messages = [Message("user", "What is the capital of France? Answer with one word.")]
     greedy = agent.sampling.__class__(max_tokens=8, temperature=0.0)
-    reply = asyncio.run(agent.engine.generate(agent.engine.encode(messages), greedy))  # type: ignore[union-attr]
+    reply = asyncio.run(agent.engine.generate(agent.engine.encode(messages), greedy))
     assert "Paris" in reply.text
 
 
