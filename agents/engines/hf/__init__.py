@@ -38,6 +38,8 @@ MAX_SCORED = 128  # sequences scored together: their logits are held at once
 TINY_PARAMETERS = 20_000_000  # below this one thread is fastest on a CPU: more threads only wait for each other
 PREFIX_MB = 1_024  # memory for keys and values of earlier prompts: half a million tokens of the bundled model
 MAX_ADAPTERS = 8  # loaded beside the base model; the least recently used one is evicted
+UNLIMITED = 1 << 20  # tokens: the context of a model that states none
+_CONTEXT_NAMES = ("max_position_embeddings", "max_seq_len", "seq_length", "n_positions", "context_length")
 Dtype: TypeAlias = Literal["auto", "float32", "bfloat16"]
 _REASON_CHARS = 300  # of PEFT's message about an adapter that doesn't fit: it lists every tensor
 
@@ -62,7 +64,7 @@ class TransformersEngine(TokenEngine):
         self._prefixes = PrefixCache(prefix_mb << 20)
         self._pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(self._encoder.end_ids)
         self._config = self.model.config.get_text_config(decoder=True)  # the text part of a multimodal model
-        self._context = int(self._config.max_position_embeddings)
+        self._context = find_context(self._config, tokenizer)
         self._peft: Any = None  # a PeftModel while an adapter is loaded
         self._loaded = _adapters.LoadedAdapters[None](MAX_ADAPTERS)
         self._generation: Batcher[decoding.Request, Completion] = Batcher(self._generate, max_batch)
@@ -209,6 +211,16 @@ class TransformersEngine(TokenEngine):
         return any(s in tail for s in stop)
 
 
+def find_context(config: Any, tokenizer: Any) -> int:
+    """The number of tokens that a model reads, from its configuration, or else from its tokenizer's.
+
+    Models with ALiBi or with states (Bloom, MPT, Mamba) have no number of positions.
+    """
+    given = (getattr(config, name, None) for name in _CONTEXT_NAMES)
+    found = next((number for number in given if isinstance(number, int) and number > 0), None)
+    return min(tokenizer.model_max_length, UNLIMITED) if found is None else found
+
+
 def load_base(path: str, dtype: Dtype = "auto") -> tuple[Any, Any]:
     """A causal language model in eval mode and its tokenizer; "auto" is fp32 on a CPU and bf16 on a GPU.
 
@@ -231,6 +243,11 @@ def load_base(path: str, dtype: Dtype = "auto") -> tuple[Any, Any]:
             )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as problem:
         raise loading_error(path, problem) from None
+    if not decoding.cache_argument(model):
+        raise UserError(
+            f"no model can be loaded from {path!r}: the architecture {model.config.model_type!r} has no cache of "
+            "transformers' kind; serve it with another program and write openai:MODEL@URL"
+        )
     if device == "cpu" and "OMP_NUM_THREADS" not in os.environ and model.num_parameters() < TINY_PARAMETERS:
         torch.set_num_threads(1)
     # PEFT freezes the base model with its first adapter, and torch rounds differently for weights with gradients:

@@ -5,6 +5,8 @@ Equal prompts are read once, and what prompts share with each other or with earl
 P tokens read before, V tokens of vocabulary.
 """
 
+import functools
+import inspect
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -20,6 +22,7 @@ from mirrormatch.agents.engines.hf.constraints import Permit
 from mirrormatch.agents.engines.hf.drawing import Drawn, Rules, draw, uniforms
 from mirrormatch.agents.engines.hf.prefix_cache import BLOCK, Found, PrefixCache, join_blocks
 
+KEYS_AND_VALUES, STATES = "past_key_values", "cache_params"  # transformers' names for a model's cache
 COMPACT_BELOW = 0.75  # share of unfinished rows below which the finished ones leave the batch
 
 
@@ -91,7 +94,7 @@ def generate(
         prefixes: keys and values to reuse and to add to; None reuses none.
         owner: the adapter, whose keys and values no other shares.
     """
-    if prefixes is None or not _caches_every_token(model):
+    if prefixes is None or not (_caches_every_token(model) and _takes_positions(model)):
         prefixes = PrefixCache(0)
     prompts, counts = _prefill(model, requests, vocabulary.pad_id, prefixes, owner)
     rows = [GeneratedRow(request) for request in requests]
@@ -190,7 +193,7 @@ def _prefill(
     prompts = list(order)
     num_shared = _read_shared(model, prompts, pad_id, prefixes, owner)
     found = [prefixes.find(owner, ids) for ids in prompts]
-    logits_BV, cache, mask_BT = _read(model, prompts, found, pad_id)
+    logits_BV, cache, mask_BT = _read(model, prompts, found, pad_id, prefixes.key_size)
     _cache_rows(prefixes, owner, cache, mask_BT, dict(enumerate(prompts)))
     row_B = torch.tensor([order[r.prompt_ids] for r in requests], device=logits_BV.device)
     cache.reorder_cache(row_B)  # takes any rows, and unlike `batch_select_indices` exists for every cache
@@ -210,12 +213,14 @@ def _read_shared(
     if len(prompts) < 2 or not prefixes.is_enabled or known == len(whole):
         return 0
     found = prefixes.find(owner, whole)
-    _, cache, mask_BT = _read(model, [whole], [found], pad_id)
+    _, cache, mask_BT = _read(model, [whole], [found], pad_id, prefixes.key_size)
     _cache_rows(prefixes, owner, cache, mask_BT, {0: whole})
     return len(whole) - found.num
 
 
-def _read(model: Any, prompts: Sequence[tuple[int, ...]], found: Sequence[Found], pad_id: int) -> _ReadPrompts:
+def _read(
+    model: Any, prompts: Sequence[tuple[int, ...]], found: Sequence[Found], pad_id: int, key_size: int
+) -> _ReadPrompts:
     """Reads the tokens that weren't found: one row per prompt, found and new tokens each padded on the left."""
     device = next(model.parameters()).device
     longest = max(f.num for f in found)
@@ -227,8 +232,8 @@ def _read(model: Any, prompts: Sequence[tuple[int, ...]], found: Sequence[Found]
     cache = DynamicCache(config=model.config)
     if longest:
         kv = join_blocks(found, next(f.blocks[0] for f in found if f.num))
-        for layer in range(kv.shape[1] // 2):
-            cache.update(kv[:, 2 * layer], kv[:, 2 * layer + 1], layer)
+        for layer, both in enumerate(kv.unbind(1)):
+            cache.update(both[..., :key_size], both[..., key_size:], layer)
     mask_BT = torch.cat([mask_BP.reshape(len(prompts), longest), mask_BT], dim=1)
     return _ReadPrompts(_logits(model, ids_BT, mask_BT, kept=1, cache=cache)[:, -1], cache, mask_BT)
 
@@ -240,16 +245,22 @@ def _cache_rows(
     new = {k: ids for k, ids in rows.items() if len(ids) // BLOCK * BLOCK > prefixes.num_known(owner, ids)}
     if not (prefixes.is_enabled and new):
         return
+    key_size = cache.layers[0].keys.shape[-1]
     for k, ids in new.items():
         columns = mask_BT[k].nonzero()[: len(ids), 0]  # a finished row is still fed tokens, which are cut off here
         columns = columns[: len(columns) // BLOCK * BLOCK]
-        kv = [t[k].index_select(1, columns) for layer in cache.layers for t in (layer.keys, layer.values)]
-        prefixes.keep(owner, ids, torch.stack(kv))
+        kv = [torch.cat((layer.keys[k], layer.values[k]), dim=-1).index_select(1, columns) for layer in cache.layers]
+        prefixes.keep(owner, ids, torch.stack(kv), key_size)
 
 
 def _caches_every_token(model: Any) -> bool:
     """Whether the cache has keys and values of all tokens: not with a sliding window or linear attention."""
     return all(type(layer) is DynamicLayer for layer in DynamicCache(config=model.config).layers)
+
+
+def _takes_positions(model: Any) -> bool:
+    """Whether the model takes positions; others count columns (MPT's ALiBi) and can't have padding between tokens."""
+    return "position_ids" in _parameters(type(model))
 
 
 def _logits(model: Any, ids_BT: Tensor, mask_BT: Tensor, kept: int, cache: Any = None) -> Tensor:
@@ -258,23 +269,35 @@ def _logits(model: Any, ids_BT: Tensor, mask_BT: Tensor, kept: int, cache: Any =
         input_ids=ids_BT,
         attention_mask=mask_BT,
         position_ids=(mask_BT.cumsum(-1) - 1).clamp(min=0)[:, -ids_BT.shape[1] :],
-        past_key_values=cache,
         use_cache=cache is not None,
         logits_to_keep=kept,
+        **{cache_argument(model): cache},
     ).logits
-    return logits
+    return logits[:, -kept:]  # some architectures ignore `logits_to_keep`
 
 
 def _next_logits(model: Any, ids_B: Tensor, mask_BT: Tensor, cache: Any) -> Tensor:
+    argument = cache_argument(model)
     out = model(
         input_ids=ids_B[:, None],
-        attention_mask=mask_BT,
+        attention_mask=None if argument == STATES else mask_BT,  # Mamba multiplies the new token by the whole mask
         position_ids=(mask_BT.sum(-1) - 1)[:, None],
-        past_key_values=cache,
         use_cache=True,
+        **{argument: cache},
     )
     logits: Tensor = out.logits[:, -1]
     return logits
+
+
+def cache_argument(model: Any) -> str:
+    """The name under which the model takes a cache of keys and values, or of states; empty if it takes none."""
+    taken = _parameters(type(model))
+    return next((name for name in (KEYS_AND_VALUES, STATES) if name in taken), "")
+
+
+@functools.cache
+def _parameters(model: type) -> frozenset[str]:
+    return frozenset(inspect.signature(model.forward).parameters)  # type: ignore[attr-defined]  # torch's modules
 
 
 def _mask_logits(logits_BV: Tensor, row: int, permit: Permit) -> None:

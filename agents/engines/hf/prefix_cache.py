@@ -2,7 +2,8 @@
 
 Prompts of one game begin with the same rules, and the prompt of a next turn may extend the earlier one: what they share
 is kept in blocks of tokens, in a tree, one for each adapter. Only whole blocks are kept. L layers, H heads of keys and
-values, T tokens, D numbers a head; a block's tensor is (2 L, H, T, D), keys before values in each layer.
+values, T tokens, D numbers of a key and a value; a block's tensor is (L, H, T, D), each key before its value. The two
+may differ in size, as in DeepSeek's latent attention.
 """
 
 from collections.abc import Hashable, Sequence
@@ -37,6 +38,7 @@ class PrefixCache:
 
     Attributes:
         num_bytes: size of all stored keys and values.
+        key_size: number of numbers of a key; the value's follow it. Set with the first `keep`.
 
     Args:
         max_bytes: bound on their size; 0 stores nothing.
@@ -45,6 +47,7 @@ class PrefixCache:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self.num_bytes = 0
+        self.key_size = 0
         self._roots: dict[Hashable, _Node] = {}  # by owner, the most recently used last
 
     def find(self, owner: Hashable, ids: Sequence[int]) -> Found:
@@ -59,19 +62,21 @@ class PrefixCache:
                 blocks.append(node.kv)
         return Found(len(blocks) * BLOCK, blocks)
 
-    def keep(self, owner: Hashable, ids: Sequence[int], kv_NHTD: Tensor) -> None:
+    def keep(self, owner: Hashable, ids: Sequence[int], kv_LHTD: Tensor, key_size: int) -> None:
         """Stores the whole blocks of a prompt or reply.
 
         Args:
             owner: the adapter, whose keys and values no other shares.
             ids: its token ids, as many as the tensor has tokens, or more.
-            kv_NHTD: keys and values of all layers; they are copied.
+            kv_LHTD: keys and values of all layers; they are copied.
+            key_size: number of numbers of a key, the same in every call.
         """
+        self.key_size = key_size
         self._roots[owner] = node = self._roots.pop(owner, _Node(None))
-        for start in range(0, kv_NHTD.shape[2] - BLOCK + 1, BLOCK):
+        for start in range(0, kv_LHTD.shape[2] - BLOCK + 1, BLOCK):
             block = tuple(ids[start : start + BLOCK])
             if block not in node.children:
-                kv = kv_NHTD[:, :, start : start + BLOCK].clone()
+                kv = kv_LHTD[:, :, start : start + BLOCK].clone()
                 self.num_bytes += kv.numel() * kv.element_size()
                 node.children[block] = _Node(kv)
             node = node.children[block]
@@ -104,7 +109,7 @@ def _count_bytes(root: _Node) -> int:
 
 
 def join_blocks(found: Sequence[Found], like: Tensor) -> Tensor:
-    """The beginnings of all rows as one tensor, padded on the left to the longest: (B, 2 L, H, T, D)."""
+    """The beginnings of all rows as one tensor, padded on the left to the longest: (B, L, H, T, D)."""
     longest = max(f.num for f in found)
     num, heads, _, size = like.shape
     out = like.new_zeros((len(found), num, heads, longest, size))

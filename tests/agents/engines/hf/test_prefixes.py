@@ -136,9 +136,9 @@ def test_what_an_owner_keeps_does_not_depend_on_what_came_before() -> None:
     for num_earlier in range(8):
         prefixes = PrefixCache(max_bytes=3 * block.numel() * 4)
         for k in range(num_earlier):
-            prefixes.keep(f"adapter {k}", list(range(BLOCK)), block)
+            prefixes.keep(f"adapter {k}", list(range(BLOCK)), block, 1)
         for k in range(3):
-            prefixes.keep("new", [k] * BLOCK, block)
+            prefixes.keep("new", [k] * BLOCK, block, 1)
         known.append([prefixes.num_known("new", [k] * BLOCK) for k in range(3)])
         assert prefixes.num_bytes <= 3 * block.numel() * 4
     assert known == [[BLOCK] * 3] * 8
@@ -149,9 +149,9 @@ def test_the_owner_unused_for_longest_makes_room() -> None:
     prefixes = PrefixCache(max_bytes=2 * block.numel() * 4)
     ids = list(range(BLOCK))
     for owner in ("a", "b"):
-        prefixes.keep(owner, ids, block)
+        prefixes.keep(owner, ids, block, 1)
     prefixes.find("a", (*ids, 0))
-    prefixes.keep("c", ids, block)
+    prefixes.keep("c", ids, block, 1)
     assert [prefixes.num_known(owner, ids) for owner in ("a", "b", "c")] == [BLOCK, 0, BLOCK]
 
 
@@ -159,9 +159,9 @@ def test_memory_is_bounded() -> None:
     block = torch.zeros(4, 2, BLOCK, 8)
     prefixes = PrefixCache(max_bytes=3 * block.numel() * 4)
     for k in range(3):
-        prefixes.keep(None, [k] * BLOCK, block)
+        prefixes.keep(None, [k] * BLOCK, block, 1)
     assert [prefixes.num_known(None, [k] * BLOCK) for k in range(3)] == [BLOCK] * 3
-    prefixes.keep(None, [3] * BLOCK, block)
+    prefixes.keep(None, [3] * BLOCK, block, 1)
     assert [prefixes.num_known(None, [k] * BLOCK) for k in range(4)] == [0] * 4
 
 
@@ -169,14 +169,14 @@ def test_forgetting_one_owner_gives_its_memory_back() -> None:
     block = torch.zeros(4, 2, 2 * BLOCK, 8)
     prefixes = PrefixCache(max_bytes=2 * block.numel() * 4)
     for owner in ("a", "b", "c", "d"):
-        prefixes.keep(owner, list(range(2 * BLOCK)), block)
+        prefixes.keep(owner, list(range(2 * BLOCK)), block, 1)
         prefixes.forget({"b": "a", "c": "b", "d": "c"}.get(owner, "nobody"))
     assert prefixes.num_known("d", list(range(2 * BLOCK))) == 2 * BLOCK
 
 
 def test_a_prompt_of_any_length_is_forgotten_whole() -> None:
     prefixes, ids = PrefixCache(1 << 20), list(range(5_000 * BLOCK))
-    prefixes.keep("a", ids, torch.zeros(1, 1, len(ids), 1, dtype=torch.int8))
+    prefixes.keep("a", ids, torch.zeros(1, 1, len(ids), 1, dtype=torch.int8), 1)
     assert prefixes.num_bytes == len(ids)
     prefixes.forget("a")
     assert prefixes.num_bytes == 0
@@ -184,14 +184,14 @@ def test_a_prompt_of_any_length_is_forgotten_whole() -> None:
 
 def test_at_least_one_token_is_left_to_read() -> None:
     prefixes = PrefixCache(1 << 20)
-    prefixes.keep(None, list(range(BLOCK)), torch.zeros(4, 2, BLOCK, 8))
+    prefixes.keep(None, list(range(BLOCK)), torch.zeros(4, 2, BLOCK, 8), 1)
     assert prefixes.find(None, list(range(BLOCK))).num == 0
     assert prefixes.find(None, list(range(BLOCK + 1))).num == BLOCK
 
 
 def test_beginnings_of_different_lengths_are_padded_on_the_left() -> None:
     prefixes = PrefixCache(1 << 20)
-    prefixes.keep(None, list(range(2 * BLOCK)), torch.ones(4, 2, 2 * BLOCK, 8))
+    prefixes.keep(None, list(range(2 * BLOCK)), torch.ones(4, 2, 2 * BLOCK, 8), 1)
     long, short = prefixes.find(None, range(2 * BLOCK + 1)), prefixes.find(None, range(BLOCK + 1))
     both = join_blocks([long, short], long.blocks[0])
     assert both.shape == (2, 4, 2, 2 * BLOCK, 8)
