@@ -78,6 +78,11 @@ class RunFolder:
         write_json(self.config_path, config.model_dump(mode="json"))
         return None
 
+    def discard_unused(self) -> None:
+        """Removes the folder if it holds nothing but settings: those of a run that was refused."""
+        if [path for path in self.path.rglob("*") if path.is_file()] == [self.config_path]:
+            shutil.rmtree(self.path)
+
     def mark_complete(self, step: int, state: dict[str, Any]) -> None:
         """Marks the trainer's checkpoint after `step` steps as whole."""
         write_json(self.checkpoints / f"checkpoint-{step}" / COMPLETE, {"step": step, **state})

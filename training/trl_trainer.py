@@ -27,6 +27,7 @@ from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
 from mirrormatch.agents.engines.hf import Dtype, load_base
+from mirrormatch.errors import UserError
 from mirrormatch.training import metrics
 from mirrormatch.training.config import RunConfig
 from mirrormatch.training.rows import Batch, Row, count_own_tokens
@@ -153,14 +154,18 @@ class _Trainer(GRPOTrainer):
         model, tokenizer = load_base(path, dtype)  # a copy of its own: TRL changes the model that it trains
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            super().__init__(
-                model=model,
-                reward_funcs=_no_reward,
-                args=_arguments(config, folder),
-                train_dataset=Dataset.from_dict({"prompt": ["", ""]}),  # unused, but required
-                processing_class=tokenizer,
-                peft_config=_lora(config),
-            )
+            try:
+                super().__init__(
+                    model=model,
+                    reward_funcs=_no_reward,
+                    args=_arguments(config, folder),
+                    train_dataset=Dataset.from_dict({"prompt": ["", ""]}),  # unused, but required
+                    processing_class=tokenizer,
+                    peft_config=_lora(config),
+                )
+            except ValueError as problem:  # also PEFT's, about targets that the model doesn't have
+                reason = " ".join(str(problem).split())
+                raise UserError(f"lora.targets = {config.lora.targets!r} can't be trained: {reason}") from None
         self.remove_callback(PrinterCallback)  # the command line prints
         self.current_gradient_accumulation_steps = 1  # an update's parts are ours, all within one training step
 

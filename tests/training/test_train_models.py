@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.agents.engines.architectures import save_architecture
 from tests.agents.engines.openai.faulty_server import FaultyServer
 
 from mirrormatch.cli import main
@@ -21,11 +22,12 @@ episodes = 2
 """
 
 
-def refusal(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+def refusal(model: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], *settings: str) -> str:
     """The error line of the command."""
     config, out = tmp_path / "run.toml", tmp_path / "out"
     config.write_text(f'model = "{model}"\n{CONFIG}')
-    assert main(["train", str(config), "--out", str(out)]) != 0
+    overrides = [word for setting in settings for word in ("--set", setting)]
+    assert main(["train", str(config), "--out", str(out), *overrides]) != 0
     assert not out.exists()
     told = capsys.readouterr()
     assert told.out == "" and told.err.count("\n") == 1
@@ -50,3 +52,23 @@ def test_how_a_model_plays_in_training_is_set_by_the_config_alone(
 ) -> None:
     name = setting.partition("=")[0]
     assert f"'{name}' is for play and evals" in refusal(f"hf:{tiny},{setting}", tmp_path, capsys)
+
+
+@pytest.mark.parametrize("target", ["nowhere", "lm_head"])
+def test_targets_that_cannot_be_trained_are_refused(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str
+) -> None:
+    settings = (f'lora.targets=["{target}"]', "measure.games=[]")
+    assert target in refusal(f"hf:{tiny}", tmp_path, capsys, *settings)
+
+
+def test_a_game_that_is_too_large_for_its_measurement_is_refused(
+    tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    setting = 'measure.exploitability=["tictactoe"]'
+    assert "too large to be searched whole" in refusal(f"hf:{tiny}", tmp_path, capsys, setting, "measure.games=[]")
+
+
+def test_an_architecture_that_cannot_play_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = save_architecture(tmp_path / "model", "rwkv")
+    assert "has no cache of transformers' kind" in refusal(f"hf:{folder}", tmp_path, capsys)

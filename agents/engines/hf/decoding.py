@@ -260,7 +260,7 @@ def _caches_every_token(model: Any) -> bool:
 
 def _takes_positions(model: Any) -> bool:
     """Whether the model takes positions; others count columns (MPT's ALiBi) and can't have padding between tokens."""
-    return "position_ids" in _parameters(type(model))
+    return "position_ids" in _parameters(type(model).forward)
 
 
 def _logits(model: Any, ids_BT: Tensor, mask_BT: Tensor, kept: int, cache: Any = None) -> Tensor:
@@ -291,13 +291,13 @@ def _next_logits(model: Any, ids_B: Tensor, mask_BT: Tensor, cache: Any) -> Tens
 
 def cache_argument(model: Any) -> str:
     """The name under which the model takes a cache of keys and values, or of states; empty if it takes none."""
-    taken = _parameters(type(model))
+    taken = _parameters(type(model).forward)
     return next((name for name in (KEYS_AND_VALUES, STATES) if name in taken), "")
 
 
 @functools.cache
-def _parameters(model: type) -> frozenset[str]:
-    return frozenset(inspect.signature(model.forward).parameters)  # type: ignore[attr-defined]  # torch's modules
+def _parameters(forward: Callable[..., Any]) -> frozenset[str]:
+    return frozenset(inspect.signature(forward).parameters)
 
 
 def _mask_logits(logits_BV: Tensor, row: int, permit: Permit) -> None:

@@ -38,8 +38,13 @@ def run(options: Namespace) -> int:
     config = load_settings(options.config, RunConfig, options.overrides)
     _check_names(config)
     folder = RunFolder(options.out or Path("runs") / options.config.stem)
+    is_new = not folder.config_path.exists()
     try:
         return _run(config, folder, options.resume)
+    except UserError:
+        if is_new:
+            folder.discard_unused()
+        raise
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"--resume goes on with {str(folder.path)!r}") from None
 
