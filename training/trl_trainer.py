@@ -166,6 +166,7 @@ class _Trainer(GRPOTrainer):
             except ValueError as problem:  # also PEFT's, about targets that the model doesn't have
                 reason = " ".join(str(problem).split())
                 raise UserError(f"lora.targets = {config.lora.targets!r} can't be trained: {reason}") from None
+        _silence_noise(model)
         self.remove_callback(PrinterCallback)  # the command line prints
         self.current_gradient_accumulation_steps = 1  # an update's parts are ours, all within one training step
 
@@ -288,6 +289,17 @@ def _lora(config: RunConfig) -> LoraConfig:
         lora_dropout=0.0,  # the policy that is trained is the one that played
         task_type="CAUSAL_LM",
     )
+
+
+def _silence_noise(model: torch.nn.Module) -> None:
+    """Sets rates of dropout, skipped layers and router noise to 0 that modules keep as numbers (OPT, Mixtral).
+
+    The policy played without them, and TRL's `disable_dropout` reaches modules of dropout only.
+    """
+    for module in model.modules():
+        for name, value in vars(module).items():
+            if isinstance(value, float) and any(part in name for part in ("drop", "jitter")):
+                setattr(module, name, 0.0)
 
 
 def _arguments(config: RunConfig, folder: Path) -> GRPOConfig:

@@ -27,8 +27,8 @@ FOLLOWED = frozenset(
     """
     peft_type task_type auto_mapping peft_version base_model_name_or_path revision inference_mode
     r lora_alpha lora_dropout use_rslora use_dora lora_bias rank_pattern alpha_pattern fan_in_fan_out
-    target_modules exclude_modules layers_to_transform layers_pattern modules_to_save ensure_weight_tying
-    bias init_lora_weights eva_config corda_config lora_ga_config loftq_config
+    target_modules target_parameters exclude_modules layers_to_transform layers_pattern modules_to_save
+    ensure_weight_tying bias init_lora_weights eva_config corda_config lora_ga_config loftq_config
     megatron_core qalora_group_size runtime_config
     """.split()
 )

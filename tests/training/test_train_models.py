@@ -7,6 +7,7 @@ from tests.agents.engines.architectures import save_architecture
 from tests.agents.engines.openai.faulty_server import FaultyServer
 
 from mirrormatch.cli import main
+from mirrormatch.training import metrics
 
 CONFIG = """
 [play]
@@ -72,3 +73,13 @@ def test_a_game_that_is_too_large_for_its_measurement_is_refused(
 def test_an_architecture_that_cannot_play_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = save_architecture(tmp_path / "model", "rwkv")
     assert "has no cache of transformers' kind" in refusal(f"hf:{folder}", tmp_path, capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["opt", "mixtral", "bloom", "deepseek_v3"])
+def test_the_trainer_gives_the_log_probs_of_play_for_every_architecture(kind: str, tmp_path: Path) -> None:
+    folder, out = save_architecture(tmp_path / "model", kind), tmp_path / "out"
+    (tmp_path / "run.toml").write_text(f'model = "hf:{folder}"\n{CONFIG}')
+    words = ("--set", "play.max_tokens=8", "--set", "measure.games=[]")
+    assert main(["train", str(tmp_path / "run.toml"), "--out", str(out), *words]) == 0
+    assert metrics.read(out / "metrics.jsonl")[0]["logp_gap"] < 1e-4

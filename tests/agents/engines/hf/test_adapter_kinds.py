@@ -12,6 +12,7 @@ import pytest
 import torch
 from peft import LoraConfig, PeftModel, PeftType, PromptTuningConfig, get_peft_model
 from safetensors.torch import save_file
+from tests.agents.engines.architectures import save_architecture
 from tests.agents.engines.tiny_model import new_model, save_adapter
 
 from mirrormatch.agents.engines import _adapter_kinds
@@ -102,13 +103,17 @@ def change_settings(folder: Path, **settings: Any) -> Path:
 
 
 @torch.no_grad()
+def plain_logprobs(model: Any) -> Any:
+    """The reply's log-probs by one forward pass."""
+    logits = model(torch.tensor([[*PROMPT, *REPLY]])).logits[0, len(PROMPT) - 1 : -1]
+    return torch.log_softmax(logits, -1).gather(-1, torch.tensor(REPLY)[:, None])[:, 0].tolist()
+
+
 def peft_logprobs(tiny: Path, folder: Path) -> Any:
     """The reply's log-probs by PEFT alone, on a base model of its own."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PEFT's
-        model: Any = PeftModel.from_pretrained(load_base(str(tiny))[0], str(folder)).eval()
-    logits = model(torch.tensor([[*PROMPT, *REPLY]])).logits[0, len(PROMPT) - 1 : -1]
-    return torch.log_softmax(logits, -1).gather(-1, torch.tensor(REPLY)[:, None])[:, 0].tolist()
+        return plain_logprobs(PeftModel.from_pretrained(load_base(str(tiny))[0], str(folder)).eval())
 
 
 def refusal(engine: TransformersEngine, folder: Path) -> str:
@@ -126,6 +131,27 @@ def test_a_lora_adapter_answers_as_with_peft_alone(
     name = engine.load(save_lora(tmp_path, **settings))
     assert score(engine, name) == pytest.approx(peft_logprobs(tiny, tmp_path), abs=2e-5)
     assert score(engine, name) != pytest.approx(score(engine), abs=1e-3)
+
+
+def test_an_adapter_of_experts_loads_beside_others_and_leaves_the_base_as_it_was(tmp_path: Path) -> None:
+    experts = TransformersEngine(str(save_architecture(tmp_path / "base", "mixtral")))
+    before = score(experts)
+    names, expected = [], []
+    for seed in range(2):
+        with warnings.catch_warnings(), torch.random.fork_rng(), torch.no_grad():
+            warnings.simplefilter("ignore")  # PEFT's
+            torch.manual_seed(seed)
+            settings = LORA | {"target_modules": "all-linear"}
+            model: Any = get_peft_model(load_base(experts.base)[0], LoraConfig(**settings))
+            for name, weight in model.named_parameters():
+                if "lora_" in name:
+                    weight += torch.randn_like(weight) * 0.1
+            model.save_pretrained(str(tmp_path / str(seed)))
+        assert json.loads((tmp_path / str(seed) / CONFIG).read_text())["target_parameters"]
+        names.append(experts.load(tmp_path / str(seed)))
+        expected.append(plain_logprobs(model.eval()))
+    assert [score(experts, name) for name in names] == [pytest.approx(e, abs=2e-5) for e in expected]
+    assert score(experts) == before
 
 
 @pytest.mark.parametrize("init", initialisations())
@@ -155,8 +181,7 @@ def test_an_adapter_that_peft_has_converted_loads_as_it_was_trained(
         for name, weight in model.named_parameters():
             if "lora_" in name:
                 weight += torch.randn_like(weight) * 0.1
-        logits = model.eval()(torch.tensor([[*PROMPT, *REPLY]])).logits[0, len(PROMPT) - 1 : -1]
-        expected = torch.log_softmax(logits, -1).gather(-1, torch.tensor(REPLY)[:, None])[:, 0].tolist()
+        expected = plain_logprobs(model.eval())
         model.save_pretrained(
             str(tmp_path / "plain"), path_initial_model_for_weight_conversion=str(tmp_path / "initial")
         )
