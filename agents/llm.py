@@ -7,6 +7,7 @@ from mirrormatch.agents.engines._engine import ChatEngine, Engine
 from mirrormatch.agents.engines._types import Completion, Constraint, Sampling
 from mirrormatch.agents.types import Decision, Reply, Turn
 from mirrormatch.games.types import Observation
+from mirrormatch.prompts.examples import request_move
 from mirrormatch.prompts.prompt import Exchange, Message, Prompt
 
 _MARK = "\0"  # a placeholder in a prompt's forms
@@ -55,7 +56,7 @@ class LLMAgent:
     async def act(self, decision: Decision) -> Reply:
         notice = decision.problem.detail if decision.problem else ""
         past = [_to_exchange(turn) for turn in decision.past]
-        messages = self.prompt.turn(decision.game.rules(), past, decision.observation, notice)
+        messages = request_move(self.prompt, decision.game, past, decision.observation, notice)
         return await self._reply(messages, self._sampling(decision.observation), decision.seed)
 
     async def ask(self, text: str, seed: int) -> Reply:
@@ -67,9 +68,10 @@ class LLMAgent:
         if not (self.constrain and observation.legal):
             return sampling
         opening, _, closing = self.prompt.format_answer(_MARK).partition(_MARK)
+        choices = observation.legal
         if not opening.strip():  # the end of the reasoning opens the answer
-            opening = self._thinking_end() + opening
-        return replace(sampling, constraint=Constraint(opening, observation.legal, closing))
+            opening, choices = self._thinking_end(), tuple(opening + move for move in choices)
+        return replace(sampling, constraint=Constraint(opening, choices, closing))
 
     def _thinking_end(self) -> str:
         """The text that ends the reasoning; empty for a prompt without any."""

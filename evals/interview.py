@@ -17,6 +17,7 @@ from mirrormatch.evals.types import Progress
 from mirrormatch.games.game import Game
 from mirrormatch.games.theory.information_states import InfoSet
 from mirrormatch.games.types import Action
+from mirrormatch.prompts.examples import request_move
 from mirrormatch.prompts.prompt import Exchange
 from mirrormatch.seeds import derive
 
@@ -124,7 +125,7 @@ class Interview:
 
     async def _sample_thought(self, position: int, k: int, past: _Past, weight: float) -> Thought:
         agent, info_set = self._agent, self._info_sets[position]
-        prompt_ids = agent.engine.encode(agent.prompt.turn(self._game.rules(), past, info_set.observation))
+        prompt_ids = agent.engine.encode(request_move(agent.prompt, self._game, past, info_set.observation))
         if self._thought_end is None:
             return Thought(await self._move_masses(prompt_ids, 0, info_set.legal), weight, past)
         sampling = replace(agent.sampling, stop=(*agent.sampling.stop, self._thought_end))

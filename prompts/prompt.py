@@ -69,6 +69,9 @@ class PromptSettings(BaseModel):
     keep_thoughts: Annotated[
         bool, Field(description="keep the own reasoning of earlier turns; needed to train a trajectory as one row")
     ] = True
+    examples: Annotated[
+        int, Field(ge=0, le=16, description="number of positions of other games that are shown first, with a move each")
+    ] = 0
 
 
 class Prompt(ABC):

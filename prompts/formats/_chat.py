@@ -21,7 +21,7 @@ class ChatFormat(Prompt):
     def turn(
         self, rules: str, past: Sequence[Exchange], observation: Observation, notice: str = ""
     ) -> tuple[Message, ...]:
-        messages = [Message("system", self._system_text(rules))]
+        messages = [Message("system", self._system_text(rules, observation.role))]
         for exchange in self._select_history(past):
             messages.append(Message("user", self._user_text(exchange.observation, "")))
             messages.append(self._own_message(exchange))
@@ -43,8 +43,8 @@ class ChatFormat(Prompt):
         return f"{_OPEN}{thinking}{_CLOSE}" if self.settings.thinking else ""
 
     @abstractmethod
-    def _system_text(self, rules: str) -> str:
-        """The text of the system message."""
+    def _system_text(self, rules: str, role: int) -> str:
+        """The text of the system message for a seat."""
 
     @abstractmethod
     def _user_text(self, observation: Observation, notice: str) -> str:
@@ -61,4 +61,8 @@ class ChatFormat(Prompt):
     def _own_message(self, exchange: Exchange) -> Message:
         if self.settings.keep_thoughts:
             return Message("assistant", exchange.reply, exchange.token_ids)
-        return Message("assistant", split_thinking(exchange.reply)[1].strip())
+        return Message("assistant", self._own_text(exchange.reply))
+
+    def _own_text(self, reply: str) -> str:
+        """An earlier reply without its reasoning."""
+        return split_thinking(reply)[1].strip()

@@ -5,7 +5,7 @@ Models mark their reasoning in different ways: `<think>` (DeepSeek, Qwen), `[THI
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mirrormatch.games.types import Problem, ProblemKind
 from mirrormatch.prompts.prompt import Reading
@@ -29,9 +29,13 @@ _MESSAGE_END = re.compile(r"<\|(?:end|return|call)\|>")  # of a channel's messag
 _BARE_CHANNEL = re.compile(r"\s*analysis(?=[A-Z])")  # gpt-oss behind a server that removes special tokens
 _BARE_FINAL = "assistantfinal"
 _BOX = re.compile(r"\\(?:boxed|fbox)\s*\{")
-_LABEL = re.compile(  # "Answer:", "**My move:**", "The final answer is"
+_LABEL = re.compile(  # of the last line: "Answer:", "**Move:**", "The final answer is"
     r"[\s*_#>]*(?:(?:my|the|your)\s+)?(?:final\s+|next\s+)?(?:answer|move|choice|action)s?[*_]*\s*(?::|is\b:?)[*_]*\s*",
     re.IGNORECASE,
+)
+_LABELLED = re.compile(  # of any line; "Moves: none." may be quoted from the observation
+    r"^[\s*_#>]*(?:(?:(?:my|the)\s+)?(?:final\s+)?answer|(?:my|final)\s+(?:move|choice|action))[*_]*\s*:[*_]*\s*(\S.*)$",
+    re.IGNORECASE | re.MULTILINE,
 )
 _ANSWER_TAG = re.compile(r"</?answer>", re.IGNORECASE)
 
@@ -56,7 +60,7 @@ def _unify_tags(reply: str) -> str:
     return thinking + closed + (_MESSAGE_END.split(message)[0] if closed else message)
 
 
-def choose_answer(thinking: str, found: Iterator[str]) -> Reading | None:
+def choose_answer(thinking: str, found: Iterable[str]) -> Reading | None:
     """The reading of the delimited answers; None without any.
 
     Empty answers beside others don't count. Of different ones the reading keeps the spellings.
@@ -82,6 +86,12 @@ def find_boxes(text: str) -> Iterator[str]:
         if not depth:
             yield text[opening.end() : k - 1]
         opening = _BOX.search(text, k)
+
+
+def find_labelled(text: str) -> tuple[str, list[str]]:
+    """The text before the first line with a label like "Answer:", and the rest of each such line."""
+    lines = list(_LABELLED.finditer(_ANSWER_TAG.sub("", text)))
+    return (text[: lines[0].start()].strip() if lines else ""), [line[1] for line in lines]
 
 
 def find_last_line(text: str) -> tuple[str, str]:

@@ -17,7 +17,7 @@ class Boxed(ChatFormat):
     def format_answer(self, move: str) -> str:
         return f"\\boxed{{{move}}}"
 
-    def _system_text(self, rules: str) -> str:
+    def _system_text(self, rules: str, role: int) -> str:
         return f"{rules}\n{self._answer_format('give your move')}"
 
     def _answer_format(self, what: str) -> str:

@@ -1,0 +1,38 @@
+"""The machinery of formats whose answer is a line of its own: the last one, or one after "Answer:"."""
+
+from mirrormatch.games.types import Observation, Problem, ProblemKind
+from mirrormatch.prompts.formats._chat import ChatFormat
+from mirrormatch.prompts.formats._replies import choose_answer, find_boxes, find_labelled, find_last_line
+from mirrormatch.prompts.prompt import Reading
+
+
+class LineFormat(ChatFormat):
+    """Reads a box, the answer behind the label "Answer:", or else the last line."""
+
+    def _own_text(self, reply: str) -> str:
+        answer = self.read(reply, truncated=False).answer
+        return self.format_answer(answer) if isinstance(answer, str) else super()._own_text(reply)
+
+    def _read_visible(self, thinking: str, visible: str, truncated: bool) -> Reading:
+        whole = visible.rpartition("\n")[0] if truncated else visible  # the last line may be half a move
+        before, labelled = find_labelled(whole)
+        reading = choose_answer(thinking, find_boxes(visible)) or choose_answer(_join(thinking, before), labelled)
+        if reading is not None:
+            return reading
+        if truncated:
+            return Reading(thinking, Problem(ProblemKind.TRUNCATED, "cut off before the end of the answer"))
+        before, answer = find_last_line(visible)
+        if not answer:
+            return Reading(thinking, Problem(ProblemKind.NONE, "an empty reply"))
+        return Reading(_join(thinking, before), answer)
+
+
+def list_moves(observation: Observation, is_listed: bool) -> str:
+    """The legal moves as the object of a request: "one of: bet, check"; without a list "your move alone"."""
+    if not is_listed or observation.legal is None:
+        return "your move alone"
+    return f"one of: {', '.join(observation.legal)}"
+
+
+def _join(*parts: str) -> str:
+    return "\n".join(filter(None, parts))
