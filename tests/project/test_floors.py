@@ -23,7 +23,7 @@ ORDER = {
         "types | settings | player_text | game | theory | contract exercises "
         "| board cards matrix puzzles talk | bridges"
     ),
-    "prompts": "prompt | formats",
+    "prompts": "prompt | formats examples",
     "agents": "engines | types | play scheduler episodes | episode_text | models llm | players environments | spec",
     "training": (
         "config | trajectories run_folder alarms | estimator rows | metrics estimators | learner types "
