@@ -1,9 +1,13 @@
 """The machinery of formats whose answer is a line of its own: the last one, or one after "Answer:"."""
 
+from typing import Final
+
 from mirrormatch.games.types import Observation, Problem, ProblemKind
 from mirrormatch.prompts.formats._chat import ChatFormat
 from mirrormatch.prompts.formats._replies import choose_answer, find_boxes, find_labelled, find_last_line
 from mirrormatch.prompts.prompt import Reading
+
+LABEL: Final = "Answer:"
 
 
 class LineFormat(ChatFormat):
@@ -25,6 +29,16 @@ class LineFormat(ChatFormat):
         if not answer:
             return Reading(thinking, Problem(ProblemKind.NONE, "an empty reply"))
         return Reading(_join(thinking, before), answer)
+
+
+class SteppedFormat(LineFormat):
+    """Reasoning without tags: it ends where the line of the answer begins."""
+
+    def format_answer(self, move: str) -> str:
+        return f" {move}" if self.settings.thinking else f"{LABEL} {move}"
+
+    def format_thinking(self, thinking: str) -> str:
+        return f"{thinking}\n{LABEL}" if self.settings.thinking else ""
 
 
 def list_moves(observation: Observation, is_listed: bool) -> str:

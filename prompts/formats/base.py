@@ -1,11 +1,11 @@
 """A dialogue for models without a chat template: its system text describes what the assistant writes."""
 
 from mirrormatch.games.types import Observation
-from mirrormatch.prompts.formats.cot import ChainOfThought
+from mirrormatch.prompts.formats._lines import LABEL, SteppedFormat
 from mirrormatch.prompts.prompt import Message
 
 
-class Base(ChainOfThought):
+class Base(SteppedFormat):
     """Rules and a description of the dialogue first; then observations of the user and moves of the assistant.
 
     A model that was never taught to follow instructions continues a text, and this text shows what comes next. With
@@ -26,7 +26,7 @@ class Base(ChainOfThought):
 
     def _describe_reply(self, what: str) -> str:
         if self.settings.thinking:
-            return f'the assistant thinks step by step and ends with a line that holds "Answer:" and {what}.'
+            return f'the assistant thinks step by step and ends with a line that holds "{LABEL}" and {what}.'
         return f"the assistant answers with {what} and nothing else."
 
     def _user_text(self, observation: Observation, notice: str) -> str:

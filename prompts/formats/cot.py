@@ -1,27 +1,16 @@
 """Zero-shot chain of thought: step by step in plain text, then the move in a line that begins with "Answer:"."""
 
 from mirrormatch.games.types import Observation
-from mirrormatch.prompts.formats._lines import LineFormat, list_moves
+from mirrormatch.prompts.formats._lines import LABEL, SteppedFormat, list_moves
 from mirrormatch.prompts.prompt import Message
 
-_LABEL = "Answer:"
 
-
-class ChainOfThought(LineFormat):
-    """Rules in the system message; observation, request and "Let's think step by step." in the user message.
-
-    The reasoning has no tags: it ends where the line of the answer begins.
-    """
+class ChainOfThought(SteppedFormat):
+    """Rules in the system message; observation, request and "Let's think step by step." in the user message."""
 
     def question(self, text: str) -> tuple[Message, ...]:
         request = self._request("the solution alone")
         return Message("system", "Solve the problem."), Message("user", f"{text}\n{request}")
-
-    def format_answer(self, move: str) -> str:
-        return f" {move}" if self.settings.thinking else f"{_LABEL} {move}"
-
-    def format_thinking(self, thinking: str) -> str:
-        return f"{thinking}\n{_LABEL}" if self.settings.thinking else ""
 
     def _system_text(self, rules: str, role: int) -> str:
         return rules
@@ -33,7 +22,7 @@ class ChainOfThought(LineFormat):
         return "\n".join([*lines, self._request(list_moves(observation, self.settings.list_legal))])
 
     def _request(self, what: str) -> str:
-        request = f'End with a line that holds "{_LABEL}" and {what}.'
+        request = f'End with a line that holds "{LABEL}" and {what}.'
         return f"{request}\nLet's think step by step." if self.settings.thinking else request
 
 

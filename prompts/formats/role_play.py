@@ -2,7 +2,7 @@ r"""A persona for the seat before the rules; reasoning in `<think>` tags and the
 
 from typing import Final
 
-from mirrormatch.prompts.formats.boxed import Boxed
+from mirrormatch.prompts.formats._boxes import BoxFormat
 from mirrormatch.prompts.prompt import Message
 
 PERSONAS: Final = (  # by seat; more seats begin again
@@ -14,7 +14,7 @@ PERSONAS: Final = (  # by seat; more seats begin again
 _TEACHER = "Emil, a teacher who checks every step of a solution"
 
 
-class RolePlay(Boxed):
+class RolePlay(BoxFormat):
     """The messages of `boxed`, with a sentence on the seat's persona before the rules."""
 
     def question(self, text: str) -> tuple[Message, ...]:
