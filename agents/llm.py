@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from mirrormatch.agents.engines._engine import ChatEngine, Engine
+from mirrormatch.agents.engines._engine import ChatEngine, Engine, turn_stop
 from mirrormatch.agents.engines._types import Completion, Constraint, Sampling
 from mirrormatch.agents.types import Decision, Reply, Turn
 from mirrormatch.games.types import Observation
@@ -85,7 +85,6 @@ class LLMAgent:
             return Reply(answer=reading.answer, text=chat.text, thinking=thinking, spellings=reading.spellings)
         prompt_ids = self.engine.encode(messages)
         completion = await self._complete(prompt_ids, sampling, seed)
-        assert completion.adapter == self.adapter, f"adapter {completion.adapter} answered for {self.adapter}"
         reading = self.prompt.read(completion.text, completion.finish == "length")
         return Reply(
             answer=reading.answer,
@@ -100,7 +99,7 @@ class LLMAgent:
         """One completion, within the budget of the reasoning if there is one."""
         closing = self._thinking_end()
         if self.thinking_tokens is None or not closing or self.thinking_tokens >= sampling.max_tokens:
-            return await self._generate(prompt_ids, sampling, seed)
+            return await self.generate(prompt_ids, sampling, seed)
         thought = await self._think(prompt_ids, sampling, closing, seed)
         is_closed = closing in thought.text
         if thought.finish == "stop" and not is_closed:
@@ -110,7 +109,7 @@ class LLMAgent:
         if num_left < 1:
             return thought
         so_far = (*prompt_ids, *thought.token_ids, *forced)
-        answer = await self._generate(so_far, _after_thinking(sampling, closing, num_left), seed)
+        answer = await self.generate(so_far, _after_thinking(sampling, closing, num_left), seed)
         return Completion(
             token_ids=(*thought.token_ids, *forced, *answer.token_ids),
             logprobs=(*thought.logprobs, *(0.0,) * len(forced), *answer.logprobs),
@@ -125,10 +124,22 @@ class LLMAgent:
         if not self.thinking_tokens:
             return Completion.empty(self.adapter)
         budget = replace(sampling, max_tokens=self.thinking_tokens, stop=(*sampling.stop, closing))
-        return await self._generate(prompt_ids, budget, seed)
+        return await self.generate(prompt_ids, budget, seed)
 
-    async def _generate(self, prompt_ids: Sequence[int], sampling: Sampling, seed: int) -> Completion:
-        return await self.engine.generate(prompt_ids, sampling, adapter=self.adapter, seed=seed)
+    async def generate(self, prompt_ids: Sequence[int], sampling: Sampling, seed: int) -> Completion:
+        """A completion by the agent's adapter. A stop string that ends the turn is no part of its text."""
+        stop = turn_stop(self.engine)
+        if stop is not None:
+            sampling = replace(sampling, stop=(*sampling.stop, stop))
+        completion = await self.engine.generate(prompt_ids, sampling, adapter=self.adapter, seed=seed)
+        assert completion.adapter == self.adapter, f"adapter {completion.adapter} answered for {self.adapter}"
+        return completion if stop is None else replace(completion, text=completion.text.partition(stop)[0])
+
+    def turn_endings(self) -> tuple[tuple[int, ...], ...]:
+        """The ids of each text that ends a turn."""
+        stop = turn_stop(self.engine)
+        ends = [(end,) for end in sorted(self.engine.end_ids)]
+        return (*ends, *([] if stop is None else [self.engine.complete(stop)]))
 
 
 def _after_thinking(sampling: Sampling, closing: str, max_tokens: int) -> Sampling:

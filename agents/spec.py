@@ -7,8 +7,10 @@ folder of an adapter, or of a run, whose newest adapter is loaded. Settings of t
 A path may contain a plus itself: of several, the existing folders decide which one separates the adapter.
 """
 
+import functools
 import os
 import re
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -17,7 +19,7 @@ from pydantic import ConfigDict, Field
 
 from mirrormatch import prompts
 from mirrormatch.agents import engines, models, players
-from mirrormatch.agents.engines._engine import ChatEngine, Engine, SpecSettings
+from mirrormatch.agents.engines._engine import ChatEngine, Engine, SpecSettings, turn_stop
 from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.types import Agent
@@ -54,10 +56,10 @@ class ModelSettings(PromptSettings):
     constrain: Annotated[bool, Field(description="decode only legal moves as answers")] = False
     thinking_tokens: Annotated[int | None, Field(ge=0, description="token budget of the reasoning")] = None
 
-    def make_prompt(self, default_format: str, default: PromptSettings) -> Prompt:
-        """The prompt with the spec's options in place of the default ones."""
+    def make_prompt(self, name: str, default: PromptSettings) -> Prompt:
+        """The prompt of that name with the spec's options in place of the default ones."""
         given = self.model_dump(include=self.model_fields_set & PromptSettings.model_fields.keys())
-        return prompts.get(self.prompt or default_format, default.model_copy(update=given))
+        return prompts.get(name, default.model_copy(update=given))
 
     def sampling(self, default: Sampling) -> Sampling:
         """The default sampling with the spec's options in place of its own."""
@@ -137,7 +139,7 @@ def agent_from_spec(
     text: str,
     settings: PromptSettings | None = None,
     sampling: Sampling | None = None,
-    prompt: str = prompts.formats.DEFAULT,
+    prompt: str | None = None,
 ) -> Agent:
     """Loads the agent of a spec; prompt and sampling apply to models only."""
     spec = parse_spec(text)
@@ -150,9 +152,15 @@ def model_agent(
     spec: Spec | str,
     settings: PromptSettings | None = None,
     sampling: Sampling | None = None,
-    prompt: str = prompts.formats.DEFAULT,
+    prompt: str | None = None,
 ) -> LLMAgent:
     """Loads the language-model agent of a spec.
+
+    Args:
+        spec: the spec.
+        settings: the prompt's options, for those that the spec doesn't set.
+        sampling: likewise.
+        prompt: the prompt format, unless the spec names one; None for the one that suits the model.
 
     Raises:
         UserError: the spec's agent isn't a language model.
@@ -168,13 +176,27 @@ def model_agent(
     return LLMAgent(
         spec.text,
         engine,
-        own.make_prompt(prompt, settings or PromptSettings()),
+        own.make_prompt(own.prompt or prompt or default_format(engine, spec.text), settings or PromptSettings()),
         own.sampling(sampling or Sampling()),
         adapter,
         max_retries=own.patience,
         constrain=own.constrain,
         thinking_tokens=own.thinking_tokens,
     )
+
+
+def default_format(engine: Engine, model: str) -> str:
+    """The prompt format for a model where none was chosen; for one without a chat template with a note on stderr."""
+    if turn_stop(engine) is None:
+        return prompts.formats.DEFAULT
+    name = prompts.formats.WITHOUT_TEMPLATE
+    _print_once(f"{model}: no chat template, so the model continues a dialogue in plain text (prompt={name})")
+    return name
+
+
+@functools.cache
+def _print_once(line: str) -> None:
+    print(f"mirrormatch: {line}", file=sys.stderr)
 
 
 def engine_target(spec: Spec) -> str:

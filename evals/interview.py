@@ -130,8 +130,7 @@ class Interview:
             return Thought(await self._move_masses(prompt_ids, 0, info_set.legal), weight, past)
         sampling = replace(agent.sampling, stop=(*agent.sampling.stop, self._thought_end))
         seed = derive(self._seed, "thought", self._game.info.name, position, k)
-        completion = await agent.engine.generate(prompt_ids, sampling, adapter=agent.adapter, seed=seed)
-        assert completion.adapter == agent.adapter, f"adapter {completion.adapter} answered for {agent.adapter}"
+        completion = await agent.generate(prompt_ids, sampling, seed)
         if self._thought_end not in completion.text:
             masses = self._answer_masses(info_set, completion)
             return Thought(masses, weight, past, completion.text, completion.token_ids, is_whole=True)
@@ -168,6 +167,6 @@ class Interview:
         answer_ids = engine.complete(self._agent.prompt.format_answer(move))
         if num_used + len(answer_ids) > self._agent.sampling.max_tokens:
             return 0.0
-        endings = ((*answer_ids, end) for end in sorted(engine.end_ids))
+        endings = ((*answer_ids, *end) for end in self._agent.turn_endings())
         found = await asyncio.gather(*(engine.logprobs(ids, ending, adapter=adapter) for ending in endings))
         return min(1.0, sum(math.exp(math.fsum(logprobs)) for logprobs in found))

@@ -15,7 +15,7 @@ CHAT_CHARS = 120  # length limit of a message; longer ones are cut
 _DECORATION = " \t\r\n.,;:!?\"'`*_()[]{}<>$\\"
 _SHOWN_CHARS = 60  # length limit of a reply in a problem's detail
 _WORDS = re.compile(r"[^\s,;/|]+")
-_LEAD_IN = re.compile(r"^(?:i|we)(?: will| would|['\u2019](?:ll|d))? (?:play|choose|pick|select|take|go with) ")
+_LEAD_IN = re.compile(r"^(?:i|we)(?: will| would|['\u2019](?:ll|d))? (?:play|choose|pick|select|go with) ")
 
 
 def normalise(text: str) -> str:

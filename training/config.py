@@ -17,14 +17,21 @@ class PromptConfig(PromptSettings):
 
     format: Annotated[str, Field(description="name of a file in prompts/formats")] = formats.DEFAULT
 
-    @model_validator(mode="before")
-    @classmethod
-    def _decide_thinking(cls, values: Any) -> Any:
-        """Records the format's own choice, which makes a stored config complete."""
-        if not isinstance(values, dict) or values.get("thinking") is not None:
-            return values
-        name = values.get("format", formats.DEFAULT)
-        return {**values, "thinking": formats.get(name).thinks} if name in formats.names() else values
+    @model_validator(mode="after")
+    def _decide_thinking(self) -> "PromptConfig":
+        """Fills in the format's own choice, which makes a stored config complete."""
+        if self.thinking is None and self.format in formats.names():
+            self.__dict__["thinking"] = formats.get(self.format).thinks
+        return self
+
+    @property
+    def has_format(self) -> bool:
+        """Whether a format was given, rather than left to the model."""
+        return "format" in self.model_fields_set
+
+    def with_format(self, name: str) -> "PromptConfig":
+        """The same section with another format."""
+        return PromptConfig(**{**self.model_dump(include=self.model_fields_set), "format": name})
 
     @property
     def settings(self) -> PromptSettings:

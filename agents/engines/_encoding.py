@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import TemplateError
 
+from mirrormatch.agents.engines._dialogue import STOP, dialogue_template, quote_turns, skip_stop
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.prompt import Message
 from mirrormatch.text import replace_surrogates
@@ -37,13 +38,16 @@ class ChatEncoder:
     """Encodes messages with one tokenizer's chat template.
 
     Args:
-        tokenizer: a fast transformers tokenizer with a chat template.
+        tokenizer: a fast transformers tokenizer; without a chat template the turns are those of a dialogue.
+
+    Attributes:
+        turn_stop: the stop string that ends the model's turn in a dialogue; None with a chat template.
     """
 
     def __init__(self, tokenizer: Any) -> None:
-        if not tokenizer.chat_template:
-            raise UserError(f"{tokenizer.name_or_path!r} has no chat template: its tokenizer can't tell turns apart")
         self.tokenizer = tokenizer
+        self.turn_stop = None if tokenizer.chat_template else STOP
+        self._template = tokenizer.chat_template or dialogue_template(tokenizer)
         self._added: dict[str, int] = tokenizer.get_added_vocab()
         spelled = "|".join(re.escape(t) for t in sorted(self._added, key=len, reverse=True))
         self._spelled = re.compile(f"(?=({spelled}))") if spelled else None
@@ -64,7 +68,9 @@ class ChatEncoder:
         ids = list(self._opening_ids(scaffold.opening))
         for message, following in zip(messages, scaffold.following, strict=True):
             own_ids = message.token_ids
-            ids += self.plain_ids(message.text) if own_ids is None else own_ids
+            if own_ids is not None and self.turn_stop:
+                following = skip_stop(following, self.decode(own_ids))
+            ids += self.plain_ids(self._quote(message.text)) if own_ids is None else own_ids
             has_end = bool(own_ids and own_ids[-1] in self.end_ids)
             ids += self._encode_after_end(following) if has_end else self._template_ids(following)
         return tuple(ids)
@@ -77,6 +83,9 @@ class ChatEncoder:
         """The text of sampled ids, with spelled special tokens, but without the end of turn."""
         kept = ids[:-1] if ids and ids[-1] in self.end_ids else ids
         return str(self.tokenizer.decode(kept, skip_special_tokens=False))
+
+    def _quote(self, text: str) -> str:
+        return quote_turns(text) if self.turn_stop else text
 
     def _encode_plain(self, text: str) -> tuple[int, ...]:
         """The ids of the text with every spelling of a special token cut in two."""
@@ -117,7 +126,9 @@ class ChatEncoder:
         marked = [{"role": role, "content": f"\ue000{k}\ue001"} for k, role in enumerate(roles)]
         name, listed = repr(self.tokenizer.name_or_path), ", ".join(roles)
         try:
-            text = self.tokenizer.apply_chat_template(marked, tokenize=False, add_generation_prompt=True)
+            text = self.tokenizer.apply_chat_template(
+                marked, tokenize=False, add_generation_prompt=True, chat_template=self._template
+            )
         except TemplateError as problem:
             raise UserError(f"the chat template of {name} refuses messages of the roles {listed}: {problem}") from None
         opening, *rest = _MARK.split(text)  # the text between marks, and between each two texts a mark's number

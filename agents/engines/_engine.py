@@ -113,6 +113,21 @@ def stream_replies(engine: object, callback: Callable[[str], None]) -> Iterator[
 
 
 @runtime_checkable
+class DialogueEngine(Protocol):
+    """An engine that renders turns in plain text where the model has no chat template."""
+
+    @property
+    def turn_stop(self) -> str | None:
+        """The stop string that ends the model's turn; None for a model with a chat template."""
+        ...
+
+
+def turn_stop(engine: object) -> str | None:
+    """The stop string that ends a turn of the engine's model; None if a token does."""
+    return engine.turn_stop if isinstance(engine, DialogueEngine) else None
+
+
+@runtime_checkable
 class ChatEngine(Protocol):
     """Generates from messages, without token ids. Its models play and are evaluated, never trained."""
 

@@ -48,6 +48,10 @@ class TokenEngine:
     def end_ids(self) -> frozenset[int]:
         return self._encoder.end_ids
 
+    @property
+    def turn_stop(self) -> str | None:
+        return self._encoder.turn_stop
+
     def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
         return self._encoder.encode(messages)
 

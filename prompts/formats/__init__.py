@@ -3,9 +3,10 @@
 from mirrormatch.prompts.prompt import Prompt
 from mirrormatch.registry import Registry
 
-__all__ = ["DEFAULT", "get", "names", "registry"]
+__all__ = ["DEFAULT", "WITHOUT_TEMPLATE", "get", "names", "registry"]
 
 DEFAULT = "boxed"
+WITHOUT_TEMPLATE = "base"  # for models without a chat template
 registry: Registry[type[Prompt]] = Registry("prompt", "PROMPT", __name__)
 get = registry.get
 names = registry.names

@@ -156,11 +156,6 @@ def test_a_prompt_is_what_such_a_tokenizer_makes_of_it_whole(scheme: str) -> Non
 # tokenizers that can't be used
 
 
-def test_a_tokenizer_without_a_template_is_refused() -> None:
-    with pytest.raises(UserError, match="has no chat template"):
-        ChatEncoder(with_template(None))
-
-
 def test_a_tokenizer_without_an_end_of_turn_is_refused() -> None:
     tokenizer: Any = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.BPE()))  # type: ignore[no-untyped-call]
     tokenizer.chat_template = NO_SPECIAL

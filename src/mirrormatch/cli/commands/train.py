@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mirrormatch import games, prompts
 from mirrormatch.agents.llm import LLMAgent
-from mirrormatch.agents.spec import add_adapter, parse_spec
+from mirrormatch.agents.spec import add_adapter, default_format, parse_spec
 from mirrormatch.cli.runs import load_policy, write_report
 from mirrormatch.cli.terminal.output import console, note
 from mirrormatch.cli.terminal.progress import TrainingProgress, show_progress
@@ -53,7 +53,10 @@ def _run(config: RunConfig, folder: RunFolder, resume: bool) -> int:
     # torch, transformers and TRL take seconds to import: mistakes in the config are reported before.
     from mirrormatch.training.run import load_trainable, train
 
-    load_trainable(config)  # raises for a model that can't be loaded or trained, before anything is written
+    base = load_trainable(config)  # raises for a model that can't be loaded or trained, before anything is written
+    if not config.prompt.has_format:
+        prompt = config.prompt.with_format(default_format(base.engine, config.model))
+        config = config.model_copy(update={"prompt": prompt})
     start = folder.open(config, resume)
     before = _measure_once(config, folder, "before", load_policy(config))
     with TrainingProgress(config.learn.steps, start.step if start else 0) as watcher:
