@@ -176,7 +176,9 @@ def model_agent(
     return LLMAgent(
         spec.text,
         engine,
-        own.make_prompt(own.prompt or prompt or default_format(engine, spec.text), settings or PromptSettings()),
+        own.make_prompt(
+            own.prompt or prompt or default_format(engine, f"{spec.kind}:{spec.target}"), settings or PromptSettings()
+        ),
         own.sampling(sampling or Sampling()),
         adapter,
         max_retries=own.patience,

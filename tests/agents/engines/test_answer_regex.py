@@ -33,6 +33,11 @@ def test_reasoning_may_hold_pieces_of_the_opening(opening: str) -> None:
     assert not found.fullmatch(f"{pieces}{opening}1}} and so on")
 
 
+def test_an_answer_without_an_opening_is_the_whole_reply() -> None:
+    found = re.compile(answer_regex(Constraint("", ("1", "12"), "")))
+    assert [bool(found.fullmatch(text)) for text in ("1", "12", "", " 1", "2", "1 2")] == [True, True] + [False] * 4
+
+
 @pytest.mark.parametrize("opening", OPENINGS)
 def test_it_stays_short(opening: str) -> None:
     assert len(answer_regex(Constraint(opening, ("1",), "}"))) < 600
