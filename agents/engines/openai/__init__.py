@@ -1,16 +1,18 @@
 """Any server with OpenAI's protocol: `openai:MODEL@URL`, like `openai:nano@http://127.0.0.1:8000/v1`.
 
-The server's list of models decides between two engines. vLLM lists a model's folder or id: if its tokenizer can be
-read here, the engine sends tokens, and the model can be trained and take adapters (vllm_server.py). Every other server
-is sent messages (chat_server.py). The key is read from the environment and kept out of all records, logs and errors.
+The server's list of models decides between three engines. vLLM lists a model's folder or id: if its tokenizer can be
+read here, the engine sends tokens, and the model can be trained and take adapters (vllm_server.py). llama.cpp encodes
+messages itself and takes tokens too, without adapters (llama_server.py). Every other server is sent messages
+(chat_server.py). A model that the server doesn't list is tried: many servers know it under more than one name. The key
+is read from the environment and kept out of all records, logs and errors.
 """
 
 import atexit
-import difflib
 import functools
 import os
 import re
-from typing import Annotated, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field
@@ -18,15 +20,25 @@ from pydantic import BaseModel, ConfigDict, Field
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
 from mirrormatch.agents.engines._engine import SpecSettings, read_settings
 from mirrormatch.agents.engines._token_engine import load_tokenizer
-from mirrormatch.agents.engines.openai.answers import Card, Cards, Meter, answer_reader
-from mirrormatch.agents.engines.openai.chat_server import ChatServer, refusal_message
-from mirrormatch.agents.engines.openai.http import Client, Refusal, RetryPolicy, is_local
+from mirrormatch.agents.engines.openai.answers import Card, Cards, ChatAnswer, Meter, parse_answer, read_text
+from mirrormatch.agents.engines.openai.chat_server import ChatServer, list_models, refusal_message
+from mirrormatch.agents.engines.openai.http import (
+    Client,
+    ErrorAnswer,
+    MalformedAnswer,
+    Refusal,
+    RetryPolicy,
+    extract_reason,
+    is_local,
+)
+from mirrormatch.agents.engines.openai.llama_server import LlamaServer, Props, read_props
 from mirrormatch.agents.engines.openai.vllm_lora import PREFIX
-from mirrormatch.agents.engines.openai.vllm_server import TokenServer
+from mirrormatch.agents.engines.openai.vllm_server import NoTokenIds, TokenServer
 from mirrormatch.errors import UserError
 
 DEFAULT_KEY_ENV = "OPENAI_API_KEY"
-MAX_LISTED_MODELS = 8  # in the error for an unknown model: hosted servers have hundreds
+_PROBED = range(500, 600)  # statuses that end a probe, instead of being retried
+_LLAMA = "llamacpp"  # the owner of llama.cpp's models in its list
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KEY = re.compile(r"[\x21-\x7e]+")  # the characters allowed in a header
 
@@ -36,17 +48,23 @@ class OpenAISettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    timeout_s: Annotated[float, Field(gt=0, description="longest wait for a byte, or a streamed event")] = 60.0
-    deadline_s: Annotated[float, Field(gt=0, description="longest time for one reply, retries included")] = 120.0
+    timeout_s: Annotated[
+        float, Field(gt=0, description="longest silence of the server before a request is repeated")
+    ] = 120.0
+    deadline_s: Annotated[
+        float, Field(gt=0, description="longest time that one request may lose to failures, silence and waits")
+    ] = 300.0
     outage_s: Annotated[float, Field(ge=0, description="longest wait for an unreachable server, besides")] = 120.0
     backoff_s: Annotated[float, Field(gt=0, description="longest first wait before a retry; it doubles")] = 0.5
-    max_connections: Annotated[int, Field(ge=1, description="number of requests at once")] = 64
+    max_connections: Annotated[
+        int, Field(ge=1, description="highest number of requests at once; fewer while the server queues them")
+    ] = 256
     price_in: Annotated[float, Field(ge=0, description="price of a million prompt tokens, to compute the cost")] = 0.0
     price_out: Annotated[float, Field(ge=0, description="price of a million generated tokens")] = 0.0
     key_env: Annotated[str, Field(description="name of the environment variable with the key")] = DEFAULT_KEY_ENV
     stream: Annotated[
-        bool | None, Field(description="stream replies; messages only; none: for players who watch the reply")
-    ] = None
+        bool, Field(description="stream replies: a long one then takes as long as it needs, without a time-out")
+    ] = True
     mode: Annotated[
         Literal["auto", "token", "chat"],
         Field(description="what is sent; auto: tokens if possible"),
@@ -54,6 +72,9 @@ class OpenAISettings(BaseModel):
     mixed: Annotated[
         bool, Field(description="base and adapter rows in one batch: faster, but wrong in vLLM's builds for CPUs")
     ] = False
+
+
+AnyServer: TypeAlias = ChatServer | LlamaServer | TokenServer
 
 
 class Target(NamedTuple):
@@ -64,14 +85,14 @@ class Target(NamedTuple):
 
 
 @functools.cache  # never evicted: `atexit` closes the connections
-def engine(target: str, settings: SpecSettings = ()) -> ChatServer | TokenServer:
+def engine(target: str, settings: SpecSettings = ()) -> AnyServer:
     """The engine of a served model: one per process, whose agents share its connections."""
     found = connect(target, settings)
     atexit.register(found.close)
     return found
 
 
-def connect(text: str, settings: SpecSettings = ()) -> ChatServer | TokenServer:
+def connect(text: str, settings: SpecSettings = ()) -> AnyServer:
     """Reads the server's list of models and makes the engine for one of them.
 
     Raises:
@@ -132,50 +153,108 @@ def _check_key_env(settings: SpecSettings) -> None:
         raise UserError("key_env takes the name of an environment variable; what was given is none (nor shown here)")
 
 
-def _make_engine(target: Target, chosen: OpenAISettings, client: Client, meter: Meter) -> ChatServer | TokenServer:
+def _make_engine(target: Target, chosen: OpenAISettings, client: Client, meter: Meter) -> AnyServer:
     cards = _fetch_cards(target, client)
-    card = next((card for card in cards if card.id == target.model), None)
-    if card is None:
-        raise _unknown_model_error(target, [card.id for card in cards if not card.id.startswith(PREFIX)])
-    reason = _reason_for_chat(card, chosen)
-    if reason and chosen.mode == "token":
+    names = [card.id for card in cards if not card.id.startswith(PREFIX)]
+    card = _find_card(target.model, cards)
+    if card is not None and card.owned_by == _LLAMA and chosen.mode != "chat":
+        props = _find_llama(client)
+        if props is not None:
+            return LlamaServer(target.model, props, client, _loop(), meter, chosen.stream)
+    reason = _reason_for_chat(target, card, names, chosen)
+    if card is not None and not reason:
+        assert card.root is not None and card.max_model_len is not None
+        same = frozenset(c.id for c in cards if c.root == card.root and not c.parent)
+        context, mixed, stream = card.max_model_len, chosen.mixed, chosen.stream
+        try:
+            return TokenServer(card.id, same, card.root, context, client, _loop(), meter, mixed, stream)
+        except NoTokenIds as problem:
+            reason = str(problem)
+    if chosen.mode == "token":
         raise UserError(f"{target.model!r} at {target.url!r} can't be sent tokens: {reason}")
-    if reason:
-        return ChatServer(target.model, client, _loop(), meter, reason, chosen.timeout_s, chosen.stream)
-    assert card.root is not None and card.max_model_len is not None
-    names = frozenset(c.id for c in cards if c.root == card.root and not c.parent)
-    return TokenServer(card.id, names, card.root, card.max_model_len, client, _loop(), meter, chosen.mixed)
+    return ChatServer(target.model, client, _loop(), meter, reason, chosen.stream, () if card else names)
+
+
+def _find_card(model: str, cards: Sequence[Card]) -> Card | None:
+    """The model's card, also under the longer name that Ollama or Gemini lists; llama.cpp answers to every name."""
+    by_name = {card.id: card for card in cards}
+    names = (model, f"{model}:latest", f"models/{model}")
+    if len(cards) == 1 and cards[0].owned_by == _LLAMA:
+        return cards[0]
+    return next((by_name[name] for name in names if name in by_name), None)
 
 
 def _fetch_cards(target: Target, client: Client) -> tuple[Card, ...]:
+    """The server's list of models; empty if it has none but takes messages.
+
+    Raises:
+        UserError: it refuses the key, or has no such address.
+    """
     try:
-        return _loop().call(client.request("models", None, answer_reader(Cards), waits=False)).data
+        return _read_cards(client, "models")
     except Refusal as refusal:
-        if refusal.status not in (404, 405) and not 300 <= refusal.status < 400:
+        if refusal.status in (401, 403):
             raise UserError(refusal_message(target.url, target.model, refusal)) from None
-        near = "" if target.url.endswith("/v1") else f", did you mean {target.url + '/v1'!r}?"
         reason = f": {refusal.reason}" if refusal.reason else ""
-        raise UserError(f"{target.url!r} lists no models ({refusal.status}{reason}){near}") from None
+        missing = f"{target.url!r} lists no models ({refusal.status}{reason})"
+    except MalformedAnswer as problem:
+        missing = f"{target.url!r} lists no models ({client.sanitize(str(problem))})"
+    if not target.url.endswith("/v1") and _has_cards(client, "v1/models"):
+        raise UserError(f"{missing}, did you mean {target.url + '/v1'!r}?")
+    if not _takes_messages(target, client):
+        raise UserError(missing)
+    return ()
 
 
-def _unknown_model_error(target: Target, names: list[str]) -> UserError:
-    """The error that lists the server's models, the nearest name first."""
-    nearest = sorted(names, key=lambda n: -difflib.SequenceMatcher(None, n.lower(), target.model.lower()).ratio())
-    named = ", ".join(repr(n) for n in nearest[:MAX_LISTED_MODELS])
-    more = f" and {len(nearest) - MAX_LISTED_MODELS} more" if len(nearest) > MAX_LISTED_MODELS else ""
-    return UserError(f"{target.url!r} has no model {target.model!r}; it serves {named or 'none'}{more}")
+def _read_cards(client: Client, path: str) -> tuple[Card, ...]:
+    text = _loop().call(client.request(path, None, read_text, waits=False))
+    try:
+        return parse_answer(text.encode(), Cards).data
+    except ErrorAnswer as problem:
+        raise Refusal(problem.status or 404, client.sanitize(extract_reason(problem.raw))) from None
 
 
-def _reason_for_chat(card: Card, chosen: OpenAISettings) -> str:
+def _has_cards(client: Client, path: str) -> bool:
+    try:
+        return bool(_read_cards(client, path))
+    except (Refusal, MalformedAnswer):
+        return False
+
+
+def _takes_messages(target: Target, client: Client) -> bool:
+    """Whether the server has an address for messages: an empty conversation is refused there, but not as missing."""
+    body = {"model": target.model, "messages": [], "max_tokens": 1}
+    try:
+        text = _loop().call(client.request("chat/completions", body, read_text, waits=False, final=_PROBED))
+        parse_answer(text.encode(), ChatAnswer)
+    except Refusal as refusal:
+        is_unknown_model = "model" in refusal.reason.lower()
+        return not (300 <= refusal.status < 400) and (refusal.status not in (404, 405) or is_unknown_model)
+    except ErrorAnswer as problem:
+        return problem.status != 404
+    except MalformedAnswer:
+        return False
+    return True
+
+
+def _find_llama(client: Client) -> Props | None:
+    """The settings of a llama.cpp server; None if it doesn't show them."""
+    try:
+        return _loop().call(read_props(client))
+    except (Refusal, MalformedAnswer, UserError):
+        return None
+
+
+def _reason_for_chat(target: Target, card: Card | None, names: Sequence[str], chosen: OpenAISettings) -> str:
     """Why the model is sent messages; empty if it can be sent tokens."""
     if chosen.mode == "chat":
         return "mode=chat is set"
-    if chosen.stream:
-        return "stream=yes is set, which works with messages only"
+    if card is None:
+        return f"the server doesn't list it; it lists {list_models(target.model, names)}"
     if card.parent:
         return f"it is an adapter; name its base, {card.parent!r}"
     if not card.root or not card.max_model_len:
-        return "only vLLM's server exposes token ids and takes adapters"
+        return "only the servers of vLLM and llama.cpp expose token ids, and only vLLM's takes adapters"
     try:
         load_tokenizer(card.root, local_only=True)
     except UserError as problem:

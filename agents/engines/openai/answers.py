@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import Annotated, Any, Literal, TypeVar
 
 import httpx
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from mirrormatch.agents.engines._types import Usage
-from mirrormatch.agents.engines.openai.http import MalformedAnswer, Reader, Refusal
+from mirrormatch.agents.engines.openai.http import Beat, ErrorAnswer, MalformedAnswer, Reader, Refusal
 from mirrormatch.config_file import describe_validation_error
 from mirrormatch.text import replace_surrogates
 
@@ -30,6 +30,16 @@ _UNSUPPORTED = re.compile(
     r"unsupported|not support|n.t support|unrecogni[sz]ed|unknown|unexpected|not permitted|not allowed|"
     r"extra |forbidden|instead",
     re.IGNORECASE,
+)
+_SYSTEM_ROLE = re.compile(r"system|jinja|template|alternate|roles?\b", re.IGNORECASE)
+_OUTAGES = frozenset({"error", "abort", "network_error", "insufficient_system_resource"})  # finish reasons
+# Kinds of errors inside a 200 that name no status, in the words of their code, type and message.
+_STATUSES = (
+    (429, re.compile(r"rate.?limit|too.many.requests|quota", re.IGNORECASE)),
+    (404, re.compile(r"unexpected endpoint|not.found", re.IGNORECASE)),
+    (401, re.compile(r"api.?key|authentication|unauthorized", re.IGNORECASE)),
+    (503, re.compile(r"overloaded|unavailable|server.error|internal.error|time.?out|bad.gateway", re.IGNORECASE)),
+    (400, re.compile(r"invalid.request|context.length|bad.request|not.support", re.IGNORECASE)),
 )
 
 
@@ -68,12 +78,18 @@ class Card(_Answer):
     root: str | None = None
     parent: str | None = None
     max_model_len: int | None = None
+    owned_by: str | None = None
 
 
 class Cards(_Answer):
-    """The answer of GET /models."""
+    """The answer of GET /models, which is a list alone on some servers."""
 
     data: tuple[Card, ...]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _wrap_list(cls, given: Any) -> Any:
+        return {"data": given} if isinstance(given, list) else given
 
 
 class ChatMessage(_Answer):
@@ -115,7 +131,6 @@ class ChatPiece(_Answer):
 
     choices: tuple[PieceChoice, ...] = ()
     usage: Tokens | None = None
-    error: Any = None
 
 
 class TokenLogprobs(_Answer):
@@ -138,6 +153,22 @@ class TokenAnswer(_Answer):
 
     model: str
     choices: Annotated[tuple[TokenChoice, ...], Field(min_length=1)]
+    usage: Tokens | None = None
+
+
+class TokenPieceChoice(_Answer):
+    """A stream's addition to a completion in tokens."""
+
+    token_ids: tuple[int, ...] | None = None
+    logprobs: TokenLogprobs | None = None
+    finish_reason: str | None = None
+
+
+class TokenPiece(_Answer):
+    """One event of a streamed completion in tokens; the last one may contain counts alone."""
+
+    model: str
+    choices: tuple[TokenPieceChoice, ...] = ()
     usage: Tokens | None = None
 
 
@@ -177,13 +208,13 @@ class Meter:
 def answer_reader(model: type[Answer]) -> Reader[Answer]:
     """A reader of whole JSON answers."""
 
-    async def read(response: httpx.Response) -> Answer:
+    async def read(response: httpx.Response, beat: Beat) -> Answer:
         return parse_answer(await response.aread(), model)
 
     return read
 
 
-async def read_text(response: httpx.Response) -> str:
+async def read_text(response: httpx.Response, beat: Beat) -> str:
     """Reads an answer that isn't JSON."""
     return (await response.aread()).decode("utf-8", "replace")
 
@@ -193,18 +224,76 @@ def parse_answer(raw: bytes, model: type[Answer]) -> Answer:
 
     Raises:
         MalformedAnswer: it isn't JSON, or has another shape.
+        ErrorAnswer: it contains an error.
     """
     try:
-        return model.model_validate(json.loads(raw.decode("utf-8", "replace")))
-    except ValidationError as problem:
-        raise MalformedAnswer(describe_validation_error(problem)) from None
+        found = json.loads(raw.decode("utf-8", "replace"))
     except ValueError as problem:
         raise MalformedAnswer(f"no JSON: {problem}") from None
+    if error := _find_error(found):
+        raise ErrorAnswer(_error_status(error), json.dumps({"error": error}).encode())
+    return validate_answer(found, model)
+
+
+def validate_answer(found: Any, model: type[Answer]) -> Answer:
+    """Checks a parsed answer's shape.
+
+    Raises:
+        MalformedAnswer: it has another one.
+    """
+    try:
+        return model.model_validate(found)
+    except ValidationError as problem:
+        raise MalformedAnswer(describe_validation_error(problem)) from None
+
+
+def check_finish(choice: ChatChoice) -> ChatChoice:
+    """A reply, which may be empty or cut off, but was ended by the model or the budget.
+
+    Raises:
+        ErrorAnswer: the server ended it for an outage.
+        MalformedAnswer: nothing ended it, and it is empty.
+    """
+    if choice.finish_reason in _OUTAGES:
+        raise ErrorAnswer(503, f"the reply ends with finish_reason {choice.finish_reason!r}".encode())
+    if choice.finish_reason is None and not (choice.message.content or choice.message.thinking):
+        raise MalformedAnswer("an empty reply without a finish_reason")
+    return choice
+
+
+def _find_error(answer: Any) -> Any:
+    """The error inside an answer: at its top, or in its choice; None if there is none."""
+    if not isinstance(answer, dict):
+        return None
+    if answer.get("object") == "error":
+        return answer
+    choices = answer.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return answer.get("error") or (first.get("error") if isinstance(first, dict) else None)
+
+
+def _error_status(error: Any) -> int | None:
+    """The status that an error names in a number or in words; None if it names none."""
+    fields = error if isinstance(error, dict) else {"message": error}
+    named = [str(fields.get(name, "")) for name in ("code", "status", "status_code", "type", "message")]
+    numbers = (int(n) for n in named[:3] if re.fullmatch("[45][0-9][0-9]", n))
+    words = (status for text in named for status, kind in _STATUSES if kind.search(text))
+    return next(numbers, None) or next(words, None)
 
 
 def is_overflow(refusal: Refusal) -> bool:
     """Whether the server refused because the prompt, or prompt and reply, don't fit into the model's context."""
     return refusal.status == 413 or (refusal.status in (400, 422) and bool(_OVERFLOW.search(refusal.reason)))
+
+
+def may_refuse_system_role(refusal: Refusal) -> bool:
+    """Whether the server may have refused the messages for the system role among them."""
+    return refusal.status == 500 or (refusal.status in (400, 422) and names_role(refusal))
+
+
+def names_role(refusal: Refusal) -> bool:
+    """Whether the reason is about roles or the chat template."""
+    return bool(_SYSTEM_ROLE.search(refusal.reason))
 
 
 def find_unsupported(refusal: Refusal, sent: Iterable[str]) -> str | None:

@@ -3,7 +3,8 @@
 Its models play and are evaluated; what needs tokens (training, scoring, adapters) is refused.
 """
 
-import json
+import difflib
+import functools
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,12 +19,14 @@ from mirrormatch.agents.engines.openai.answers import (
     ChatPiece,
     Meter,
     Tokens,
-    answer_reader,
+    check_finish,
     find_unsupported,
     is_overflow,
+    may_refuse_system_role,
+    names_role,
     parse_answer,
 )
-from mirrormatch.agents.engines.openai.http import Client, MalformedAnswer, Refusal, read_events
+from mirrormatch.agents.engines.openai.http import Beat, Client, Reader, Refusal, read_events
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.prompt import Message
 from mirrormatch.text import replace_surrogates
@@ -31,7 +34,10 @@ from mirrormatch.text import replace_surrogates
 _SEED_BITS = 31  # llama.cpp's are 32 bits wide, Ollama's are signed
 _DONE = "[DONE]"
 _BUDGET, _NEWER_BUDGET = "max_tokens", "max_completion_tokens"
-_OPTIONAL = frozenset({"seed", "top_k", "top_p", "temperature", "stop", "stream_options"})
+_OPTIONAL = frozenset({"seed", "top_k", "top_p", "temperature", "stop", "stream", "stream_options"})
+_SYSTEM = "system role"  # left out when the server refuses it
+_MAX_LISTED = 8  # models in the error for an unknown one: hosted servers have hundreds
+_PIECES_PER_TOKEN = 4  # of a streamed reply at most: a reply with more ignores its budget and is cut off
 # Special tokens as chat templates spell them. `<|` and its like begin those of Qwen, Llama 3, Phi, Command R, GLM,
 # gpt-oss and DeepSeek; those of Gemma, Llama 1 and 2, Mistral, ChatGLM, Granite and BERT are listed.
 _NAMES = (
@@ -53,7 +59,8 @@ class ChatServer:
     """One model on one server.
 
     Attributes:
-        left_out: parameters that the server refused. They are no longer sent; its own defaults apply.
+        left_out: parameters that the server refused. They are no longer sent; its own defaults apply. Without the
+            "system role" the rules are at the head of the first user message.
         on_text: called with each piece of a streamed reply and of its reasoning, on the engine's own thread; an empty
             piece marks the reply's beginning, also that of a repeated request. For one request at a time.
 
@@ -63,8 +70,8 @@ class ChatServer:
         loop: the client's event loop.
         meter: counts requests and tokens.
         reason: why token ids aren't available, for error messages.
-        stall_s: longest time without an event in a stream.
-        stream: whether replies are streamed; None streams them while `on_text` is set.
+        stream: whether replies are streamed. A reply that isn't may take no longer than the client's `timeout_s`.
+        listed: the server's names of its models, for the error when it refuses this one; empty if it lists this one.
     """
 
     def __init__(
@@ -74,8 +81,8 @@ class ChatServer:
         loop: BackgroundLoop,
         meter: Meter,
         reason: str,
-        stall_s: float,
-        stream: bool | None = None,
+        stream: bool = True,
+        listed: Sequence[str] = (),
     ) -> None:
         self.base: str | None = None
         self.fingerprint = f"{model}@{client.url}"
@@ -87,8 +94,10 @@ class ChatServer:
         self._loop = loop
         self._meter = meter
         self._reason = reason
-        self._stall_s = stall_s
         self._stream = stream
+        self._listed = listed
+        self._takes_system_role: bool | None = None  # None: not known yet
+        self._num_role_failures = 0
         self._budget = _BUDGET
 
     @property
@@ -137,25 +146,50 @@ class ChatServer:
         self._loop.call(self._client.close())
 
     async def _complete(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> ChatAnswer | None:
-        """The server's answer, without parameters that it refuses; None if the prompt doesn't fit into the context."""
+        """The server's answer, without what it refuses; None if the prompt doesn't fit into the context."""
         while True:
             body = self._body(messages, sampling, seed)
-            read = self._read_stream if body.get("stream") else answer_reader(ChatAnswer)
+            read = functools.partial(self._read, max_pieces=_PIECES_PER_TOKEN * sampling.max_tokens)
             try:
-                return await self._loop.run(self._client.request("chat/completions", body, read))
+                return await self._loop.run(self._post(body, read))
             except Refusal as refusal:
                 if is_overflow(refusal):
                     return None
                 if not self._adapt_to(refusal, body):
-                    raise UserError(refusal_message(self._client.url, self._model, refusal)) from None
+                    raise UserError(self._refusal_message(refusal)) from None
+
+    async def _post(self, body: dict[str, Any], read: Reader[ChatAnswer]) -> ChatAnswer:
+        """The server's answer. Tries once whether the server takes the system role, before anything is repeated."""
+        path = "chat/completions"
+        if self._takes_system_role is not None or all(m["role"] != "system" for m in body["messages"]):
+            return await self._client.request(path, body, read)
+        try:
+            answer = await self._client.request(path, body, read, final=(500,))
+        except Refusal as refusal:
+            if not may_refuse_system_role(refusal) or self._find_unsupported(refusal, body):
+                raise
+            self._num_role_failures += 1 if refusal.status == 500 and not names_role(refusal) else 2
+        else:
+            self._takes_system_role = True
+            return answer
+        try:
+            without = {**body, "messages": move_system_text(body["messages"])}
+            answer = await self._client.request(path, without, read, final=(500,))
+        except Refusal:  # it isn't the role
+            return await self._client.request(path, body, read)
+        if self._num_role_failures >= 2:  # a single 500 without a reason may be chance
+            self._takes_system_role = False
+            self.left_out |= {_SYSTEM}
+        return answer
 
     def _refuse(self, what: str) -> NoReturn:
         raise UserError(f"{self._model!r} at {self._client.url!r} can't {what}: {self._reason}")
 
     def _body(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> dict[str, Any]:
+        sent = [{"role": m.role, "content": break_special_tokens(m.text)} for m in messages]
         body: dict[str, Any] = {
             "model": self._model,
-            "messages": [{"role": m.role, "content": break_special_tokens(m.text)} for m in messages],
+            "messages": move_system_text(sent) if _SYSTEM in self.left_out else sent,
             self._budget: sampling.max_tokens,
             "temperature": sampling.temperature,
             "seed": seed % (1 << _SEED_BITS),
@@ -166,32 +200,48 @@ class ChatServer:
             body["top_k"] = sampling.top_k
         if sampling.stop:
             body["stop"] = list(sampling.stop)
-        is_streamed = self._stream if self._stream is not None else self.on_text is not None
-        if is_streamed:
+        if self._stream and "stream" not in self.left_out:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return {name: value for name, value in body.items() if name not in self.left_out}
 
+    def _find_unsupported(self, refusal: Refusal, sent: dict[str, Any]) -> str | None:
+        return find_unsupported(refusal, [name for name in sent if name in _OPTIONAL or name == _BUDGET])
+
     def _adapt_to(self, refusal: Refusal, sent: dict[str, Any]) -> bool:
         """Adapts further requests to a refusal. Returns whether there was anything to change."""
-        name = find_unsupported(refusal, [name for name in sent if name in _OPTIONAL or name == _BUDGET])
+        name = self._find_unsupported(refusal, sent)
         if name == _BUDGET:
             self._budget = _NEWER_BUDGET
         elif name is not None:
             self.left_out |= {name}
         return name is not None
 
-    async def _read_stream(self, response: httpx.Response) -> ChatAnswer:
+    def _refusal_message(self, refusal: Refusal) -> str:
+        message = refusal_message(self._client.url, self._model, refusal)
+        is_unknown = refusal.status == 404 or (refusal.status in (400, 422) and "model" in refusal.reason.lower())
+        return (
+            f"{message}; it serves {list_models(self._model, self._listed)}" if self._listed and is_unknown else message
+        )
+
+    async def _read(self, response: httpx.Response, beat: Beat, max_pieces: int) -> ChatAnswer:
+        """Reads a reply, whole or streamed: some servers don't stream."""
+        if response.headers.get("Content-Type", "").startswith("text/event-stream"):
+            answer = await self._read_stream(response, beat, max_pieces)
+        else:
+            answer = parse_answer(await response.aread(), ChatAnswer)
+        check_finish(answer.choices[0])
+        return answer
+
+    async def _read_stream(self, response: httpx.Response, beat: Beat, max_pieces: int) -> ChatAnswer:
         """Reads a streamed reply into the form of a whole one."""
         self._show("")
         texts, thoughts = list[str](), list[str]()
         finish: str | None = None
         usage: Tokens | None = None
-        async for data in read_events(response, self._stall_s):
+        async for data in read_events(response, beat):
             if data == _DONE:
                 break
             piece = parse_answer(data.encode(), ChatPiece)
-            if piece.error is not None:
-                raise MalformedAnswer(f"the stream broke off: {json.dumps(piece.error)}")
             usage = piece.usage or usage
             for choice in piece.choices[:1]:
                 texts.append(choice.delta.content)
@@ -199,6 +249,9 @@ class ChatServer:
                 finish = choice.finish_reason or finish
                 if text := choice.delta.thinking + choice.delta.content:
                     self._show(text)
+            if finish is None and len(texts) > max_pieces:
+                finish = "length"
+                break
         else:
             if finish is None:
                 raise httpx.RemoteProtocolError("the stream ended before the reply did")
@@ -220,6 +273,24 @@ def refusal_message(url: str, model: str, refusal: Refusal) -> str:
         404: "has no such model or address (any more)",
     }.get(refusal.status, "refuses")
     return f"{model!r} at {url!r} {meaning} ({refusal.status}){reason}"
+
+
+def list_models(model: str, names: Sequence[str]) -> str:
+    """Formats a server's names of its models, the nearest to a given one first."""
+    nearest = sorted(names, key=lambda n: -difflib.SequenceMatcher(None, n.lower(), model.lower()).ratio())
+    more = f" and {len(nearest) - _MAX_LISTED} more" if len(nearest) > _MAX_LISTED else ""
+    return f"{', '.join(map(repr, nearest[:_MAX_LISTED])) or 'none'}{more}"
+
+
+def move_system_text(messages: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """Puts the texts of the system role at the head of the first user message, for templates without that role."""
+    texts = [m["content"] for m in messages if m["role"] == "system"]
+    rest = [m for m in messages if m["role"] != "system"]
+    first = next((k for k, m in enumerate(rest) if m["role"] == "user"), None)
+    if first is None:
+        return [{"role": "user", "content": "\n\n".join(texts)}, *rest]
+    rest[first] = {"role": "user", "content": "\n\n".join([*texts, rest[first]["content"]])}
+    return rest
 
 
 def break_special_tokens(text: str) -> str:

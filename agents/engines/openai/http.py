@@ -1,25 +1,29 @@
 """An HTTP client that repeats failed requests: which failures, how long it waits, and when it gives up.
 
-A request to a busy, slow or disconnecting server is repeated after a randomized, growing wait; an unreachable server is
-waited for. The content of requests and answers is the caller's.
+A request to a busy, silent or disconnecting server is repeated after a randomized, growing wait; an unreachable server
+is waited for. A server that replies is never silent: neither a long streamed reply nor a queue of requests counts
+towards a limit. The content of requests and answers is the caller's.
 """
 
 import asyncio
 import functools
 import json
+import math
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import httpx
 
+from mirrormatch.agents.engines.openai.gate import Gate, Visit
 from mirrormatch.errors import UserError
 
 T = TypeVar("T")
-Reader: TypeAlias = Callable[[httpx.Response], Awaitable[T]]
+Beat: TypeAlias = Callable[[], None]  # called at each part of a reply
+Reader: TypeAlias = Callable[[httpx.Response, Beat], Awaitable[T]]
 Send: TypeAlias = Callable[[], Awaitable[httpx.Response]]
 
 MAX_WAIT_S = 20.0  # between two attempts, unless the server demands more
@@ -31,7 +35,8 @@ MAX_REASON_CHARS = 300  # of a server's error message
 _MAX_DOUBLINGS = 16  # of the wait; more would overflow long before they matter
 
 _BUSY = frozenset({408, 425, 429})  # and all from 500 on
-_PERMANENT = b"insufficient_quota"  # a 429 that no wait resolves
+# A 429 for an empty account, and a 500 for messages that the model's chat template refuses: no wait resolves them.
+_PERMANENT = re.compile(rb"insufficient_quota|jinja|chat.?template|system.role|roles must alternate", re.IGNORECASE)
 _LOCAL = re.compile(r"localhost|127(\.\d+){3}|::1")
 
 
@@ -39,8 +44,9 @@ class RetryPolicy(NamedTuple):
     """Limits of waiting.
 
     Attributes:
-        timeout_s: longest silence of the server during a request.
-        deadline_s: longest time for one answer, retries included.
+        timeout_s: longest silence of the server during a request: no part of the reply and, before its first one, no
+            part of any other reply.
+        deadline_s: longest time that one request may lose to failures, silence and waits between attempts.
         outage_s: longest wait for an unreachable server; not counted towards the deadline.
         backoff_s: upper bound of the first wait. Waits are drawn from 0 to a bound that doubles (back-off with full
             jitter).
@@ -70,8 +76,18 @@ class MalformedAnswer(Exception):
     """An answer that can't be parsed; raised by readers."""
 
 
-class Stalled(Exception):
-    """A stream stays open without an event."""
+class ErrorAnswer(Exception):
+    """An error inside an answer with status 200; raised by readers.
+
+    Attributes:
+        status: the status that the error names; None if it names none.
+        raw: the body, or the event.
+    """
+
+    def __init__(self, status: int | None, raw: bytes) -> None:
+        super().__init__(status)
+        self.status = status
+        self.raw = raw
 
 
 class _AttemptFailed(Exception):
@@ -95,48 +111,54 @@ class _AttemptFailed(Exception):
 class _Attempts:
     """The failed attempts of one request, which decide between a further attempt and giving up. Times in seconds.
 
-    Attributes:
-        deadline: the time at which the current attempt is cancelled.
-
     Args:
         url: the server, for error messages.
         policy: the limits.
-        now: the time at which the request begins.
         waits: whether an unreachable server is waited for.
     """
 
-    def __init__(self, url: str, policy: RetryPolicy, now: float, waits: bool) -> None:
-        self.deadline = now + policy.deadline_s
+    def __init__(self, url: str, policy: RetryPolicy, waits: bool) -> None:
         self._url = url
         self._policy = policy
         self._waits = waits
+        self._lost_s = 0.0
         self._num_failed = 0
         self._num_malformed = 0  # in a row
         self._gone_since: float | None = None
         self._reason = "it doesn't answer"
 
-    def add(self, failure: _AttemptFailed, began: float, now: float, rng: random.Random) -> float:
+    @property
+    def max_silence_s(self) -> float:
+        """Longest silence in the next attempt."""
+        return min(self._policy.timeout_s, self._policy.deadline_s - self._lost_s)
+
+    def add(self, failure: _AttemptFailed, silent_since: float, now: float, rng: random.Random) -> float:
         """Records a failed attempt and returns the wait before the next one.
+
+        Args:
+            failure: its failure.
+            silent_since: the time of its last part of a reply, or of its beginning.
+            now: the time of its end.
+            rng: draws the wait.
 
         Raises:
             UserError: there is no next one.
         """
         self._num_failed += 1
-        self._reason = failure.reason
+        self._reason = failure.reason or self._reason
         self._count_malformed(failure)
         wait_s = failure.wait_s + rng.uniform(0, self._max_wait_s(failure.is_gone))
         if failure.is_gone:
-            self._extend_deadline(began, now + wait_s)
-        else:
-            self._gone_since = None
-            if now + wait_s > self.deadline:
-                raise self.deadline_error(self._num_failed)
+            self._check_outage(silent_since, now + wait_s)
+            return wait_s
+        self._gone_since = None
+        self._lost_s += now + wait_s - silent_since
+        if self._lost_s >= self._policy.deadline_s:
+            raise self._deadline_error()
         return wait_s
 
-    def deadline_error(self, num_attempts: int | None = None) -> UserError:
-        """The error of a request that reached its deadline, by default during an attempt."""
-        num_attempts = self._num_failed + 1 if num_attempts is None else num_attempts
-        times = "once" if num_attempts == 1 else f"{num_attempts} times"
+    def _deadline_error(self) -> UserError:
+        times = "once" if self._num_failed == 1 else f"{self._num_failed} times"
         return UserError(
             f"{self._url!r} was asked {times} and gave no reply in deadline_s={self._policy.deadline_s:g} seconds: "
             f"{self._reason}"
@@ -153,8 +175,8 @@ class _Attempts:
         most_s = MAX_OUTAGE_WAIT_S if is_gone else MAX_WAIT_S
         return min(most_s, self._policy.backoff_s * 2.0 ** min(self._num_failed - 1, _MAX_DOUBLINGS))
 
-    def _extend_deadline(self, began: float, retry_at: float) -> None:
-        """Gives the next attempt on an unreachable server the whole deadline again, until the outage is too long."""
+    def _check_outage(self, began: float, retry_at: float) -> None:
+        """Refuses a further attempt on a server that has been unreachable for too long."""
         if not self._waits:
             raise UserError(f"no server answers at {self._url!r}: {self._reason}; is it running, and is the URL right?")
         self._gone_since = began if self._gone_since is None else self._gone_since
@@ -163,7 +185,6 @@ class _Attempts:
             raise UserError(
                 f"the server at {self._url!r} has been gone for outage_s={outage_s:g} seconds: {self._reason}"
             )
-        self.deadline = retry_at + self._policy.deadline_s
 
 
 class Client:
@@ -173,7 +194,7 @@ class Client:
         url: the URL that paths are appended to.
         key: sent with every request and never shown; None sends none.
         policy: limits of waiting.
-        max_connections: number of requests at once; further ones wait, which the deadline doesn't count.
+        max_connections: highest number of requests at once; the gate allows fewer while the server queues them.
         on_retry: called before each attempt but the first.
     """
 
@@ -183,13 +204,14 @@ class Client:
         self.url = url
         self._key = key
         self._policy = policy
-        self._slots = asyncio.Semaphore(max_connections)
+        self._gate = Gate(max_connections)
+        self._heard_at = -math.inf  # time of the last part of any reply
         self._on_retry = on_retry
         self._random = random.Random()
         self._certificates = httpx.create_ssl_context()
         # Each connection is a client of its own: with one pool, httpx looks at all connections for each request.
-        self._clients = tuple(self._connection() for _ in range(max_connections))
-        self._free = list(self._clients)
+        self._clients = list[httpx.AsyncClient]()
+        self._free = list[httpx.AsyncClient]()
 
     async def request(
         self, path: str, body: Any, read: Reader[T], *, waits: bool = True, final: Sequence[int] = ()
@@ -197,7 +219,7 @@ class Client:
         """Sends a request until the server answers it.
 
         Args:
-            path: appended to the URL.
+            path: appended to the URL; one that begins with a slash is the server's own, without `/v1`.
             body: posted as JSON; None for a GET.
             read: parses an answer; raises `MalformedAnswer` if it can't.
             waits: whether an unreachable server is waited for.
@@ -208,11 +230,13 @@ class Client:
             UserError: it didn't answer in time, or its answers can't be parsed.
         """
         method, content = ("GET", None) if body is None else ("POST", json.dumps(body).encode())
-        async with self._slots:
-            client = self._free.pop()  # the most recently used one, to keep few connections warm
+        base = self.url.removesuffix("/v1") if path.startswith("/") else f"{self.url}/"
+        async with self._gate.enter() as visit:
+            client = self._free.pop() if self._free else self._connection()  # the last used one: few stay connected
             try:
-                request = client.build_request(method, f"{self.url}/{path}", content=content)
-                return await self._retry(functools.partial(client.send, request, stream=True), read, waits, final)
+                request = client.build_request(method, f"{base}{path}", content=content)
+                send = functools.partial(client.send, request, stream=True)
+                return await self._retry(send, read, visit, waits, final)
             finally:
                 self._free.append(client)
 
@@ -224,42 +248,72 @@ class Client:
     def _connection(self) -> httpx.AsyncClient:
         timeout_s = self._policy.timeout_s
         key = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-        return httpx.AsyncClient(
+        client = httpx.AsyncClient(
             headers={"Content-Type": "application/json", **key},
-            timeout=httpx.Timeout(timeout_s, connect=min(CONNECT_S, timeout_s), pool=None),
+            timeout=httpx.Timeout(None, connect=min(CONNECT_S, timeout_s)),
             limits=httpx.Limits(max_connections=1, keepalive_expiry=KEEPALIVE_S),
             trust_env=not is_local(self.url),  # no proxy between this machine and itself
             verify=self._certificates,
         )
+        self._clients.append(client)
+        return client
 
-    async def _retry(self, send: Send, read: Reader[T], waits: bool, final: Sequence[int]) -> T:
+    async def _retry(self, send: Send, read: Reader[T], visit: Visit, waits: bool, final: Sequence[int]) -> T:
         loop = asyncio.get_running_loop()
-        attempts = _Attempts(self.url, self._policy, loop.time(), waits)
+        attempts = _Attempts(self.url, self._policy, waits)
         while True:
-            began = loop.time()
+            self._gate.send(visit, loop.time())
             try:
-                async with asyncio.timeout_at(attempts.deadline):
-                    return await self._attempt(send, read, final)
-            except TimeoutError:
-                raise attempts.deadline_error() from None
+                answer = await self._watch(self._attempt(send, read, visit, final), visit, attempts.max_silence_s)
+                self._heard_at = loop.time()
+                self._gate.end(visit, self._heard_at)
+                return answer
             except _AttemptFailed as problem:
                 failure = problem
-            await asyncio.sleep(attempts.add(failure, began, loop.time(), self._random))
+            await asyncio.sleep(attempts.add(failure, self._silent_since(visit), loop.time(), self._random))
             self._on_retry()
 
-    async def _attempt(self, send: Send, read: Reader[T], final: Sequence[int]) -> T:
+    async def _watch(self, attempt: Coroutine[Any, Any, T], visit: Visit, max_silence_s: float) -> T:
+        """The attempt's answer; cancels the attempt when the server is silent for too long."""
+        task = asyncio.ensure_future(attempt)
+        try:
+            while (left_s := self._silent_since(visit) + max_silence_s - asyncio.get_running_loop().time()) > 0:
+                await asyncio.wait((task,), timeout=left_s)
+                if task.done():
+                    return task.result()
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        timeout_s = self._policy.timeout_s
+        raise _AttemptFailed(
+            "" if max_silence_s < timeout_s else f"it sent nothing for timeout_s={timeout_s:g} seconds"
+        )
+
+    def _silent_since(self, visit: Visit) -> float:
+        """The time since when the server is silent: before the reply's first part, other replies count."""
+        return max(visit.sent_at, self._heard_at) if visit.heard_at is None else visit.heard_at
+
+    def _hear(self, visit: Visit) -> None:
+        """Records a part of a reply."""
+        self._heard_at = visit.heard_at = asyncio.get_running_loop().time()
+        if visit.begun_at is None:
+            self._gate.begin(visit, self._heard_at)
+
+    async def _attempt(self, send: Send, read: Reader[T], visit: Visit, final: Sequence[int]) -> T:
         try:
             response = await send()
             try:
                 if response.status_code != httpx.codes.OK:
                     raise self._failure(response.status_code, await response.aread(), response.headers, final)
-                return await read(response)
+                return await read(response, functools.partial(self._hear, visit))
+            except ErrorAnswer as problem:
+                if problem.status is None:
+                    raise _AttemptFailed(self.sanitize(extract_reason(problem.raw)), is_malformed=True) from None
+                raise self._failure(problem.status, problem.raw, response.headers, final) from None
             finally:
                 await response.aclose()  # closes the connection of a response that wasn't read to its end
         except (httpx.ConnectError, httpx.ConnectTimeout) as problem:
             raise _AttemptFailed(self.sanitize(str(problem)) or "it can't be reached", is_gone=True) from None
-        except (httpx.TimeoutException, Stalled):
-            raise _AttemptFailed(f"it sent nothing for timeout_s={self._policy.timeout_s:g} seconds") from None
         except httpx.TransportError as problem:
             raise _AttemptFailed(f"the connection was dropped: {self.sanitize(str(problem))}") from None
         except (MalformedAnswer, httpx.DecodingError) as problem:
@@ -268,7 +322,7 @@ class Client:
     def _failure(self, status: int, raw: bytes, headers: httpx.Headers, final: Sequence[int]) -> Exception:
         reason = self.sanitize(extract_reason(raw))
         is_busy = status in _BUSY or status >= 500
-        if is_busy and status not in final and _PERMANENT not in raw:
+        if is_busy and status not in final and not _PERMANENT.search(raw):
             wait_s = parse_retry_after(headers.get("Retry-After", ""), time.time())
             demand = f", and asks to wait {wait_s:.0f} seconds" if wait_s else ""
             return _AttemptFailed(f"{status}{reason and f': {reason}'}{demand}", wait_s)
@@ -282,21 +336,16 @@ class Client:
         return " ".join(hidden.split())[:MAX_REASON_CHARS]
 
 
-async def read_events(response: httpx.Response, stall_s: float) -> AsyncIterator[str]:
+async def read_events(response: httpx.Response, beat: Beat) -> AsyncIterator[str]:
     """The data of server-sent events (WHATWG HTML, section 9.2), up to the end of the stream.
 
-    Raises:
-        Stalled: no event for `stall_s` seconds. Comments, which only keep the connection open, don't count.
+    Args:
+        response: the response.
+        beat: called at each event. Comments, which only keep the connection open, don't count.
     """
     lines = response.aiter_lines()
-    while True:
-        try:
-            async with asyncio.timeout(stall_s):
-                data = await _next_event(lines)
-        except TimeoutError:
-            raise Stalled from None
-        if data is None:
-            return
+    while (data := await _next_event(lines)) is not None:
+        beat()
         yield data
 
 
@@ -317,16 +366,28 @@ def is_local(url: str) -> bool:
 
 
 def extract_reason(raw: bytes) -> str:
-    """The message in the body of an error, in any of the servers' forms, or the whole body."""
+    """The message in the body of an error, in any of the servers' forms, or the whole body.
+
+    A router's message is followed by the one of the provider behind it, which is in `metadata.raw`.
+    """
     text = raw.decode("utf-8", "replace")
     try:
         found = json.loads(text)
     except ValueError:
         return text
+    upstream = ""
     for name in ("error", "message", "detail"):
         if isinstance(found, dict) and found.get(name):
+            upstream = upstream or _extract_upstream(found)
             found = found[name]
-    return found if isinstance(found, str) else json.dumps(found)
+    reason = found if isinstance(found, str) else json.dumps(found)
+    return f"{reason}: {upstream}" if upstream else reason
+
+
+def _extract_upstream(error: dict[str, Any]) -> str:
+    metadata = error.get("metadata")
+    raw = metadata.get("raw") if isinstance(metadata, dict) else None
+    return extract_reason((raw if isinstance(raw, str) else json.dumps(raw)).encode()) if raw else ""
 
 
 def parse_retry_after(header: str, now: float) -> float:

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import httpx
+
 from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._adapter_kinds import check_kind
 from mirrormatch.agents.engines._answer_regex import answer_regex
@@ -17,15 +19,26 @@ from mirrormatch.agents.engines._background_loop import BackgroundLoop
 from mirrormatch.agents.engines._token_engine import TokenEngine, load_tokenizer
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
 from mirrormatch.agents.engines._vllm_limits import RANKS, check_adapter, check_temperature
-from mirrormatch.agents.engines.openai.answers import Meter, TokenAnswer, answer_reader, is_overflow
+from mirrormatch.agents.engines.openai.answers import (
+    Meter,
+    TokenAnswer,
+    TokenPiece,
+    is_overflow,
+    parse_answer,
+    validate_answer,
+)
 from mirrormatch.agents.engines.openai.chat_server import refusal_message
-from mirrormatch.agents.engines.openai.http import Client, Refusal
+from mirrormatch.agents.engines.openai.http import Beat, Client, MalformedAnswer, Refusal, read_events
 from mirrormatch.agents.engines.openai.vllm_lora import PREFIX, BatchGate, ServedAdapters
 from mirrormatch.errors import UserError
 
 NUM_SCORED = 64  # places per request: vLLM compares 128 tokens at most, and a request costs more than a place
 _MAX_ATTEMPTS = 3  # of one request, when the server has lost its adapter
 _PATH = "completions"
+
+
+class NoTokenIds(Exception):
+    """The server lists its models as vLLM does, but its completions have no token ids with log-probs (SGLang)."""
 
 
 class TokenServer(TokenEngine):
@@ -43,6 +56,10 @@ class TokenServer(TokenEngine):
         loop: the client's event loop.
         meter: counts requests and tokens.
         mixed: generate base rows and adapter rows together: safe on GPUs.
+        stream: whether completions are streamed. One that isn't may take no longer than the client's `timeout_s`.
+
+    Raises:
+        NoTokenIds: it isn't vLLM's server.
     """
 
     def __init__(
@@ -55,6 +72,7 @@ class TokenServer(TokenEngine):
         loop: BackgroundLoop,
         meter: Meter,
         mixed: bool = False,
+        stream: bool = True,
     ) -> None:
         super().__init__(root, load_tokenizer(root, local_only=True))
         self._model = model
@@ -65,6 +83,7 @@ class TokenServer(TokenEngine):
         self._meter = meter
         self._adapters = ServedAdapters(client)
         self._sides = BatchGate(mixed)
+        self._stream = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
         self._at_temperature = loop.call(self._returns_logprobs_at_temperature())
 
     @property
@@ -79,7 +98,7 @@ class TokenServer(TokenEngine):
         room = self._context - len(prompt_ids)
         if room < 1:
             return Completion.empty(adapter)
-        body = self._body(prompt_ids, sampling, min(sampling.max_tokens, room), seed)
+        body = self._body(prompt_ids, sampling, min(sampling.max_tokens, room), seed) | self._stream
         try:
             choice = (await self._loop.run(self._post(body, adapter))).choices[0]
         except Refusal as refusal:
@@ -183,7 +202,7 @@ class TokenServer(TokenEngine):
             for num_left in reversed(range(_MAX_ATTEMPTS)):
                 name = self._model if adapter is None else await self._adapters.ensure_loaded(adapter)
                 try:
-                    answer = await self._client.request(_PATH, {"model": name, **body}, answer_reader(TokenAnswer))
+                    answer = await self._client.request(_PATH, {"model": name, **body}, read_tokens)
                     break
                 except Refusal as refusal:
                     if adapter is None or refusal.status != 404 or not num_left:
@@ -200,7 +219,38 @@ class TokenServer(TokenEngine):
         sampling = Sampling(temperature=0.5, top_k=1)
         body = self._body(self.complete("a")[-1:], sampling, 1, 0)
         try:
-            answer = await self._client.request(_PATH, {"model": self._model, **body}, answer_reader(TokenAnswer))
+            answer = await self._client.request(_PATH, {"model": self._model, **body}, _read_probe)
         except Refusal as refusal:
-            raise UserError(refusal_message(self._client.url, self._model, refusal)) from None
+            if refusal.status in (401, 403):
+                raise UserError(refusal_message(self._client.url, self._model, refusal)) from None
+            raise NoTokenIds(f"its completions take no token ids ({refusal.status}: {refusal.reason})") from None
         return answer.choices[0].logprobs.token_logprobs == (0.0,)
+
+
+async def read_tokens(response: httpx.Response, beat: Beat) -> TokenAnswer:
+    """Reads a completion, whole or streamed."""
+    if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
+        return parse_answer(await response.aread(), TokenAnswer)
+    ids, logprobs = list[int](), list[float]()
+    model, finish, usage = "", None, None
+    async for data in read_events(response, beat):
+        if data == "[DONE]":
+            break
+        piece = parse_answer(data.encode(), TokenPiece)
+        model, usage = piece.model, piece.usage or usage
+        for choice in piece.choices[:1]:
+            ids += choice.token_ids or ()
+            logprobs += choice.logprobs.token_logprobs if choice.logprobs else ()
+            finish = choice.finish_reason or finish
+    if finish is None:
+        raise httpx.RemoteProtocolError("the stream ended before the completion did")
+    whole = {"token_ids": ids, "logprobs": {"token_logprobs": logprobs}, "finish_reason": finish}
+    answer = validate_answer({"model": model, "choices": [whole]}, TokenAnswer)
+    return answer.model_copy(update={"usage": usage})
+
+
+async def _read_probe(response: httpx.Response, beat: Beat) -> TokenAnswer:
+    try:
+        return parse_answer(await response.aread(), TokenAnswer)
+    except MalformedAnswer:
+        raise NoTokenIds("its completions have no token ids") from None

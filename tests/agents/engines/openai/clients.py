@@ -22,7 +22,11 @@ QUESTION = (Message("system", "Solve it."), Message("user", "What is 2+2?"))
 
 
 def chat_server(server: FaultyServer, engines: list[Engine], **settings: str) -> ChatServer:
-    engine = connect(f"{server.models[0]}@{server.url}", tuple({**dict(IMPATIENT), **settings}.items()))
+    return connect_to(server, engines, server.models[0], **settings)
+
+
+def connect_to(server: FaultyServer, engines: list[Engine], model: str, **settings: str) -> ChatServer:
+    engine = connect(f"{model}@{server.url}", tuple({**dict(IMPATIENT), **settings}.items()))
     engines.append(engine)
     assert isinstance(engine, ChatServer)
     return engine

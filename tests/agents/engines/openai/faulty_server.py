@@ -12,9 +12,9 @@ import re
 import sys
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self, TypeAlias
+from typing import Any, Literal, NamedTuple, Self, TypeAlias
 
 MODEL = "tiny"
 CONTEXT = 512
@@ -82,11 +82,11 @@ def event_stream(*events: Any, stalls: bool = False, comments: bool = False) -> 
     return answer
 
 
-def reply_events(*texts: str, finish: str | None = "stop") -> tuple[Any, ...]:
+def reply_events(*texts: str, finish: str | None = "stop", usage: Any = None) -> tuple[Any, ...]:
     """The events of a streamed reply."""
     deltas = [{"choices": [{"delta": {"content": text}, "finish_reason": None}]} for text in texts]
     last: Any = {"choices": [{"delta": {}, "finish_reason": finish}]}
-    counted = {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": len(texts)}}
+    counted: Any = {"choices": [], "usage": usage or {"prompt_tokens": 7, "completion_tokens": len(texts)}}
     return (*deltas, last, counted, "[DONE]")
 
 
@@ -117,6 +117,14 @@ class FaultyServer:
         key: the required key.
         at_temperature: whether its log-probs are those at a request's temperature.
         claimed_model: the model named in its answers; None names the requested one.
+        models: the names in its list of models, which are those that it answers to.
+        aliases: further names that it answers to.
+        listing: the form of its list of models; None: there is no list.
+        token_ids: whether its completions have token ids; False imitates SGLang.
+        missing: the answer at every other address.
+        refusal: the answer to messages with a system role; None takes them.
+        reply_s: seconds that a reply takes, one after the other; None answers all at once.
+        streams: whether it streams; otherwise it answers a request for a stream with a whole reply.
         faults: one for each of the next POSTs; None answers plainly.
         always: a fault for every POST.
         port: the port to listen on; 0 chooses one.
@@ -128,6 +136,13 @@ class FaultyServer:
     at_temperature: bool = True
     claimed_model: str | None = None
     models: tuple[str, ...] = (MODEL,)
+    aliases: tuple[str, ...] = ()
+    listing: Literal["object", "list"] | None = "object"
+    token_ids: bool = True
+    missing: Fault = field(default_factory=lambda: json_answer({"detail": "Not Found"}, 404))
+    refusal: Fault | None = None
+    reply_s: float | None = None
+    streams: bool = True
     faults: deque[Fault | None] = field(default_factory=deque)
     always: Fault | None = None
     port: int = 0
@@ -135,6 +150,8 @@ class FaultyServer:
     adapters: dict[str, str] = field(default_factory=dict)
     client_left: threading.Event = field(default_factory=threading.Event)  # by a client without its answer
     max_at_once: int = 0
+    num_answered: int = 0
+    waiting_at: list[int] = field(default_factory=list)  # number of requests in the server at each reply's end
     _inside: int = 0
 
     @property
@@ -160,6 +177,7 @@ class FaultyServer:
         self._loop.close()
 
     async def start(self) -> None:
+        self._turn = asyncio.Lock()
         self._server = await asyncio.start_server(self._handle_connection, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -179,6 +197,8 @@ class FaultyServer:
                 self.max_at_once = max(self.max_at_once, self._inside)
                 try:
                     await self._answer_or_leave(asked, reader, writer)
+                    self.num_answered += 1
+                    self.waiting_at.append(self._inside - 1)
                 finally:
                     self._inside -= 1
                 if writer.is_closing():
@@ -212,27 +232,49 @@ class FaultyServer:
             if fault is not None:
                 return fault
         plain = {
-            "/v1/models": self._models,
+            "/v1/models": self._models if self.listing else None,
             "/v1/chat/completions": self._chat,
             "/v1/completions": self._completion,
             "/v1/load_lora_adapter": self._load if self.lora else None,
             "/v1/unload_lora_adapter": self._unload if self.lora else None,
         }.get(asked.path)
-        return plain(asked.body) if plain else json_answer({"detail": "Not Found"}, 404)
+        return plain(asked.body) if plain else self.missing
 
     def _models(self, body: Any) -> Fault:
         vllm = {"root": self.root, "max_model_len": CONTEXT, "parent": None} if self.root else {}
         cards = [{"id": name, "object": "model", **vllm} for name in self.models]
         held = [{"id": name, "root": path, "parent": MODEL} for name, path in self.adapters.items()]
-        return json_answer({"object": "list", "data": [*cards, *held]})
+        listed = [*cards, *held]
+        return json_answer(listed if self.listing == "list" else {"object": "list", "data": listed})
 
     def _chat(self, body: Any) -> Fault:
         """Replies with a legal move of the last list of moves, or else a number, chosen by prompt and seed."""
+        if body["model"] not in (*self.models, *self.aliases, *self.adapters):
+            return error_answer(404, f"model '{body['model']}' not found")
+        if not body["messages"]:
+            return error_answer(400, "messages are empty")
+        if self.refusal is not None and any(m["role"] == "system" for m in body["messages"]):
+            return self.refusal
         prompt = body["messages"][-1]["content"]
         listed = re.findall(r"Legal moves: (.*)\.", prompt)
         moves = listed[-1].split(", ") if listed else [str(n) for n in range(10)]
         text = f"<think>Well.</think>\\boxed{{{moves[_draw(body['messages'], body.get('seed')) % len(moves)]}}}"
-        return event_stream(*reply_events(text[:9], text[9:])) if body.get("stream") else json_answer(chat_body(text))
+        whole = chat_body(text)
+        if body.get("stream") and self.streams:
+            return self._in_turn(event_stream(*reply_events(text[:9], text[9:], usage=whole["usage"])))
+        return self._in_turn(json_answer(whole))
+
+    def _in_turn(self, fault: Fault) -> Fault:
+        """The same answer after `reply_s` seconds, and after all earlier ones."""
+        if self.reply_s is None:
+            return fault
+
+        async def answer(asked: Received, writer: asyncio.StreamWriter) -> None:
+            async with self._turn:
+                await asyncio.sleep(self.reply_s or 0)
+                await fault(asked, writer)
+
+        return answer
 
     def _completion(self, body: Any) -> Fault:
         if body["model"] not in (*self.models, *self.adapters):
@@ -253,8 +295,13 @@ class FaultyServer:
             "logprobs": {"token_logprobs": [logprob] * num},
             "finish_reason": "stop" if num == NUM_TOKENS else "length",
         }
+        if not self.token_ids:
+            del choice["token_ids"]
         usage = {"prompt_tokens": len(body["prompt"]), "completion_tokens": num}
-        return json_answer({"model": self.claimed_model or body["model"], "choices": [choice], "usage": usage})
+        model = self.claimed_model or body["model"]
+        if body.get("stream"):
+            return self._in_turn(event_stream(*_completion_events(model, choice), {"model": model, "usage": usage}))
+        return self._in_turn(json_answer({"model": model, "choices": [choice], "usage": usage}))
 
     def _load(self, body: Any) -> Fault:
         name, path = body["lora_name"], body["lora_path"]
@@ -272,6 +319,15 @@ class FaultyServer:
             return error_answer(404, "The lora adapter cannot be found.")
         del self.adapters[body["lora_name"]]
         return raw_answer(b"Success")
+
+
+def _completion_events(model: str, choice: Any) -> Iterator[Any]:
+    """The events of a streamed completion, two tokens each, the last of which ends it."""
+    ids, logprobs = choice["token_ids"], choice["logprobs"]["token_logprobs"]
+    for k in range(0, len(ids), 2):
+        finish = choice["finish_reason"] if k + 2 >= len(ids) else None
+        part = {"token_ids": ids[k : k + 2], "logprobs": {"token_logprobs": logprobs[k : k + 2]}}
+        yield {"model": model, "choices": [{**part, "finish_reason": finish}]}
 
 
 async def _wait_for_end(reader: asyncio.StreamReader) -> None:

@@ -2,24 +2,33 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from tests.agents.engines.openai.clients import (
+    IMPATIENT,
     QUESTION,
     chat_server,
+    complete,
+    connect_to,
     error_of_connecting,
+    error_of_reply,
     reply,
     token_server,
 )
 from tests.agents.engines.openai.faulty_server import (
+    Fault,
     FaultyServer,
+    json_answer,
+    raw_answer,
 )
 
 from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._engine import ChatEngine, Engine
-from mirrormatch.agents.engines.openai import parse_target
+from mirrormatch.agents.engines.openai import connect, parse_target
 from mirrormatch.agents.engines.openai.http import is_local
+from mirrormatch.agents.engines.openai.vllm_server import TokenServer
 from mirrormatch.agents.spec import model_agent
 from mirrormatch.errors import UserError
 
@@ -39,15 +48,14 @@ def test_vllm_whose_model_is_on_another_machine_is_sent_messages(engines: list[E
         chat_server(server, engines).encode(QUESTION)
 
 
-@pytest.mark.parametrize("setting", [("mode", "chat"), ("stream", "yes")])
-def test_vllm_is_sent_messages_where_the_settings_say_so(
-    vllm: FaultyServer, engines: list[Engine], setting: tuple[str, str]
-) -> None:
-    assert reply(chat_server(vllm, engines, **dict([setting]))).text
+def test_vllm_is_sent_messages_where_the_settings_say_so(vllm: FaultyServer, engines: list[Engine]) -> None:
+    assert reply(chat_server(vllm, engines, mode="chat")).text
 
 
 def test_tokens_that_are_not_to_be_had_are_refused(server: FaultyServer) -> None:
-    assert "only vLLM's server exposes token ids" in error_of_connecting(f"tiny@{server.url}", ("mode", "token"))
+    assert "only the servers of vLLM and llama.cpp expose token ids" in error_of_connecting(
+        f"tiny@{server.url}", ("mode", "token")
+    )
 
 
 def test_a_spec_leads_to_a_served_model(server: FaultyServer, engines: list[Engine]) -> None:
@@ -70,10 +78,67 @@ def test_a_url_that_leads_elsewhere_is_one_line(server: FaultyServer) -> None:
     assert "lists no models (404: Not Found)" in error_of_connecting(f"tiny@{server.url}/nowhere/v1")
 
 
-def test_an_unknown_model_gives_the_served_ones_nearest_first() -> None:
+def test_an_unknown_model_gives_the_served_ones_nearest_first(engines: list[Engine]) -> None:
     with FaultyServer(models=("gpt-large", "qwen3:8b", "qwen3:4b")) as server:
-        message = error_of_connecting(f"qwen3:4@{server.url}")
-    assert "has no model 'qwen3:4'; it serves 'qwen3:4b', 'qwen3:8b', 'gpt-large'" in message
+        message = error_of_reply(connect_to(server, engines, "qwen3:4"))
+    assert "has no such model" in message and "(404): model 'qwen3:4' not found" in message
+    assert "it serves 'qwen3:4b', 'qwen3:8b', 'gpt-large'" in message
+
+
+def test_an_unknown_model_cannot_be_sent_tokens(vllm: FaultyServer) -> None:
+    message = error_of_connecting(f"tyni@{vllm.url}", ("mode", "token"))
+    assert "the server doesn't list it; it lists 'tiny'" in message
+
+
+@pytest.mark.parametrize(
+    ("given", "listed"),
+    [
+        ("llama3.2", "llama3.2:latest"),
+        ("qwen/qwen3-8b:nitro", "qwen/qwen3-8b"),
+        ("gemini-3-flash", "models/gemini-3-flash"),
+        ("models/gemini-3-flash", "gemini-3-flash"),
+    ],
+)
+def test_a_name_that_is_not_listed_is_tried(engines: list[Engine], given: str, listed: str) -> None:
+    with FaultyServer(models=(listed,), aliases=(given,)) as server:
+        assert reply(connect_to(server, engines, given)).text
+        assert server.posts[0].body["model"] == given
+
+
+def test_a_short_name_finds_the_card_of_the_long_one(tiny: Path, engines: list[Engine]) -> None:
+    with FaultyServer(root=str(tiny), models=("tiny:latest",)) as server:
+        engine = connect(f"tiny@{server.url}", IMPATIENT)
+        engines.append(engine)
+        assert isinstance(engine, TokenServer) and complete(engine).token_ids
+
+
+@pytest.mark.parametrize("listing", [None, "list"])
+def test_the_list_of_models_may_be_missing_or_a_list_alone(engines: list[Engine], listing: Any) -> None:
+    with FaultyServer(listing=listing) as server:
+        assert reply(chat_server(server, engines)).text
+
+
+def test_without_a_list_an_unknown_model_is_one_line(engines: list[Engine]) -> None:
+    with FaultyServer(listing=None) as server:
+        message = error_of_reply(connect_to(server, engines, "tyni"))
+    assert "has no such model" in message and "model 'tyni' not found" in message
+
+
+@pytest.mark.parametrize(
+    "missing",
+    [
+        json_answer({"error": "Unexpected endpoint or method. (GET /models)"}),
+        json_answer({"error": {"message": "Not found", "code": 404}}),
+        json_answer({"detail": "Not Found"}, 404),
+        raw_answer(b"<!doctype html><title>A web page</title>"),
+    ],
+    ids=["LM Studio", "code", "404", "web page"],
+)
+def test_an_address_without_v1_gets_the_hint_at_once(missing: Fault) -> None:
+    with FaultyServer(missing=missing) as server:
+        message = error_of_connecting(f"tiny@{server.url.removesuffix('/v1')}")
+        assert f"did you mean '{server.url}'?" in message
+        assert len(server.received) == 2
 
 
 @pytest.mark.parametrize("target", ["tiny", "tiny@", "@http://x/v1", "tiny@ftp://x/v1", "tiny@127.0.0.1:8000"])

@@ -43,6 +43,8 @@ def test_the_seed_and_the_sampling_are_sent(server: FaultyServer, engines: list[
         "top_k": 5,
         "stop": ["x"],
         "seed": 1,
+        "stream": True,
+        "stream_options": {"include_usage": True},
     }
 
 
@@ -214,7 +216,7 @@ def test_what_needs_tokens_is_refused_in_one_line(server: FaultyServer, engines:
         lambda: asyncio.run(engine.logprobs((1,), (2,))),
         lambda: reply(engine, Sampling(constraint=constraint)),
     ):
-        with pytest.raises(UserError, match="only vLLM's server exposes token ids"):
+        with pytest.raises(UserError, match="only the servers of vLLM"):
             wanted()
     assert engine.base is None
 

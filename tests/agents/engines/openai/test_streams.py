@@ -1,6 +1,7 @@
 """Streamed replies, whole and broken."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
@@ -12,13 +13,15 @@ from tests.agents.engines.openai.clients import (
 )
 from tests.agents.engines.openai.faulty_server import (
     FaultyServer,
+    Received,
+    error_answer,
     event_stream,
     reply_events,
 )
 
 from mirrormatch import agents, games
 from mirrormatch.agents.engines._engine import Engine
-from mirrormatch.agents.engines._types import ChatReply
+from mirrormatch.agents.engines._types import ChatReply, Sampling
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.types import Decision
 from mirrormatch.cli.commands.play import show_reply_length
@@ -83,12 +86,44 @@ def test_a_person_sees_the_length_of_the_reply_while_it_is_written(server: Fault
     assert shown[-1] == " (24 characters so far)" and not any("think" in t for t in shown)
 
 
-def test_a_reply_is_streamed_only_to_a_callback(server: FaultyServer, engines: list[Engine]) -> None:
+def test_replies_are_streamed_unless_the_settings_forbid_it(server: FaultyServer, engines: list[Engine]) -> None:
     asked: list[bool] = []
-    for stream in ({}, {"stream": "no"}, {"stream": "yes"}):
-        engine = chat_server(server, engines, **stream)
-        for watching in (None, lambda piece: None):
-            engine.on_text = watching
-            reply(engine)
-            asked.append(bool(server.posts[-1].body.get("stream")))
-    assert asked == [False, True, False, False, True, True]
+    for stream in ({}, {"stream": "no"}):
+        reply(chat_server(server, engines, **stream))
+        asked.append(bool(server.posts[-1].body.get("stream")))
+    assert asked == [True, False]
+
+
+def test_a_server_that_does_not_stream_is_understood(engines: list[Engine]) -> None:
+    with FaultyServer(streams=False) as plain, FaultyServer() as streaming:
+        assert reply(chat_server(plain, engines)) == reply(chat_server(streaming, engines))
+        assert plain.posts[0].body["stream"]
+
+
+def test_a_server_that_refuses_to_stream_is_asked_for_whole_replies(
+    server: FaultyServer, engines: list[Engine]
+) -> None:
+    server.faults.append(error_answer(400, "stream is not supported"))
+    assert reply(chat_server(server, engines)).text
+    assert "stream" not in server.posts[1].body and "stream_options" not in server.posts[1].body
+
+
+def test_a_streamed_reply_lives_longer_than_every_limit(server: FaultyServer, engines: list[Engine]) -> None:
+    events = reply_events(*"a long, long reply")
+
+    async def speak_slowly(asked: Received, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n")
+        for event in events:
+            writer.write(f"data: {event if isinstance(event, str) else json.dumps(event)}\n\n".encode())
+            await asyncio.sleep(0.05)
+        writer.close()
+
+    server.always = speak_slowly
+    assert reply(chat_server(server, engines, timeout_s="0.4", deadline_s="0.4")).text == "a long, long reply"
+    assert len(server.posts) == 1
+
+
+def test_a_stream_without_an_end_is_cut_off(server: FaultyServer, engines: list[Engine]) -> None:
+    server.always = event_stream(*reply_events(*"ab" * 40)[:-3], stalls=True)
+    found = reply(chat_server(server, engines), Sampling(max_tokens=5))
+    assert found.finish == "length" and set(found.text) == {"a", "b"}

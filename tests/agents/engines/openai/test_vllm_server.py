@@ -6,7 +6,11 @@ from typing import Any
 
 import pytest
 from tests.agents.engines.openai.clients import (
+    QUESTION,
+    chat_server,
     complete,
+    error_of_connecting,
+    reply,
     token_server,
 )
 from tests.agents.engines.openai.faulty_server import (
@@ -57,6 +61,8 @@ def test_a_request_in_tokens_leaves_nothing_to_the_server(vllm: FaultyServer, en
         "stop": ["x"],
         "include_stop_str_in_output": True,
         "structured_outputs": {"regex": r"([^\[])*\[(a|b)\]"},
+        "stream": True,
+        "stream_options": {"include_usage": True},
     }
 
 
@@ -111,3 +117,21 @@ def test_another_temperature_wants_log_probs_at_it(tiny: Path, engines: list[Eng
 def test_an_answer_without_tokens_is_asked_again(vllm: FaultyServer, engines: list[Engine], answer: Any) -> None:
     vllm.faults.append(json_answer(answer))
     assert complete(token_server(vllm, engines)).token_ids
+
+
+def test_a_streamed_completion_equals_a_whole_one(vllm: FaultyServer, engines: list[Engine]) -> None:
+    streaming, whole = token_server(vllm, engines), token_server(vllm, engines, stream="no")
+    assert complete(streaming) == complete(whole)
+    assert streaming.usage == whole.usage
+    assert [bool(asked.body.get("stream")) for asked in vllm.posts] == [True, False]
+
+
+def test_a_server_that_looks_like_vllm_without_token_ids_is_sent_messages(tiny: Path, engines: list[Engine]) -> None:
+    """SGLang lists `root` and `max_model_len`, but its completions have no `token_ids`."""
+    with FaultyServer(root=str(tiny), token_ids=False) as server:
+        engine = chat_server(server, engines)
+        assert reply(engine).text
+        with pytest.raises(UserError, match="its completions have no token ids"):
+            engine.encode(QUESTION)
+        assert "its completions have no token ids" in error_of_connecting(f"tiny@{server.url}", ("mode", "token"))
+        assert len(server.posts) == 1
