@@ -1,6 +1,10 @@
 """`mirrormatch match`: agents against each other, seats swapped, deals paired."""
 
 import asyncio
+import itertools
+import os
+import re
+import tempfile
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -27,8 +31,7 @@ EpisodeCallback: TypeAlias = Callable[[int, Episode], None]  # called with an ep
 def run(options: Namespace) -> int:
     """Plays a match and prints its scores."""
     game = games.get(options.game)
-    with _save_episodes(options.save) as callback:
-        result = run_match_with_progress(game, options.specs, options.episodes, options.seed, callback)
+    result = run_match_with_progress(game, options.specs, options.episodes, options.seed, options.save)
     warn_about_match(result)
     if options.json:
         print(result.scores.model_dump_json(by_alias=True, indent=2))
@@ -38,21 +41,60 @@ def run(options: Namespace) -> int:
 
 
 def run_match_with_progress(
-    game: Game[Any, Any], specs: list[str], episodes: int, seed: int, callback: EpisodeCallback | None = None
+    game: Game[Any, Any], specs: list[str], episodes: int, seed: int, path: Path | None = None
 ) -> MatchResult:
     """Plays a match with a progress bar on stderr.
 
+    Args:
+        game: the rules.
+        specs: the players.
+        episodes: number of episodes per pair.
+        seed: the match's seed.
+        path: the file that finished episodes are appended to. Without one, they are written to a new file in the
+            current folder when the match ends early.
+
     Raises:
-        UserError: an agent can't be used, or the person at the keyboard left.
+        UserError: an agent can't be used, a server gave up, or the person at the keyboard left.
     """
     players = {spec: agents.get(spec) for spec in dict.fromkeys(specs)}
     has_person = any(p.max_retries is None for p in players.values())  # a moving bar would disturb the typing
     title = f"{game.info.name}: {', '.join(specs)}"
+    with _keep_episodes(game, path) as callback, _report_usage(players.values()):
+        with nullcontext(None) if has_person else show_progress(title) as progress:
+            try:
+                return asyncio.run(run_match(game, [players[s] for s in specs], episodes, seed, progress, callback))
+            except EOFError:
+                raise UserError("the person at the keyboard left, so there is no result") from None
+
+
+@contextmanager
+def _keep_episodes(game: Game[Any, Any], path: Path | None) -> Iterator[EpisodeCallback]:
+    """Yields a callback for finished episodes: after an error its message gives the number and the file of them."""
+    finished: dict[int, Episode] = {}
     try:
-        with _report_usage(players.values()), nullcontext(None) if has_person else show_progress(title) as progress:
-            return asyncio.run(run_match(game, [players[s] for s in specs], episodes, seed, progress, callback))
-    except EOFError:
-        raise UserError("the person at the keyboard left, so there is no result") from None
+        with _save_episodes(path) as save:
+
+            def keep(position: int, episode: Episode) -> None:
+                finished[position] = episode
+                if save is not None:
+                    save(position, episode)
+
+            yield keep
+    except UserError as problem:
+        if not finished:
+            raise
+        kept = path or _write_unfinished(game, [finished[k] for k in sorted(finished)])
+        raise UserError(f"{problem}; the {len(finished)} finished episodes are in {str(kept)!r}") from None
+
+
+def _write_unfinished(game: Game[Any, Any], episodes: Iterable[Episode]) -> Path:
+    """Writes the episodes of a match that ended early to a new file: in the current folder, or a temporary one."""
+    folder = Path() if os.access(".", os.W_OK) else Path(tempfile.mkdtemp())
+    stem = f"unfinished-{re.sub('[^a-z0-9]+', '-', game.info.name)}"
+    path = next(p for k in itertools.count(1) if not (p := folder / f"{stem}-{k}.jsonl").exists())
+    for episode in episodes:
+        append_episode(path, episode)
+    return path
 
 
 @contextmanager

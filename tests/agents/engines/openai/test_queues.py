@@ -93,6 +93,37 @@ def test_games_end_one_after_the_other(slow: FaultyServer, tmp_path: Path) -> No
     assert len(list(read_episodes(path))) >= 6
 
 
+@pytest.mark.parametrize("saves", [True, False])
+def test_finished_games_are_kept_when_a_server_gives_up(
+    slow: FaultyServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], saves: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    slow.faults += [None] * 12
+    slow.always = faulty_server.silence
+    spec = f"openai:{faulty_server.MODEL}@{slow.url},timeout_s=0.5,deadline_s=0.5"
+    words = ["match", "kuhn_poker", spec, "random", "--episodes", "40"]
+    assert main([*words, "--save", "games.jsonl"] if saves else words) == 2
+    path = "games.jsonl" if saves else "unfinished-kuhn-poker-1.jsonl"
+    kept = list(read_episodes(tmp_path / path))
+    assert len(kept) >= 8 and all(e.forfeited_by is None for e in kept)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "gave no reply in deadline_s=0.5 seconds" in last
+    assert last.endswith(f"; the {len(kept)} finished episodes are in '{path}'")
+
+
+def test_finished_matches_are_printed_when_a_server_gives_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with FaultyServer() as server:
+        spec = f"openai:{faulty_server.MODEL}@{server.url}"
+        server.faults += [None] * 30
+        server.always = error_answer(403, "no more")
+        words = ["eval", "games", spec, "--games", "kuhn_poker", "tictactoe", "--episodes", "10", "--json"]
+        assert main(words) == 2
+    assert [m["game"] for m in json.loads(capsys.readouterr().out)["matches"]] == ["kuhn_poker", "kuhn_poker"]
+
+
 def test_the_limit_falls_while_replies_queue_and_rises_when_they_do_not() -> None:
     limits = {slots: simulate(slots) for slots in (1, 4, 16)}
     assert limits[1] == FEWEST
