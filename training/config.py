@@ -178,7 +178,10 @@ class RunConfig(_Section):
     seed: Annotated[int, Field(ge=0, description="seed of the run, from which all other seeds derive")] = 0
     threads: Annotated[
         int,
-        Field(ge=0, description="number of torch threads; 1 or 2 for tiny models on few cores, 0 for torch's default"),
+        Field(
+            ge=0,
+            description="number of torch threads; 1 for tiny models, 0 for the fastest of the run's start",
+        ),
     ] = 0
     checkpoint_every: Annotated[
         int,

@@ -16,6 +16,7 @@ from mirrormatch.agents.spec import ModelSettings, load_engine, parse_spec
 from mirrormatch.errors import UserError
 from mirrormatch.training import estimators, metrics
 from mirrormatch.training.alarms import Alarms
+from mirrormatch.training.computation import pin_computation, record_computation
 from mirrormatch.training.config import RunConfig
 from mirrormatch.training.rows import build_batch
 from mirrormatch.training.run_folder import Checkpoint, RunFolder
@@ -45,9 +46,11 @@ def train(
         alarms.check(earlier)
     if start is not None and (start.step >= config.learn.steps or alarms.lasting_alarm()):
         return Ended(start.step, folder.adapter_path(start.step), alarms.lasting_alarm())
+    pin_computation(config, folder)
+    engine, path, dtype = load_trainable(config)
+    record_computation(engine, folder)
     if config.threads:
         torch.set_num_threads(config.threads)
-    engine, path, dtype = load_trainable(config)
     estimator = estimators.get(config.estimator.name)(config.estimator.decay)
     if start is not None:
         estimator.restore(start.state["estimator"])

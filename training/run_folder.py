@@ -3,6 +3,7 @@
 config.json                     the settings, as they were checked
 adapters/step-000040/           the policy after 40 steps, PEFT's format
 episodes/step-000040.jsonl      the episodes of step 40
+computation.json                the number type and threads that the run's first process chose
 metrics.jsonl                   one line per finished step
 tensorboard/
 checkpoints/checkpoint-40/      everything that step 41 needs; whole once it holds complete.json
@@ -43,6 +44,7 @@ class RunFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.config_path = path / "config.json"
+        self.computation_path = path / "computation.json"
         self.checkpoints = path / "checkpoints"
         self.metrics_path = path / "metrics.jsonl"
         self.tensorboard = path / "tensorboard"
@@ -80,7 +82,8 @@ class RunFolder:
 
     def discard_unused(self) -> None:
         """Removes the folder if it holds nothing but settings: those of a run that was refused."""
-        if [path for path in self.path.rglob("*") if path.is_file()] == [self.config_path]:
+        files = {path for path in self.path.rglob("*") if path.is_file()}
+        if files and files <= {self.config_path, self.computation_path}:
             shutil.rmtree(self.path)
 
     def mark_complete(self, step: int, state: dict[str, Any]) -> None:

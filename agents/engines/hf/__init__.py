@@ -8,11 +8,10 @@ import contextlib
 import dataclasses
 import functools
 import io
-import os
 import warnings
 from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, cast
+from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, cast
 
 import torch
 from peft import PeftConfig, PeftModel
@@ -27,15 +26,15 @@ from mirrormatch.agents.engines._engine import SpecSettings, read_settings
 from mirrormatch.agents.engines._model_files import find_model_files
 from mirrormatch.agents.engines._token_engine import TokenEngine, load_tokenizer, loading_error
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
-from mirrormatch.agents.engines.hf import decoding
+from mirrormatch.agents.engines.hf import cpu_speed, decoding
 from mirrormatch.agents.engines.hf.batching import Batcher
 from mirrormatch.agents.engines.hf.constraints import TokenTexts
+from mirrormatch.agents.engines.hf.cpu_speed import Choice, NumberType
 from mirrormatch.agents.engines.hf.prefix_cache import PrefixCache
 from mirrormatch.errors import UserError
 
 MAX_BATCH = 256  # requests generated together
 MAX_SCORED = 128  # sequences scored together: their logits are held at once
-TINY_PARAMETERS = 20_000_000  # below this one thread is fastest on a CPU: more threads only wait for each other
 PREFIX_MB = 1_024  # memory for keys and values of earlier prompts: half a million tokens of the bundled model
 MAX_ADAPTERS = 8  # loaded beside the base model; the least recently used one is evicted
 UNLIMITED = 1 << 20  # tokens: the context of a model that states none
@@ -51,15 +50,24 @@ class TransformersEngine(TokenEngine):
         path: a folder in Hugging Face format, an id that transformers can load, or a GGUF file.
         max_batch: number of requests generated together.
         prefix_mb: memory for keys and values of earlier prompts, in MiB; 0 reuses none.
-        dtype: the type of the weights and of the computation.
+        dtype: the type of the weights and of the computation; auto: measured on a CPU (cpu_speed.py).
+        threads: number of torch threads on a CPU; None: measured.
     """
 
     def __init__(
-        self, path: str, max_batch: int = MAX_BATCH, prefix_mb: int = PREFIX_MB, dtype: Dtype = "auto"
+        self,
+        path: str,
+        max_batch: int = MAX_BATCH,
+        prefix_mb: int = PREFIX_MB,
+        dtype: Dtype = "auto",
+        threads: int | None = None,
     ) -> None:
-        self.model, tokenizer = load_base(path, dtype)
+        pinned = _pinned.get(path, Pin())
+        given = pinned.dtype if dtype == "auto" else dtype
+        self.model, tokenizer = load_base(path, given or "auto")
         super().__init__(path, tokenizer)
-        self.dtype: Dtype = "bfloat16" if self.model.dtype == torch.bfloat16 else "float32"
+        self.choice = _choose(self.model, given, threads or pinned.threads)
+        self.dtype: Dtype = self.choice.dtype
         self.usage = Usage()
         self._prefixes = PrefixCache(prefix_mb << 20)
         self._pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(self._encoder.end_ids)
@@ -188,6 +196,8 @@ class TransformersEngine(TokenEngine):
     @contextlib.contextmanager
     def _activate(self, adapter: str | None) -> Iterator[None]:
         """A context in which the model computes with the adapter, or as the base model."""
+        if torch.get_num_threads() != self.choice.threads:  # another engine of this process has set its own
+            torch.set_num_threads(self.choice.threads)
         if adapter is not None:
             self._ensure_loaded(adapter)
             self._peft.base_model.set_adapter(adapter, inference_mode=True)
@@ -221,10 +231,37 @@ def find_context(config: Any, tokenizer: Any) -> int:
     return min(tokenizer.model_max_length, UNLIMITED) if found is None else found
 
 
+class Pin(NamedTuple):
+    """How engines of a model compute where their settings leave it open; None: measured."""
+
+    dtype: NumberType | None = None
+    threads: int | None = None
+
+
+_pinned: dict[str, Pin] = {}  # by path
+
+
+def pin(path: str, dtype: NumberType | None = None, threads: int | None = None) -> None:
+    """Makes engines of this model compute as a run has recorded, where their settings leave it open.
+
+    An engine that exists already stays as it is.
+    """
+    _pinned[path] = Pin(dtype, threads)
+
+
+def _choose(model: Any, dtype: NumberType | None, threads: int | None) -> Choice:
+    """The number type and the threads for a loaded model, to which it converts the model and sets torch."""
+    if model.device.type != "cpu":
+        return Choice("bfloat16" if model.dtype == torch.bfloat16 else "float32", torch.get_num_threads())
+    choice = cpu_speed.choose_for(model, dtype, threads)
+    if choice.dtype == "bfloat16" and model.dtype == torch.float32:
+        cpu_speed.convert_weights(model)
+    torch.set_num_threads(choice.threads)
+    return choice
+
+
 def load_base(path: str, dtype: Dtype = "auto") -> tuple[Any, Any]:
     """A causal language model in eval mode and its tokenizer; "auto" is fp32 on a CPU and bf16 on a GPU.
-
-    For a tiny model on a CPU, it sets torch to one thread in the whole process, unless OMP_NUM_THREADS is set.
 
     Raises:
         UserError: there is no model to load.
@@ -248,8 +285,6 @@ def load_base(path: str, dtype: Dtype = "auto") -> tuple[Any, Any]:
             f"no model can be loaded from {path!r}: the architecture {model.config.model_type!r} has no cache of "
             "transformers' kind; serve it with another program and write openai:MODEL@URL"
         )
-    if device == "cpu" and "OMP_NUM_THREADS" not in os.environ and model.num_parameters() < TINY_PARAMETERS:
-        torch.set_num_threads(1)
     # PEFT freezes the base model with its first adapter, and torch rounds differently for weights with gradients:
     # freezing it here makes its output the same before and after.
     placed: Any = model.to(device)  # type: ignore[arg-type]  # the decorated signature has no `device`
@@ -265,14 +300,19 @@ class HfSettings(BaseModel):
     prefix_mb: Annotated[int, Field(ge=0, description="MiB for keys and values of earlier prompts; 0: none")] = (
         PREFIX_MB
     )
-    dtype: Annotated[Dtype, Field(description="type of the weights; auto: fp32 on a CPU, bf16 on a GPU")] = "auto"
+    dtype: Annotated[Dtype, Field(description="type of the weights; auto: the faster one on a CPU, bf16 on a GPU")] = (
+        "auto"
+    )
+    threads: Annotated[
+        int | None, Field(ge=1, description="number of torch threads on a CPU; the fastest number by default")
+    ] = None
 
 
 @functools.cache  # never evicted: the process ends with its engines, which own no other process and no connection
 def engine(path: str, settings: SpecSettings = ()) -> TransformersEngine:
     """The engine of a base model: one per process, whose agents share its batches."""
     chosen = read_settings("hf", HfSettings, settings)
-    return TransformersEngine(path, chosen.max_batch, chosen.prefix_mb, chosen.dtype)
+    return TransformersEngine(path, chosen.max_batch, chosen.prefix_mb, chosen.dtype, chosen.threads)
 
 
 ENGINE = engine
