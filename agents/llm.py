@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from mirrormatch.agents.engines._engine import ChatEngine, Engine, turn_stop
+from mirrormatch.agents.engines._engine import ChatEngine, Engine, LocalEngine, turn_stop
 from mirrormatch.agents.engines._types import Completion, Constraint, Sampling
 from mirrormatch.agents.types import Decision, Reply, Turn
 from mirrormatch.games.types import Observation
@@ -140,6 +140,12 @@ class LLMAgent:
         stop = turn_stop(self.engine)
         ends = [(end,) for end in sorted(self.engine.end_ids)]
         return (*ends, *([] if stop is None else [self.engine.complete(stop)]))
+
+
+def describe_computation(agent: object) -> str | None:
+    """The number type and the threads with which a model computes in this process; None for any other agent."""
+    engine = agent.engine if isinstance(agent, LLMAgent) else None
+    return engine.computation if isinstance(engine, LocalEngine) else None
 
 
 def _after_thinking(sampling: Sampling, closing: str, max_tokens: int) -> Sampling:

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from mirrormatch.agents.llm import describe_computation
 from mirrormatch.agents.play import play
 from mirrormatch.agents.scheduler import NUM_IN_FLIGHT, run_all
 from mirrormatch.agents.types import Agent, Episode, Turn
@@ -41,6 +42,7 @@ class AgentScores(BaseModel):
         loss: share of games lost, with a Wilson interval.
         illegal: share of the agent's replies without a legal move, truncated replies excepted.
         truncated: share of the agent's replies cut off before an answer.
+        computation: number type and threads of a model that computed in this process; None for other agents.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -53,6 +55,7 @@ class AgentScores(BaseModel):
     loss: Score
     illegal: Score
     truncated: Score
+    computation: str | None = None
 
 
 class MatchScores(BaseModel):
@@ -160,7 +163,7 @@ async def run_match(
         game=game.info.name,
         episodes=len(played),
         seed=seed,
-        agents=tuple(_score_agent(a.spec, k, played, turns_by_agent[k], seed) for k, a in enumerate(agents)),
+        agents=tuple(_score_agent(a, k, played, turns_by_agent[k], seed) for k, a in enumerate(agents)),
     )
     return MatchResult(
         scores=scores,
@@ -241,14 +244,15 @@ async def _play_all(
 
 
 def _score_agent(
-    spec: str, agent: int, played: Iterable[MatchEpisode], turns: Sequence[Turn], seed: int
+    agent: Agent, position: int, played: Iterable[MatchEpisode], turns: Sequence[Turn], seed: int
 ) -> AgentScores:
-    seats = [(p, role) for p in played for role, seated in enumerate(p.seating) if seated == agent]
+    seats = [(p, role) for p in played for role, seated in enumerate(p.seating) if seated == position]
     outcomes = Counter(p.episode.outcome[role] for p, role in seats)
     kinds = Counter(t.problem.kind for t in turns if t.problem)
     num_truncated = kinds.pop(ProblemKind.TRUNCATED, 0)
     return AgentScores(
-        spec=spec,
+        spec=agent.spec,
+        computation=describe_computation(agent),
         episodes=len({(p.deal, p.seating) for p, _ in seats}),
         mean_return=mean(
             "mean_return",

@@ -88,6 +88,16 @@ class SleepingEngine(Protocol):
 
 
 @runtime_checkable
+class LocalEngine(Protocol):
+    """An engine that computes in this process, with a number type and a number of threads of its choice."""
+
+    @property
+    def computation(self) -> str:
+        """The choice in words: "bfloat16, 1 thread, measured"."""
+        ...
+
+
+@runtime_checkable
 class StreamingEngine(Protocol):
     """Streams partial replies to a callback.
 

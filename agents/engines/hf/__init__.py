@@ -93,6 +93,11 @@ class TransformersEngine(TokenEngine):
         return TokenTexts(self._encoder.tokenizer, self._config.vocab_size, self.end_ids)
 
     @property
+    def computation(self) -> str:
+        """The number type and the threads, in words."""
+        return str(self.choice)
+
+    @property
     def pad_id(self) -> int:
         """The token that pads rows."""
         return self._pad_id

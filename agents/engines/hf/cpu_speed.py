@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM, DynamicCache
+from transformers import AutoModelForCausalLM, DynamicCache, LlamaConfig
 from transformers.initialization import no_init_weights
 
 from mirrormatch.agents.engines.hf import decoding
@@ -105,6 +105,14 @@ def choose_for(
         return choose_fastest((make_timer or PartTimer)(model.config), dtypes, numbers)
     except Exception:  # a model that can't be built from its configuration alone isn't timed
         return Choice(dtypes[0], threads or torch.get_num_threads())
+
+
+def measure_smollm() -> Choice:
+    """The choice for a model with the shapes of SmolLM2-135M on this CPU."""
+    config = LlamaConfig(
+        hidden_size=576, intermediate_size=1536, num_hidden_layers=30, num_attention_heads=9, num_key_value_heads=3
+    )
+    return choose_fastest(PartTimer(config), ["float32", "bfloat16"], thread_candidates())
 
 
 class PartTimer:

@@ -132,6 +132,13 @@ COMMANDS = (
         "test a game against the contract",
         "mirrormatch check game kuhn_poker",
     ),
+    Command(
+        "doctor",
+        arguments.configure_doctor,
+        "",
+        "print versions, devices and what is missing",
+        "mirrormatch doctor",
+    ),
 )
 
 

@@ -220,6 +220,14 @@ def configure_check_game(parser: Parser) -> None:
     _add_seed(parser, "seed of the random games")
 
 
+def configure_doctor(parser: Parser) -> None:
+    """Adds the arguments of `doctor`."""
+    parser.add_argument(
+        "--speed", action="store_true", help="time number types and threads, as the engine does for a larger model"
+    )
+    _add_json(parser)
+
+
 def at_least(least: int) -> Callable[[str], int]:
     """Makes a converter for whole numbers with a lower bound."""
 

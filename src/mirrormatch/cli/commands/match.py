@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from mirrormatch import agents, games
+from mirrormatch.agents.engines._engine import LocalEngine
 from mirrormatch.agents.episodes import append_episode
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.types import Agent, Episode
@@ -106,7 +107,8 @@ def _report_usage(players: Iterable[Agent]) -> Iterator[None]:
     yield
     for key, engine in engines.items():
         specs = ", ".join(one_line(p.spec, _SPEC_CHARS) for p in models if p.engine is engine)
-        note(f"{specs}: {engine.usage.since(before[key])}")
+        how = f" ({engine.computation})" if isinstance(engine, LocalEngine) and "measured" in engine.computation else ""
+        note(f"{specs}{how}: {engine.usage.since(before[key])}")
 
 
 @contextmanager

@@ -8,6 +8,8 @@ from typing import Final
 from rich import box
 from rich.table import Table
 
+from mirrormatch.agents.llm import describe_computation
+from mirrormatch.agents.types import Agent
 from mirrormatch.cli.terminal.output import console, empty_table, note
 from mirrormatch.evals.arena import AgentScores, MatchResult
 from mirrormatch.evals.comparison import CAPTION, ComparisonRow, comparison_rows
@@ -85,9 +87,10 @@ def show_transfer(title: str, transfer: Transfer, plain: bool = False) -> None:
     _print_titled(title, shown, plain)
 
 
-def scores_json(spec: str, scores: Sequence[Score]) -> str:
+def scores_json(agent: Agent, scores: Sequence[Score]) -> str:
     """The JSON object of `eval exploitability --json` and `eval transfer --json`."""
-    return json.dumps({"schema": 1, "spec": spec, "scores": [score.model_dump() for score in scores]}, indent=2)
+    found = {"schema": 1, "spec": agent.spec, "computation": describe_computation(agent)}
+    return json.dumps({**found, "scores": [score.model_dump() for score in scores]}, indent=2)
 
 
 def show_policy(report: PolicyReport, plain: bool = False) -> None:
