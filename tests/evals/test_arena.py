@@ -223,7 +223,9 @@ def test_the_json_is_the_published_shape() -> None:
     scores = match(KUHN, [OptimalAgent(), RandomAgent()], 4).scores.model_dump(by_alias=True)
     assert list(scores) == ["schema", "game", "episodes", "seed", "agents"] and scores["schema"] == 1
     agent = scores["agents"][0]
-    assert list(agent) == ["spec", "episodes", "mean_return", "win", "draw", "loss", "illegal", "truncated"]
-    for name in list(agent)[2:]:
+    figures = ["mean_return", "win", "draw", "loss", "illegal", "truncated"]
+    assert list(agent) == ["spec", "episodes", *figures, "computation"]
+    assert agent["computation"] is None, "no model computed in this process"
+    for name in figures:
         assert list(agent[name]) == ["name", "value", "low", "high", "n", "unit", "better"]
         assert agent[name]["name"] == name

@@ -26,7 +26,7 @@ ORDER = {
     "prompts": "prompt | formats examples",
     "agents": "engines | types | play scheduler episodes | episode_text | models llm | players environments | spec",
     "training": (
-        "config | trajectories run_folder alarms | estimator rows | metrics estimators | learner types "
+        "config | trajectories run_folder alarms | estimator rows computation | metrics estimators | learner types "
         "| trl_trainer self_play | run | bundled"
     ),
     "evals": (

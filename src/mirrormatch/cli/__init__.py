@@ -137,7 +137,7 @@ COMMANDS = (
         arguments.configure_doctor,
         "",
         "print versions, devices and what is missing",
-        "mirrormatch doctor",
+        "mirrormatch doctor --json",
     ),
 )
 
