@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from mirrormatch.agents.engines._engine import ChatEngine, Engine, LocalEngine, turn_stop
+from mirrormatch.agents.engines._engine import ChatEngine, Engine, LocalEngine, opened_thought, turn_stop
 from mirrormatch.agents.engines._types import Completion, Constraint, Sampling
 from mirrormatch.agents.types import Decision, Reply, Turn
 from mirrormatch.games.types import Observation
@@ -63,6 +63,11 @@ class LLMAgent:
         """The reply to a question outside any game."""
         return await self._reply(self.prompt.question(text), self.sampling, seed)
 
+    def whole_text(self, completion: Completion) -> str:
+        """The reply's text, with the opening of its reasoning where the chat template writes that."""
+        thought = opened_thought(self.engine)
+        return thought.opening + completion.text if thought else completion.text
+
     def _sampling(self, observation: Observation) -> Sampling:
         sampling = self.by_role.get(observation.role, self.sampling)
         if not (self.constrain and observation.legal):
@@ -75,6 +80,8 @@ class LLMAgent:
 
     def _thinking_end(self) -> str:
         """The text that ends the reasoning; empty for a prompt without any."""
+        if thought := opened_thought(self.engine):
+            return thought.closing
         return self.prompt.format_thinking(_MARK).partition(_MARK)[2]
 
     async def _reply(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Reply:
@@ -85,10 +92,11 @@ class LLMAgent:
             return Reply(answer=reading.answer, text=chat.text, thinking=thinking, spellings=reading.spellings)
         prompt_ids = self.engine.encode(messages)
         completion = await self._complete(prompt_ids, sampling, seed)
-        reading = self.prompt.read(completion.text, completion.finish == "length")
+        text = self.whole_text(completion)
+        reading = self.prompt.read(text, completion.finish == "length")
         return Reply(
             answer=reading.answer,
-            text=completion.text,
+            text=text,
             thinking=reading.thinking,
             spellings=reading.spellings,
             prompt_ids=prompt_ids,

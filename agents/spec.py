@@ -19,7 +19,7 @@ from pydantic import ConfigDict, Field
 
 from mirrormatch import prompts
 from mirrormatch.agents import engines, models, players
-from mirrormatch.agents.engines._engine import ChatEngine, Engine, SpecSettings, turn_stop
+from mirrormatch.agents.engines._engine import ChatEngine, Engine, SpecSettings, template_date, turn_stop
 from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.types import Agent
@@ -27,7 +27,8 @@ from mirrormatch.config_file import parse_settings
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.prompts.prompt import Prompt, PromptSettings
 
-_SETTINGS = re.compile(r",(?=[a-z_]+=)")  # a comma elsewhere belongs to a path
+_SETTINGS = re.compile(r",(?=[a-z_]+(?:\.\w+)?=)")  # a comma elsewhere belongs to a path
+_DATE = "date"  # an engine's setting
 _HEAD = re.compile(r"([^:+]*)(:?)(.*)", re.DOTALL)  # the kind, a colon, and the target with its adapter
 _NO_PATHS = frozenset({"openai", "scripted"})  # engines whose target is no folder
 
@@ -174,7 +175,7 @@ def model_agent(
     if own.thinking_tokens is not None and isinstance(engine, ChatEngine):
         raise UserError(f"{spec.text!r}: thinking_tokens needs a server that exposes token ids, and this one doesn't")
     return LLMAgent(
-        spec.text,
+        name_agent(spec.text, engine),
         engine,
         own.make_prompt(
             own.prompt or prompt or default_format(engine, f"{spec.kind}:{spec.target}"), settings or PromptSettings()
@@ -209,6 +210,12 @@ def engine_target(spec: Spec) -> str:
     if target in models.NAMES:  # ./nano is a folder of that name
         return str(models.find_model(target))
     return str(Path(target).expanduser()) if target.startswith("~") else target
+
+
+def name_agent(text: str, engine: Engine) -> str:
+    """The spec that repeats the agent's prompts on another day: with the date that the chat template shows."""
+    date = template_date(engine)
+    return text if date is None or f",{_DATE}=" in text else f"{text},{_DATE}={date.isoformat()}"
 
 
 def load_engine(spec: Spec) -> Engine:

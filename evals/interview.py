@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeAlias
 
+from mirrormatch.agents.engines._engine import opened_thought
 from mirrormatch.agents.engines._types import Completion
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.play import find_move
@@ -45,7 +46,9 @@ class Thought(NamedTuple):
 
 
 def thought_end(agent: LLMAgent) -> str | None:
-    """The text that ends a thought; None for a prompt without thinking."""
+    """The text that ends a thought; None for a prompt without thinking and a chat template that opens none."""
+    if thought := opened_thought(agent.engine):
+        return thought.closing
     mark = "\0"
     _, found, end = agent.prompt.format_thinking(mark).partition(mark)
     return end if found else None
@@ -147,7 +150,7 @@ class Interview:
 
     def _answer_masses(self, info_set: InfoSet, completion: Completion) -> tuple[float, ...]:
         """All mass on the answer of a complete reply; no mass if it holds no readable answer."""
-        reading = self._agent.prompt.read(completion.text, completion.finish == "length")
+        reading = self._agent.prompt.read(self._agent.whole_text(completion), completion.finish == "length")
         move = find_move(self._game, info_set.state, reading.answer, reading.spellings)
         return tuple(float(move == a) for a in info_set.legal)
 

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from mirrormatch.agents.types import Episode, Turn
 from mirrormatch.games.types import ProblemKind
 from mirrormatch.training.estimator import State
+from mirrormatch.training.rows import Batch
 from mirrormatch.training.trajectories import Trajectory
 
 Metrics: TypeAlias = dict[str, float]
@@ -66,6 +67,11 @@ def _share_repeated(ids: Sequence[int]) -> float:
 def from_trl_logs(logs: Mapping[str, float]) -> Metrics:
     """Translates TRL's log of an update to our names."""
     return {ours: float(logs[theirs]) for theirs, ours in _FROM_TRL.items() if theirs in logs}
+
+
+def measure_rows(batch: Batch) -> Metrics:
+    """Measures how well the turns of a trajectory merge: 1 where every later prompt extends the earlier tokens."""
+    return {"rows_per_trajectory": len(batch.rows) / max(1, batch.num_trajectories)}
 
 
 def measure_time(play_s: float, learn_s: float, batch: Sequence[Trajectory]) -> Metrics:

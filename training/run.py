@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 
-from mirrormatch.agents.engines._engine import ChatEngine, Engine
+from mirrormatch.agents.engines._engine import ChatEngine, Engine, TemplatedEngine, template_date
 from mirrormatch.agents.engines.hf import Dtype, TransformersEngine
 from mirrormatch.agents.spec import ModelSettings, load_engine, parse_spec
 from mirrormatch.errors import UserError
@@ -49,6 +49,7 @@ def train(
     pin_computation(config, folder)
     engine, path, dtype = load_trainable(config)
     record_computation(engine, folder)
+    keep_date(engine, folder)
     if config.threads:
         torch.set_num_threads(config.threads)
     estimator = estimators.get(config.estimator.name)(config.estimator.decay)
@@ -69,7 +70,8 @@ def train(
             learned = learner.update(rows)
             timing = metrics.measure_time(played - began, time.perf_counter() - played, batch)
             # record
-            measured = {**metrics.measure_play(episodes, estimator.state()), **timing, **learned}
+            measured = metrics.measure_play(episodes, estimator.state())
+            measured |= {**metrics.measure_rows(rows), **timing, **learned}
             ringing = alarms.check(metrics.round_for_log(measured))  # rounded: as a resumed run reads them
             measured |= {f"alarm/{name}": 1.0 for name in ringing}
             if probe is not None and learner.step % probe.every == 0:
@@ -85,6 +87,13 @@ def train(
                 folder.mark_complete(learner.step, {"estimator": estimator.state()})
     policy.wake_engine()
     return Ended(learner.step, policy.save_adapter(), alarms.lasting_alarm())
+
+
+def keep_date(engine: Engine, folder: RunFolder) -> None:
+    """Gives prompts the date on which the run began, where the chat template shows one: a resumed run repeats them."""
+    date = template_date(engine)
+    if date is not None and isinstance(engine, TemplatedEngine):
+        engine.fix_date(folder.keep_date(date))
 
 
 class Trainable(NamedTuple):

@@ -1,6 +1,7 @@
 """The files of a run, and the recovery of its last whole state after a kill at any moment.
 
 config.json                     the settings, as they were checked
+template.json                   the date in prompts, only for a chat template that shows today's
 adapters/step-000040/           the policy after 40 steps, PEFT's format
 episodes/step-000040.jsonl      the episodes of step 40
 computation.json                the number type and threads that the run's first process chose
@@ -11,6 +12,7 @@ measures/before.json after.json
 report.html
 """
 
+import datetime
 import json
 import shutil
 from collections.abc import Callable
@@ -45,6 +47,7 @@ class RunFolder:
         self.path = path
         self.config_path = path / "config.json"
         self.computation_path = path / "computation.json"
+        self.template_path = path / "template.json"
         self.checkpoints = path / "checkpoints"
         self.metrics_path = path / "metrics.jsonl"
         self.tensorboard = path / "tensorboard"
@@ -83,8 +86,16 @@ class RunFolder:
     def discard_unused(self) -> None:
         """Removes the folder if it holds nothing but settings: those of a run that was refused."""
         files = {path for path in self.path.rglob("*") if path.is_file()}
-        if files and files <= {self.config_path, self.computation_path}:
+        if files and files <= {self.config_path, self.computation_path, self.template_path}:
             shutil.rmtree(self.path)
+
+    def keep_date(self, today: datetime.date) -> datetime.date:
+        """The date in the run's prompts: that of its beginning, which is today's in a new run."""
+        if self.template_path.exists():
+            stored = json.loads(self.template_path.read_text(encoding="utf-8"))
+            return datetime.date.fromisoformat(stored["date"])
+        write_json(self.template_path, {"date": today.isoformat()})
+        return today
 
     def mark_complete(self, step: int, state: dict[str, Any]) -> None:
         """Marks the trainer's checkpoint after `step` steps as whole."""

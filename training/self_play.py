@@ -13,7 +13,7 @@ from mirrormatch.agents.episodes import to_json
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.play import play
 from mirrormatch.agents.scheduler import run_all
-from mirrormatch.agents.spec import add_adapter
+from mirrormatch.agents.spec import add_adapter, name_agent
 from mirrormatch.agents.types import Episode
 from mirrormatch.files import write_text
 from mirrormatch.seeds import derive
@@ -53,7 +53,7 @@ class SelfPlay:
         self.wake_engine()
         settings = self._config.play
         return LLMAgent(
-            spec=add_adapter(self._config.model, folder),
+            spec=name_agent(add_adapter(self._config.model, folder), self._engine),
             engine=self._engine,
             prompt=prompts.get(self._config.prompt.format, self._config.prompt.settings),
             sampling=Sampling(max_tokens=settings.max_tokens, temperature=settings.temperature),

@@ -1,13 +1,14 @@
 """The interface of every engine: generation with any number of adapters on one base model."""
 
 import contextlib
+import datetime
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol, TypeAlias, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict
 
-from mirrormatch.agents.engines._types import ChatReply, Completion, Sampling, Usage
+from mirrormatch.agents.engines._types import ChatReply, Completion, Sampling, Thought, Usage
 from mirrormatch.config_file import parse_settings
 from mirrormatch.prompts.prompt import Message
 
@@ -138,6 +139,35 @@ def turn_stop(engine: object) -> str | None:
 
 
 @runtime_checkable
+class TemplatedEngine(Protocol):
+    """An engine whose prompts come from the model's own chat template."""
+
+    @property
+    def thought(self) -> Thought | None:
+        """The reasoning that the template opens for the model; None if it opens none."""
+        ...
+
+    @property
+    def template_date(self) -> datetime.date | None:
+        """The date that the template writes into prompts; None if it writes none."""
+        ...
+
+    def fix_date(self, date: datetime.date) -> None:
+        """Sets the date in prompts, to repeat or continue what began on that day."""
+        ...
+
+
+def opened_thought(engine: object) -> Thought | None:
+    """The reasoning that the engine's chat template opens for the model, if it opens any."""
+    return engine.thought if isinstance(engine, TemplatedEngine) else None
+
+
+def template_date(engine: object) -> datetime.date | None:
+    """The date in the engine's prompts; None if they have none."""
+    return engine.template_date if isinstance(engine, TemplatedEngine) else None
+
+
+@runtime_checkable
 class ChatEngine(Protocol):
     """Generates from messages, without token ids. Its models play and are evaluated, never trained."""
 
@@ -155,9 +185,16 @@ class NoSettings(BaseModel):
 
 
 def read_settings(engine: str, model: type[AnySettings], given: SpecSettings) -> AnySettings:
-    """Parses an engine's settings from a spec: `vllm:PATH,dtype=bfloat16`.
+    """Parses an engine's settings from a spec: `vllm:PATH,dtype=bfloat16,template.enable_thinking=false`.
 
     Raises:
         UserError: a setting is unknown, or its value is invalid.
     """
-    return parse_settings(dict(given), model, f"{engine}: {', '.join(f'{k}={v}' for k, v in given)}")
+    values: dict[str, Any] = {}
+    for name, value in given:
+        section, dot, key = name.partition(".")
+        if dot:
+            values.setdefault(section, {})[key] = value
+        else:
+            values[name] = value
+    return parse_settings(values, model, f"{engine}: {', '.join(f'{k}={v}' for k, v in given)}")

@@ -3,14 +3,18 @@
 Generation is the engine's own. transformers is imported on first use: it takes seconds.
 """
 
+import contextlib
+import datetime
 import functools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mirrormatch.agents.engines import _adapters
+from mirrormatch.agents.engines._chat_template import TemplateSettings
 from mirrormatch.agents.engines._encoding import ChatEncoder
 from mirrormatch.agents.engines._model_files import find_model_files
+from mirrormatch.agents.engines._types import Thought
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.prompt import Message
 
@@ -24,11 +28,15 @@ class TokenEngine:
     Args:
         base: see above.
         tokenizer: the base model's tokenizer.
+        template: the chat template's options.
+        end_ids: tokens that end a turn by the model's own configuration.
     """
 
-    def __init__(self, base: str, tokenizer: Any) -> None:
+    def __init__(self, base: str, tokenizer: Any, template: TemplateSettings, end_ids: frozenset[int]) -> None:
         self.base = base
-        self._encoder = ChatEncoder(tokenizer)
+        self._template = template
+        self._configured_end_ids = end_ids
+        self._encoder = ChatEncoder(tokenizer, template, end_ids)
 
     @functools.cached_property
     def fingerprint(self) -> str:
@@ -51,6 +59,20 @@ class TokenEngine:
     @property
     def turn_stop(self) -> str | None:
         return self._encoder.turn_stop
+
+    @property
+    def thought(self) -> Thought | None:
+        return self._encoder.template.thought
+
+    @property
+    def template_date(self) -> datetime.date | None:
+        template = self._encoder.template
+        return template.date if template.shows_date else None
+
+    def fix_date(self, date: datetime.date) -> None:
+        if date != self._encoder.template.date:
+            settings = self._template.model_copy(update={"date": date})
+            self._encoder = ChatEncoder(self._encoder.tokenizer, settings, self._configured_end_ids)
 
     def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
         return self._encoder.encode(messages)
@@ -76,6 +98,31 @@ def load_tokenizer(path: str, local_only: bool = False) -> Any:
         return AutoTokenizer.from_pretrained(files.path, local_files_only=local_only, **files.tokenizer_arguments)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as problem:
         raise loading_error(path, problem) from None
+
+
+def find_end_ids(*configs: Any) -> frozenset[int]:
+    """The tokens that end generation by a model's configurations, each of which names none, one or several."""
+    named = (getattr(config, "eos_token_id", None) for config in configs)
+    return frozenset(k for ids in named for k in (ids if isinstance(ids, list | tuple) else [ids]) if k is not None)
+
+
+def read_end_ids(path: str, local_only: bool = False) -> frozenset[int]:
+    """The tokens that end generation by the configuration files of a model that runs elsewhere.
+
+    Args:
+        path: a folder in Hugging Face format, an id, or a GGUF file, which names them in its tokenizer.
+        local_only: don't download them.
+    """
+    from transformers import GenerationConfig, PreTrainedConfig
+
+    files = find_model_files(path)
+    if files.gguf is not None:
+        return frozenset()
+    found: list[Any] = []
+    for kind in (PreTrainedConfig, GenerationConfig):
+        with contextlib.suppress(OSError):  # many models have no generation_config.json
+            found.append(kind.from_pretrained(files.path, local_files_only=local_only))
+    return find_end_ids(*found)
 
 
 def loading_error(path: str, problem: Exception) -> UserError:

@@ -21,6 +21,18 @@ class Constraint(NamedTuple):
     closing: str
 
 
+class Thought(NamedTuple):
+    """The reasoning that a chat template opens for the model: its replies begin inside of it.
+
+    Attributes:
+        opening: the end of every prompt, which a reply continues.
+        closing: the text that closes it.
+    """
+
+    opening: str
+    closing: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
     """How tokens are drawn.

@@ -3,12 +3,13 @@
 Run `python docs/generate/configuration.py docs/configuration.md`.
 """
 
+import datetime
 import json
 import sys
 import types
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import annotated_types
 from pydantic import BaseModel
@@ -20,7 +21,14 @@ from mirrormatch.agents.engines.vllm import VllmSettings
 from mirrormatch.agents.spec import ModelSettings
 from mirrormatch.training.config import RunConfig
 
-_NAMES = {str: "text", int: "integer", float: "number", bool: "true or false", type(None): "none"}
+_NAMES = {
+    str: "text",
+    int: "integer",
+    float: "number",
+    bool: "true or false",
+    type(None): "none",
+    datetime.date: "date, YYYY-MM-DD",
+}
 _BOUNDS = (("ge", "≥"), ("gt", "above"), ("le", "≤"), ("lt", "below"))
 _ENGINES = (("hf", HfSettings), ("vllm", VllmSettings), ("openai", OpenAISettings))
 
@@ -95,6 +103,10 @@ def _describe_annotation(kind: Any) -> str:
         return " or ".join(f"`{json.dumps(value)}`" for value in get_args(kind))
     if get_origin(kind) in (Union, types.UnionType):
         return " or ".join(_describe_annotation(part) for part in get_args(kind))
+    if get_origin(kind) is Annotated:
+        return _describe_annotation(get_args(kind)[0])
+    if get_origin(kind) is dict:
+        return f"names, each with {_describe_annotation(get_args(kind)[1])}"
     if get_origin(kind) is tuple:
         return f"list of {_describe_annotation(get_args(kind)[0])}"
     return _NAMES[kind]

@@ -17,6 +17,7 @@ from mirrormatch.prompts import get
 from mirrormatch.training import metrics
 from mirrormatch.training.alarms import Alarms
 from mirrormatch.training.config import AlarmSettings
+from mirrormatch.training.rows import Batch
 
 DOCS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 WORST = {"illegal": 1.0, "truncated": 0.0, "repeated": 1.0, "entropy": 0.0}  # rings every alarm
@@ -48,6 +49,10 @@ def of_play() -> set[str]:
     return set(metrics.measure_play([episode], {"kuhn_poker/0": 0.0}))
 
 
+def of_rows() -> set[str]:
+    return set(metrics.measure_rows(Batch([], 0)))
+
+
 def of_learning() -> set[str]:
     return set(metrics.from_trl_logs({theirs: 0.0 for theirs in metrics._FROM_TRL}))
 
@@ -73,7 +78,7 @@ def measurement_names() -> set[str]:
     return {score.name for score in asyncio.run(measure_agent(Answerer(), plan, 0)).scores}
 
 
-@pytest.mark.parametrize("names", [of_play, of_learning, alarms, measurement_names, lambda: TIMES])
+@pytest.mark.parametrize("names", [of_play, of_rows, of_learning, alarms, measurement_names, lambda: TIMES])
 def test_every_metric_is_documented(names: object) -> None:
     assert callable(names)
     found = {generalize(name) for name in names()}
@@ -82,7 +87,9 @@ def test_every_metric_is_documented(names: object) -> None:
 
 
 def test_every_row_has_its_metric() -> None:
-    counted = {generalize(name) for name in (*of_play(), *of_learning(), *alarms(), *measurement_names(), *TIMES)}
+    counted = {
+        generalize(name) for name in (*of_play(), *of_rows(), *of_learning(), *alarms(), *measurement_names(), *TIMES)
+    }
     assert documented_names() == counted
 
 

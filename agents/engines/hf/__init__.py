@@ -15,16 +15,17 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, cast
 
 import torch
 from peft import PeftConfig, PeftModel
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._adapter_kinds import check_kind
+from mirrormatch.agents.engines._chat_template import TemplateSettings
 from mirrormatch.agents.engines._engine import SpecSettings, read_settings
 from mirrormatch.agents.engines._model_files import find_model_files
-from mirrormatch.agents.engines._token_engine import TokenEngine, load_tokenizer, loading_error
+from mirrormatch.agents.engines._token_engine import TokenEngine, find_end_ids, load_tokenizer, loading_error
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
 from mirrormatch.agents.engines.hf import cpu_speed, decoding
 from mirrormatch.agents.engines.hf.batching import Batcher
@@ -52,6 +53,7 @@ class TransformersEngine(TokenEngine):
         prefix_mb: memory for keys and values of earlier prompts, in MiB; 0 reuses none.
         dtype: the type of the weights and of the computation; auto: measured on a CPU (cpu_speed.py).
         threads: number of torch threads on a CPU; None: measured.
+        template: the chat template's options.
     """
 
     def __init__(
@@ -61,11 +63,13 @@ class TransformersEngine(TokenEngine):
         prefix_mb: int = PREFIX_MB,
         dtype: Dtype = "auto",
         threads: int | None = None,
+        template: TemplateSettings | None = None,
     ) -> None:
         pinned = _pinned.get(path, Pin())
         given = pinned.dtype if dtype == "auto" else dtype
         self.model, tokenizer = load_base(path, given or "auto")
-        super().__init__(path, tokenizer)
+        ends = find_end_ids(self.model.config.get_text_config(decoder=True), self.model.generation_config)
+        super().__init__(path, tokenizer, template or TemplateSettings(), ends)
         self.choice = _choose(self.model, given, threads or pinned.threads)
         self.dtype: Dtype = self.choice.dtype
         self.usage = Usage()
@@ -296,10 +300,8 @@ def load_base(path: str, dtype: Dtype = "auto") -> tuple[Any, Any]:
     return placed.eval().requires_grad_(False), tokenizer
 
 
-class HfSettings(BaseModel):
+class HfSettings(TemplateSettings):
     """The engine's options: `hf:PATH,max_batch=64`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     max_batch: Annotated[int, Field(ge=1, description="number of requests generated together")] = MAX_BATCH
     prefix_mb: Annotated[int, Field(ge=0, description="MiB for keys and values of earlier prompts; 0: none")] = (
@@ -317,7 +319,7 @@ class HfSettings(BaseModel):
 def engine(path: str, settings: SpecSettings = ()) -> TransformersEngine:
     """The engine of a base model: one per process, whose agents share its batches."""
     chosen = read_settings("hf", HfSettings, settings)
-    return TransformersEngine(path, chosen.max_batch, chosen.prefix_mb, chosen.dtype, chosen.threads)
+    return TransformersEngine(path, chosen.max_batch, chosen.prefix_mb, chosen.dtype, chosen.threads, chosen)
 
 
 ENGINE = engine

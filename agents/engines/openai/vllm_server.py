@@ -16,7 +16,8 @@ from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._adapter_kinds import check_kind
 from mirrormatch.agents.engines._answer_regex import answer_regex
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
-from mirrormatch.agents.engines._token_engine import TokenEngine, load_tokenizer
+from mirrormatch.agents.engines._chat_template import TemplateSettings
+from mirrormatch.agents.engines._token_engine import TokenEngine, load_tokenizer, read_end_ids
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
 from mirrormatch.agents.engines._vllm_limits import RANKS, check_adapter, check_temperature
 from mirrormatch.agents.engines.openai.answers import (
@@ -57,6 +58,7 @@ class TokenServer(TokenEngine):
         meter: counts requests and tokens.
         mixed: generate base rows and adapter rows together: safe on GPUs.
         stream: whether completions are streamed. One that isn't may take no longer than the client's `timeout_s`.
+        template: the chat template's options.
 
     Raises:
         NoTokenIds: it isn't vLLM's server.
@@ -73,8 +75,10 @@ class TokenServer(TokenEngine):
         meter: Meter,
         mixed: bool = False,
         stream: bool = True,
+        template: TemplateSettings | None = None,
     ) -> None:
-        super().__init__(root, load_tokenizer(root, local_only=True))
+        ends = read_end_ids(root, local_only=True)
+        super().__init__(root, load_tokenizer(root, local_only=True), template or TemplateSettings(), ends)
         self._model = model
         self._names = names
         self._context = context

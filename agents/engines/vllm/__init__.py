@@ -13,14 +13,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._adapter_kinds import check_kind
 from mirrormatch.agents.engines._answer_regex import answer_regex
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
+from mirrormatch.agents.engines._chat_template import TemplateSettings
 from mirrormatch.agents.engines._engine import SpecSettings, read_settings
-from mirrormatch.agents.engines._token_engine import TokenEngine, load_tokenizer
+from mirrormatch.agents.engines._token_engine import TokenEngine, load_tokenizer, read_end_ids
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
 from mirrormatch.agents.engines._vllm_limits import RANKS, check_adapter, check_temperature
 from mirrormatch.agents.engines.vllm.adapters import Residents
@@ -30,10 +31,8 @@ from mirrormatch.errors import UserError
 CPU_BLOCK = 32  # tokens; the smallest block of vLLM's kernels for CPUs. Prompts are reused in whole blocks
 
 
-class VllmSettings(BaseModel):
+class VllmSettings(TemplateSettings):
     """The engine's options: `vllm:PATH,tensor_parallel=2,dtype=bfloat16`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     tensor_parallel: Annotated[int, Field(ge=1, description="number of GPUs for one copy of the model")] = 1
     data_parallel: Annotated[int, Field(ge=1, description="number of copies of the model, each on its own GPUs")] = 1
@@ -95,7 +94,7 @@ class VllmEngine(TokenEngine):
     """
 
     def __init__(self, path: str, settings: VllmSettings) -> None:
-        super().__init__(path, load_tokenizer(path))
+        super().__init__(path, load_tokenizer(path), settings, read_end_ids(path))
         self._settings = settings
         self._vllm = load_vllm()
         self._on_cpu = is_on_cpu()

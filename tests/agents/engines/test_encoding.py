@@ -163,16 +163,12 @@ def test_a_tokenizer_without_an_end_of_turn_is_refused() -> None:
         ChatEncoder(tokenizer)
 
 
-def test_a_template_that_refuses_a_role_is_an_error() -> None:
-    with pytest.raises(UserError, match=r"^the chat template .* system, user: System role not supported$"):
-        ChatEncoder(with_template(SHOUTED + NO_SPECIAL)).encode(conversation("Rules.", "You are X."))
-
-
 def test_a_template_that_refuses_system_messages_takes_others() -> None:
     ids = ChatEncoder(with_template(SHOUTED + NO_SPECIAL)).encode([Message("user", "You are X.")])
     assert TOKENIZER.decode(ids) == "user: You are X.\nassistant: "
 
 
 def test_a_template_that_drops_messages_is_refused() -> None:
-    with pytest.raises(UserError, match="drops or moves messages of the roles system, user"):
-        ChatEncoder(with_template(LAST_ONLY)).encode(conversation("Rules.", "You are X."))
+    cure = r"drops or moves messages of the roles system, user, assistant, user: chat_template=FILE\.jinja gives"
+    with pytest.raises(UserError, match=cure):
+        ChatEncoder(with_template(LAST_ONLY)).encode(conversation("Rules.", "You are X.", "I take 4.", "Again."))

@@ -52,7 +52,7 @@ def run(options: Namespace) -> int:
 def _run(config: RunConfig, folder: RunFolder, resume: bool) -> int:
     # torch, transformers and TRL take seconds to import: mistakes in the config are reported before.
     from mirrormatch.training.computation import pin_computation, record_computation
-    from mirrormatch.training.run import load_trainable, train
+    from mirrormatch.training.run import keep_date, load_trainable, train
 
     pin_computation(config, folder)
     base = load_trainable(config)  # raises for a model that can't be loaded or trained, before anything is written
@@ -61,6 +61,7 @@ def _run(config: RunConfig, folder: RunFolder, resume: bool) -> int:
         config = config.model_copy(update={"prompt": prompt})
     start = folder.open(config, resume)
     record_computation(base.engine, folder)
+    keep_date(base.engine, folder)
     before = _measure_once(config, folder, "before", load_policy(config))
     with TrainingProgress(config.learn.steps, start.step if start else 0) as watcher:
         ended = train(config, folder, start, watcher, _make_probe(config))
