@@ -161,19 +161,33 @@ def test_a_rank_that_is_too_high_is_one_line(server: TokenServer, tmp_path: Path
 
 
 def test_an_unknown_model_gives_the_served_ones(url: str) -> None:
-    with pytest.raises(UserError, match="has no model 'mano'; it serves 'nano'"):
-        connect(f"mano@{url}")
+    engine = connect(f"mano@{url}")
+    assert isinstance(engine, ChatServer)
+    with pytest.raises(UserError, match=r"has no such model.*it serves 'nano'"):
+        asyncio.run(engine.chat([Message("user", "a")], GREEDY))
+    engine.close()
 
 
 def test_a_streamed_reply_is_the_whole_reply(url: str) -> None:
     replies, shown = [], list[str]()
-    for settings in ((("mode", "chat"), ("stream", "no")), (("stream", "yes"),)):
-        engine = connect(f"nano@{url}", settings)
+    for stream in ("no", "yes"):
+        engine = connect(f"nano@{url}", (("mode", "chat"), ("stream", stream)))
         assert isinstance(engine, ChatServer)
         engine.on_text = shown.append
         replies.append(asyncio.run(engine.chat([Message("user", "What is 2+2?")], GREEDY)))
         engine.close()
     assert replies[0] == replies[1] and "".join(shown) == replies[1].text
+
+
+def test_a_streamed_completion_is_the_whole_completion(url: str, server: TokenServer, requests: list[Request]) -> None:
+    whole = connect(f"nano@{url}", (("stream", "no"),))
+    assert isinstance(whole, TokenServer)
+    for sampling in (GREEDY, Sampling(max_tokens=32, temperature=0, stop=("boxed",))):
+        streamed, complete = (generate_all(e, requests[:4], sampling) for e in (server, whole))
+        for a, b in zip(streamed, complete, strict=True):
+            assert (a.token_ids, a.text, a.finish) == (b.token_ids, b.text, b.finish)
+            assert a.logprobs == pytest.approx(b.logprobs, abs=TOLERANCE)
+    whole.close()
 
 
 def test_a_game_is_played_in_tokens(url: str) -> None:

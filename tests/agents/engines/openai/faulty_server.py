@@ -120,6 +120,7 @@ class FaultyServer:
         models: the names in its list of models, which are those that it answers to.
         aliases: further names that it answers to.
         listing: the form of its list of models; None: there is no list.
+        owner: the owner of its models in the list; "llamacpp" imitates a llama.cpp server that hides its settings.
         token_ids: whether its completions have token ids; False imitates SGLang.
         missing: the answer at every other address.
         refusal: the answer to messages with a system role; None takes them.
@@ -138,6 +139,7 @@ class FaultyServer:
     models: tuple[str, ...] = (MODEL,)
     aliases: tuple[str, ...] = ()
     listing: Literal["object", "list"] | None = "object"
+    owner: str | None = None
     token_ids: bool = True
     missing: Fault = field(default_factory=lambda: json_answer({"detail": "Not Found"}, 404))
     refusal: Fault | None = None
@@ -242,7 +244,7 @@ class FaultyServer:
 
     def _models(self, body: Any) -> Fault:
         vllm = {"root": self.root, "max_model_len": CONTEXT, "parent": None} if self.root else {}
-        cards = [{"id": name, "object": "model", **vllm} for name in self.models]
+        cards = [{"id": name, "object": "model", "owned_by": self.owner, **vllm} for name in self.models]
         held = [{"id": name, "root": path, "parent": MODEL} for name, path in self.adapters.items()]
         listed = [*cards, *held]
         return json_answer(listed if self.listing == "list" else {"object": "list", "data": listed})

@@ -1,0 +1,24 @@
+"""llama.cpp's own server in a process, on this machine: `python llama_program.py MODEL.gguf`. Prints its URL."""
+
+import sys
+import time
+
+import xllamacpp
+
+NUM_SLOTS, CONTEXT = 4, 2048  # requests at once, and tokens of each
+
+
+def start(path: str) -> xllamacpp.Server:
+    """Starts the server on one thread for each of two cores."""
+    params = xllamacpp.CommonParams()
+    params.model.path = path
+    params.n_parallel, params.n_ctx, params.port = NUM_SLOTS, NUM_SLOTS * CONTEXT, 0
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1  # more threads spin on a busy machine
+    return xllamacpp.Server(params)
+
+
+if __name__ == "__main__":
+    server = start(sys.argv[1])
+    print(server.listening_address, flush=True)
+    while True:
+        time.sleep(1)
