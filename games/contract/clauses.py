@@ -9,6 +9,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 
+from mirrormatch.games.contract.growth import COMMON, MAX_GROWTH, find_bomb, list_units, reduce_to_form
 from mirrormatch.games.contract.visits import (
     NUM_SAMPLED,
     AnyGame,
@@ -25,6 +26,7 @@ from mirrormatch.games.contract.visits import (
 from mirrormatch.games.types import CHANCE, OVER, Action, Problem
 from mirrormatch.text import one_line, printable
 
+MAX_FORMS = 24  # number of forms of moves whose reading is timed
 NUM_REPEATED = 20  # number of games played a second time for comparison
 LONG_CHARS = 100_000
 TOLERANCE = 1e-9  # allowed error of sums of probabilities and of returns
@@ -319,6 +321,34 @@ def _games_repeat(game: AnyGame, visits: Sequence[Visit]) -> Errors:
             yield f"game {k} (seed {seed}) differs when played again: keep nothing outside of the state"
 
 
+def _reading_is_quick(game: AnyGame, visits: Sequence[Visit]) -> Errors:
+    for visit, units in _list_timed(game, visits):
+        for prefix, unit in units:
+            if bomb := find_bomb(lambda text, visit=visit: game.parse(visit.state, text), prefix, unit):  # type: ignore[misc]
+                yield (
+                    f"parse({prefix!r} + {bomb.num_units} * {unit!r} + {bomb.end!r}) takes {bomb.whole_s:.3f} s after "
+                    f"{list(visit.path)}, and half of it {bomb.half_s:.3f} s: twice the length may take {MAX_GROWTH:g} "
+                    "times as long; write the regular expression with one way to split a text"
+                )
+
+
+def _list_timed(game: AnyGame, visits: Sequence[Visit]) -> list[tuple[Visit, list[tuple[str, str]]]]:
+    """A visit for each form that moves and other spellings have, with the texts to be repeated there."""
+    timed: dict[tuple[bool, str], tuple[Visit, list[tuple[str, str]]]] = {}
+    for visit in (s for s in select_distinct(visits) if s.role in roles(game)):
+        is_free = game.legal(visit.state) is None
+        spellings = dict.fromkeys((*moves(game, visit), *game.notation(visit.state)))
+        for form, spelling in {reduce_to_form(s): s for s in spellings}.items():
+            if len(timed) < MAX_FORMS and (is_free, form) not in timed:
+                timed[is_free, form] = visit, [*dict.fromkeys(list_units(spelling))]
+    seen = set[int]()
+    for visit, units in timed.values():
+        if id(visit) not in seen:
+            seen.add(id(visit))
+            units.extend(("", unit) for unit in COMMON)
+    return list(timed.values())
+
+
 AT_A_STATE: dict[str, Callable[[AnyGame, Visit], Errors]] = {
     "states are values": _states_are_values,
     "apply leaves the state": _apply_leaves_the_state,
@@ -343,4 +373,5 @@ OVER_ALL: dict[str, Callable[[AnyGame, Sequence[Visit]], Errors]] = {
     "flags are used": _flags_are_used,
     "forfeits are losses": _forfeits_are_losses,
     "games repeat": _games_repeat,
+    "reading is quick": _reading_is_quick,
 }

@@ -33,8 +33,11 @@ _LABEL = re.compile(  # of the last line: "Answer:", "**Move:**", "The final ans
     r"[\s*_#>]*(?:(?:my|the|your)\s+)?(?:final\s+|next\s+)?(?:answer|move|choice|action)s?[*_]*\s*(?::|is\b:?)[*_]*\s*",
     re.IGNORECASE,
 )
-_LABELLED = re.compile(  # of any line; "Moves: none." may be quoted from the observation
-    r"^[\s*_#>]*(?:(?:(?:my|the)\s+)?(?:final\s+)?answer|(?:my|final)\s+(?:move|choice|action))[*_]*\s*:[*_]*\s*(\S.*)$",
+# Of any line; "Moves: none." may be quoted from the observation. A match begins on its own line: if it could begin on a
+# blank line before, a reply of many line breaks would take time that grows with the square of their number.
+_LABELLED = re.compile(
+    r"^(?:[^\S\n]|[*_#>])*(?:(?:(?:my|the)\s+)?(?:final\s+)?answer|(?:my|final)\s+(?:move|choice|action))"
+    r"[*_]*\s*:[*_]*\s*(\S.*)$",
     re.IGNORECASE | re.MULTILINE,
 )
 _ANSWER_TAG = re.compile(r"</?answer>", re.IGNORECASE)

@@ -2,17 +2,25 @@
 
 import functools
 import random
+import time
 from typing import Any
 
 import pytest
 
 from mirrormatch import games, prompts
 from mirrormatch.games import CHANCE, OVER, Observation, Problem, ProblemKind
+from mirrormatch.games.contract.growth import COMMON, find_bomb
 from mirrormatch.prompts import Exchange, PromptSettings, Reading
 from mirrormatch.seeds import derive
 
 SEEN = Observation(1, "You are O.", ("1", "2"))
 FORMATS = prompts.names()
+MARKS = (
+    "<think>", "</think>", "[THINK]", "</thought>", "<|channel|>", "<|channel|>final", "<|message|>", "<|start|>",
+    "<|constrain|>", "<|end|>", "assistantfinal", "analysis", "\\boxed{", "\\boxed{1} ", "\\boxed ", "{", "}",
+    "<|start|>assistant", "\\text{", "\\fbox", "\\",
+    "Answer:", "Answer: 4\n", "My ", "**", "> ", "#", "_", "\n\n", " \n", "<answer>", "<", "[", "is ",
+)  # fmt: skip
 SWITCHED = [PromptSettings(thinking=thinking) for thinking in (False, True)]
 
 
@@ -143,3 +151,19 @@ def test_a_dialogue_begins_with_its_description() -> None:
         "Rules.\nThe user describes the game, and the assistant answers with one move and nothing else.",
         "You are O.\nLegal moves: 1, 2.",
     ]
+
+
+@pytest.mark.parametrize("prefix", ["", "<|channel|>", "\\boxed{", "The final answer", "I think.\n"])
+@pytest.mark.parametrize("form", FORMATS)
+def test_reading_any_repeated_mark_is_quick(form: str, prefix: str) -> None:
+    prompt = prompts.get(form)
+    bombs = (find_bomb(lambda text: prompt.read(text, truncated=False), prefix, unit) for unit in (*MARKS, *COMMON))
+    assert list(filter(None, bombs)) == []
+
+
+@pytest.mark.parametrize("unit", ["\n", " \n", "* \n", "my\n", "<think>\n"])
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_reply_of_a_hundred_thousand_lines_is_read_within_seconds(form: str, unit: str) -> None:
+    start = time.process_time()
+    prompts.get(form).read(unit * 100_000 + "x", truncated=False)
+    assert time.process_time() - start < 5

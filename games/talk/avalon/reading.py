@@ -20,7 +20,9 @@ CARD_SPELLINGS = {
 
 _NUM_CACHED = 4_096  # results of each function that is called again and again
 _NAME_FORMS = ("{}", "player {}", "name {}", "name player {}", "kill {}", "kill player {}", "merlin is player {}")
-_TEAM = re.compile(r"(?:i )?(?:propose )?(?:the |a )?(?:team )?(?:of )?((?:(?:players?|,|&|\+|and|\d{1,3})\s*)+)")
+_TEAM = re.compile(  # a number ends where its digits do: otherwise a row of digits could be split in many ways
+    r"(?:i )?(?:propose )?(?:the |a )?(?:team )?(?:of )?((?:(?:players?|,|&|\+|and|\d{1,3}(?!\d))\s*)+)"
+)
 _NUMBER = re.compile(r"\d+")
 
 

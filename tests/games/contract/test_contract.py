@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -261,6 +262,12 @@ class HasADefaultMove(Coin):
         return (self.legal(state) or ("",))[0] if isinstance(move, Problem) else move
 
 
+class BacktracksOnARowOfWords(Coin):
+    def parse(self, state: Any, text: str) -> Action | Problem:
+        re.fullmatch(r"(?:[a-z]+ ?)+", text)
+        return super().parse(state, text)
+
+
 class SamplesNonsense(Coin):
     def sample(self, view: Any, legal: tuple[Action, ...] | None, rng: random.Random) -> Action:
         return "edge"
@@ -383,6 +390,7 @@ BROKEN: dict[type[Coin], set[str]] = {
     HearsTheMoveInAnySentence: {"junk is no move"},
     TakesTheFirstOfTwo: {"junk is no move"},
     HasADefaultMove: {"junk is no move"},
+    BacktracksOnARowOfWords: {"reading is quick"},
     SamplesNonsense: {"samples are moves"},
     SamplesByItself: {"samples are moves"},
     SolvesTooMuch: {"solution adds up"},

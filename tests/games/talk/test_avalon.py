@@ -3,6 +3,7 @@
 import itertools
 import random
 import re
+import time
 from typing import Any
 
 import pytest
@@ -305,6 +306,14 @@ def test_a_team_of_the_wrong_size_or_players_is_illegal(text: str) -> None:
 )
 def test_a_sentence_around_a_team_is_no_team(text: str) -> None:
     assert problem_kind(QUIET, deal_roles(), text) in (ProblemKind.NONE, ProblemKind.ILLEGAL)
+
+
+def test_a_long_row_of_digits_is_no_team_and_costs_no_time() -> None:
+    start = time.process_time()
+    for num_digits in (26, 40, 5_000):
+        assert isinstance(QUIET.parse(deal_roles(), "1" * num_digits + "x"), Problem)
+        assert isinstance(QUIET.parse(deal_roles(), "1" * num_digits), Problem)
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize(("text", "vote"), [("Yes.", "yes"), ("approve", "yes"), ("[NO]", "no"), ("reject", "no")])
