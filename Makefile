@@ -95,12 +95,13 @@ format: setup
 	$(BIN)/ruff check --quiet --fix .
 	$(BIN)/ruff format --quiet .
 
-# Rewrites generated files: golden transcripts of new games and versions, game pages, tables of the bridges, configuration.
+# Rewrites generated files: golden transcripts of new games and versions, game pages, tables of the bridges, configuration, engines.
 docs: setup
 	$(BIN)/python -m pytest -q --write-golden tests/games/contract/test_golden_transcripts.py tests/games/contract/test_game_pages.py
 	$(BIN)/python docs/generate/openspiel.py docs/openspiel.md
 	$(BIN)/python docs/generate/textarena.py docs/textarena.md
 	$(BIN)/python docs/generate/configuration.py docs/configuration.md
+	$(BIN)/python docs/generate/engines_tried.py docs/engines.md
 
 # Builds the documentation site: without a network, once its tools are installed.
 docs-site: $(BIN)/.docs
