@@ -94,7 +94,7 @@ def list_servers() -> Iterator[tuple[str, str, str]]:
 
 
 def try_templates() -> Iterator[tuple[str, str, str]]:
-    """Templates that TRL ships and those of older models: the place of the rules, and whether a turn extends the ids."""
+    """Templates that TRL ships and those of older models: the place of the rules, and how the next turn follows."""
     found = {name: byte_level_tokenizer(template) for name, template in trl_templates().items()}
     found |= {name: sentencepiece_tokenizer(template) for name, template in SENTENCEPIECE.items()}
     for name, tokenizer in sorted(found.items()):
