@@ -52,7 +52,7 @@ def models(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize(("spec", "value"), [("optimal", 0.0), ("random", 11 / 24)])
 def test_exploitability_is_printed_as_scores(cli: Cli, spec: str, value: float) -> None:
     shown = cli.json("eval", "exploitability", spec)
-    assert shown.keys() == {"schema", "spec", "scores"}
+    assert shown.keys() == {"schema", "spec", "computation", "scores"}
     assert (shown["schema"], shown["spec"]) == (1, spec)
     assert all(score.keys() == SCORE for score in shown["scores"])
     scores = {score["name"]: score for score in shown["scores"]}
@@ -167,7 +167,7 @@ def test_a_run_is_compared_by_its_newest_adapter_asked_as_it_was_trained(
     cli: Cli, run: RunFolder, models: list[Any]
 ) -> None:
     cli.json("compare", "random", str(run.path), "--games", "kuhn_poker", *FEW)
-    settings = PromptSettings(list_legal=False)
+    settings = PromptSettings(list_legal=False, thinking=True)
     assert models == [(f"nano+{run.path}", settings, Sampling(max_tokens=40, temperature=0.5), "boxed")]
 
 

@@ -17,7 +17,7 @@ def run(options: Namespace) -> int:
     with show_progress(f"problems: {options.spec}") as progress:
         transfer = asyncio.run(run_transfer(agent, chosen, options.items, options.seed, progress))
     if options.json:
-        print(scores_json(agent, transfer.scores()))
+        print(scores_json(options.spec, transfer.scores(), agent))
     else:
         title = f"{transfer.spec}: {options.items} problems of each task, seed {transfer.seed}"
         show_transfer(title, transfer, options.plain)

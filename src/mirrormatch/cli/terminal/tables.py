@@ -87,9 +87,9 @@ def show_transfer(title: str, transfer: Transfer, plain: bool = False) -> None:
     _print_titled(title, shown, plain)
 
 
-def scores_json(agent: Agent, scores: Sequence[Score]) -> str:
+def scores_json(spec: str, scores: Sequence[Score], agent: Agent) -> str:
     """The JSON object of `eval exploitability --json` and `eval transfer --json`."""
-    found = {"schema": 1, "spec": agent.spec, "computation": describe_computation(agent)}
+    found = {"schema": 1, "spec": spec, "computation": describe_computation(agent)}
     return json.dumps({**found, "scores": [score.model_dump() for score in scores]}, indent=2)
 
 
