@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 
-from mirrormatch.agents.engines._engine import ChatEngine, Engine, TemplatedEngine, template_date
+from mirrormatch.agents.engines._engine import ChatEngine, DatedEngine, Engine, template_date
 from mirrormatch.agents.engines.hf import Dtype, TransformersEngine
 from mirrormatch.agents.spec import ModelSettings, load_engine, parse_spec
 from mirrormatch.errors import UserError
@@ -92,7 +92,7 @@ def train(
 def keep_date(engine: Engine, folder: RunFolder) -> None:
     """Gives prompts the date on which the run began, where the chat template shows one: a resumed run repeats them."""
     date = template_date(engine)
-    if date is not None and isinstance(engine, TemplatedEngine):
+    if date is not None and isinstance(engine, DatedEngine):
         engine.fix_date(folder.keep_date(date))
 
 

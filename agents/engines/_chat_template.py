@@ -137,8 +137,7 @@ class ChatTemplate:
     def thought(self) -> Thought | None:
         """The reasoning that the template opens at the beginning of a reply; None if it opens none."""
         scaffold = self._render_if_possible(("system", "user"), self._layout)
-        opened = _OPENED_THOUGHT.search(scaffold.following[-1]) if scaffold else None
-        return Thought(opened[0], _THOUGHTS[opened[1]]) if opened else None
+        return find_thought(scaffold.following[-1]) if scaffold else None
 
     @functools.cached_property
     def probe(self) -> Scaffold | None:
@@ -204,6 +203,12 @@ class ChatTemplate:
             if name not in words:
                 near = did_you_mean(f"template.{name}", [f"template.{word}" for word in sorted(words)])
                 raise UserError(f"the chat template of {self._name} has no argument {name!r}{near}")
+
+
+def find_thought(before_reply: str) -> Thought | None:
+    """The reasoning that a template's text right before a reply opens; None if it opens none."""
+    opened = _OPENED_THOUGHT.search(before_reply)
+    return Thought(opened[0], _THOUGHTS[opened[1]]) if opened else None
 
 
 class _Refusal(Exception):

@@ -149,6 +149,9 @@ class ChatEncoder:
 
         A special token of a single character can't be cut: it is left out.
         """
+        if not self.tokenizer.is_fast:  # without positions of tokens: no two characters share one
+            cuts = set(range(len(text))) - {k for a, b in own for k in range(a + 1, b)}
+            return self._encode_cut(text, cuts, starts_alone)
         while True:
             placed = list(self._place_tokens(text, cuts, starts_alone))
             foreign = [

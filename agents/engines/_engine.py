@@ -147,6 +147,11 @@ class TemplatedEngine(Protocol):
         """The reasoning that the template opens for the model; None if it opens none."""
         ...
 
+
+@runtime_checkable
+class DatedEngine(Protocol):
+    """An engine that renders the model's chat template itself, with a date of its choice."""
+
     @property
     def template_date(self) -> datetime.date | None:
         """The date that the template writes into prompts; None if it writes none."""
@@ -164,7 +169,7 @@ def opened_thought(engine: object) -> Thought | None:
 
 def template_date(engine: object) -> datetime.date | None:
     """The date in the engine's prompts; None if they have none."""
-    return engine.template_date if isinstance(engine, TemplatedEngine) else None
+    return engine.template_date if isinstance(engine, DatedEngine) else None
 
 
 @runtime_checkable

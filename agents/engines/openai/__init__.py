@@ -15,9 +15,10 @@ from collections.abc import Sequence
 from typing import Annotated, Literal, NamedTuple, TypeAlias
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
+from mirrormatch.agents.engines._chat_template import TemplateSettings
 from mirrormatch.agents.engines._engine import SpecSettings, read_settings
 from mirrormatch.agents.engines._token_engine import load_tokenizer
 from mirrormatch.agents.engines.openai.answers import Card, Cards, ChatAnswer, Meter, parse_answer, read_text
@@ -43,10 +44,8 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KEY = re.compile(r"[\x21-\x7e]+")  # the characters allowed in a header
 
 
-class OpenAISettings(BaseModel):
+class OpenAISettings(TemplateSettings):
     """The engine's options: `openai:MODEL@URL,stream=yes,deadline_s=600`."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     timeout_s: Annotated[
         float, Field(gt=0, description="longest silence of the server before a request is repeated")
@@ -160,19 +159,29 @@ def _make_engine(target: Target, chosen: OpenAISettings, client: Client, meter: 
     if card is not None and card.owned_by == _LLAMA and chosen.mode != "chat":
         props = _find_llama(client)
         if props is not None:
-            return LlamaServer(target.model, props, client, _loop(), meter, chosen.stream)
+            _check_template(target, chosen)
+            return LlamaServer(target.model, props, client, _loop(), meter, chosen.stream, chosen.template)
     reason = _reason_for_chat(target, card, names, chosen)
     if card is not None and not reason:
         assert card.root is not None and card.max_model_len is not None
         same = frozenset(c.id for c in cards if c.root == card.root and not c.parent)
         context, mixed, stream = card.max_model_len, chosen.mixed, chosen.stream
         try:
-            return TokenServer(card.id, same, card.root, context, client, _loop(), meter, mixed, stream)
+            return TokenServer(card.id, same, card.root, context, client, _loop(), meter, mixed, stream, chosen)
         except NoTokenIds as problem:
             reason = str(problem)
     if chosen.mode == "token":
         raise UserError(f"{target.model!r} at {target.url!r} can't be sent tokens: {reason}")
-    return ChatServer(target.model, client, _loop(), meter, reason, chosen.stream, () if card else names)
+    _check_template(target, chosen)
+    listed = () if card else names
+    return ChatServer(target.model, client, _loop(), meter, reason, chosen.stream, listed, chosen.template)
+
+
+def _check_template(target: Target, chosen: OpenAISettings) -> None:
+    """Refuses settings of the chat template where the server renders it."""
+    given = [name for name in ("chat_template", "date") if getattr(chosen, name) is not None]
+    if given:
+        raise UserError(f"{given[0]}=: {target.url!r} renders its own chat template; template.NAME=VALUE is sent to it")
 
 
 def _find_card(model: str, cards: Sequence[Card]) -> Card | None:

@@ -6,7 +6,7 @@ Its models play and are evaluated; what needs tokens (training, scoring, adapter
 import difflib
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -72,6 +72,7 @@ class ChatServer:
         reason: why token ids aren't available, for error messages.
         stream: whether replies are streamed. A reply that isn't may take no longer than the client's `timeout_s`.
         listed: the server's names of its models, for the error when it refuses this one; empty if it lists this one.
+        arguments: arguments of the chat template, for servers that take them: vLLM, SGLang, llama.cpp.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class ChatServer:
         reason: str,
         stream: bool = True,
         listed: Sequence[str] = (),
+        arguments: Mapping[str, Any] | None = None,
     ) -> None:
         self.base: str | None = None
         self.fingerprint = f"{model}@{client.url}"
@@ -96,6 +98,7 @@ class ChatServer:
         self._reason = reason
         self._stream = stream
         self._listed = listed
+        self._arguments = dict(arguments or {})
         self._takes_system_role: bool | None = None  # None: not known yet
         self._num_role_failures = 0
         self._budget = _BUDGET
@@ -200,6 +203,8 @@ class ChatServer:
             body["top_k"] = sampling.top_k
         if sampling.stop:
             body["stop"] = list(sampling.stop)
+        if self._arguments:
+            body["chat_template_kwargs"] = self._arguments
         if self._stream and "stream" not in self.left_out:
             body |= {"stream": True, "stream_options": {"include_usage": True}}
         return {name: value for name, value in body.items() if name not in self.left_out}

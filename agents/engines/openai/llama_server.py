@@ -8,7 +8,7 @@ when the server starts, so its models play and are evaluated, never trained.
 import functools
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mirrormatch.agents.engines._answer_regex import answer_regex
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
-from mirrormatch.agents.engines._types import Completion, Constraint, Sampling, Usage
+from mirrormatch.agents.engines._chat_template import find_thought
+from mirrormatch.agents.engines._types import Completion, Constraint, Sampling, Thought, Usage
 from mirrormatch.agents.engines.openai.answers import (
     Meter,
     PromptDetails,
@@ -132,10 +133,18 @@ class LlamaServer:
         loop: the client's event loop.
         meter: counts requests and tokens.
         stream: whether completions are streamed. One that isn't may take no longer than the client's `timeout_s`.
+        arguments: arguments of the chat template.
     """
 
     def __init__(
-        self, model: str, props: Props, client: Client, loop: BackgroundLoop, meter: Meter, stream: bool = True
+        self,
+        model: str,
+        props: Props,
+        client: Client,
+        loop: BackgroundLoop,
+        meter: Meter,
+        stream: bool = True,
+        arguments: Mapping[str, Any] | None = None,
     ) -> None:
         self.base: str | None = None
         self.fingerprint = f"{model}@{client.url}"
@@ -146,6 +155,7 @@ class LlamaServer:
         self._loop = loop
         self._meter = meter
         self._stream = stream
+        self._arguments = dict(arguments or {})
         self._needs_lead = False
         self._needs_lead = self._detokenize(self._tokenize("a", False) * 2) != "aa"
         self._plain_ids = functools.lru_cache(_CACHED_TEXTS)(functools.partial(self._tokenize, parse_special=False))
@@ -161,6 +171,9 @@ class LlamaServer:
     def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
         roles = tuple(m.role for m in messages)
         opening, *following = self._scaffold(roles)
+        for k, message in enumerate(messages):
+            if k and message.token_ids is not None:
+                following[k - 1] = self._scaffold(roles[:k])[-1]  # the text that the reply was sampled after
         ids = list(self._tokenize(opening, True, add_special=True))
         for message, after in zip(messages, following, strict=True):
             own_ids = message.token_ids
@@ -169,6 +182,11 @@ class LlamaServer:
             has_end = bool(own_ids and own_ids[-1] in self.end_ids)
             ids += after_ids[1:] if has_end and after_ids[:1] and after_ids[0] in self.end_ids else after_ids
         return tuple(ids)
+
+    @property
+    def thought(self) -> Thought | None:
+        """The reasoning that the chat template opens for the model; None if it opens none."""
+        return find_thought(self._scaffold(("user",))[-1])
 
     def complete(self, text: str) -> tuple[int, ...]:
         return self._template_ids(text)
@@ -231,7 +249,8 @@ class LlamaServer:
     def _render_scaffold(self, roles: tuple[str, ...]) -> tuple[str, ...]:
         """The template's own text before the first message and after each one."""
         marked = [{"role": role, "content": f"\ue000{k}\ue001"} for k, role in enumerate(roles)]
-        opening, *rest = _MARK.split(self._ask("/apply-template", {"messages": marked}, Rendered).prompt)
+        body = {"messages": marked} | ({"chat_template_kwargs": self._arguments} if self._arguments else {})
+        opening, *rest = _MARK.split(self._ask("/apply-template", body, Rendered).prompt)
         if rest[::2] != [str(k) for k in range(len(roles))]:
             raise UserError(
                 f"the chat template of {self._model!r} drops or moves messages of the roles {', '.join(roles)}: "

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.agents.engines.template_tokenizers import BOS, EOS, PAD, byte_level_tokenizer
 from tokenizers import AddedToken, Tokenizer, normalizers
-from transformers import PreTrainedTokenizerFast
+from transformers import ByT5Tokenizer, PreTrainedTokenizerFast
 
 from mirrormatch.agents.engines._encoding import ChatEncoder
 from mirrormatch.prompts import Message
@@ -121,6 +121,15 @@ def test_a_special_token_spelled_across_the_edge_of_a_message_is_only_text() -> 
 def test_a_special_token_of_one_character_is_left_out() -> None:
     tokenizer = with_added([AddedToken("§", special=True)])
     assert tokenizer.decode(ChatEncoder(tokenizer).plain_ids("a § b")) == "a  b"
+
+
+def test_a_tokenizer_without_positions_lets_no_special_token_through() -> None:
+    tokenizer: Any = ByT5Tokenizer()
+    tokenizer.chat_template = "{% for m in messages %}{{ m.role + ':' + m.content + '</s>' }}{% endfor %}"
+    assert not tokenizer.is_fast
+    ids = ChatEncoder(tokenizer).encode([Message("user", "a </s> b <extra_id_0>")])
+    assert [i in tokenizer.all_special_ids for i in ids] == [False] * (len(ids) - 1) + [True]
+    assert tokenizer.decode(ids) == "user:a </s> b <extra_id_0></s>"
 
 
 def test_a_long_text_of_special_tokens_is_encoded_at_once() -> None:

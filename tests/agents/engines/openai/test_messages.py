@@ -11,6 +11,7 @@ from tests.agents.engines.openai import faulty_server
 from tests.agents.engines.openai.clients import (
     QUESTION,
     chat_server,
+    error_of_connecting,
     error_of_reply,
     reply,
 )
@@ -46,6 +47,18 @@ def test_the_seed_and_the_sampling_are_sent(server: FaultyServer, engines: list[
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+
+
+def test_the_arguments_of_the_chat_template_are_sent(server: FaultyServer, engines: list[Engine]) -> None:
+    settings = {"template.enable_thinking": "false", "template.reasoning_effort": "low"}
+    reply(chat_server(server, engines, **settings))
+    assert server.posts[0].body["chat_template_kwargs"] == {"enable_thinking": False, "reasoning_effort": "low"}
+
+
+@pytest.mark.parametrize(("name", "value"), [("date", "2026-11-03"), ("chat_template", "rag")])
+def test_a_template_that_the_server_renders_is_not_chosen_here(server: FaultyServer, name: str, value: str) -> None:
+    message = error_of_connecting(f"{server.models[0]}@{server.url}", (name, value))
+    assert message.startswith(f"{name}=: ") and "renders its own chat template" in message
 
 
 def test_a_large_seed_fits_every_server(server: FaultyServer, engines: list[Engine]) -> None:

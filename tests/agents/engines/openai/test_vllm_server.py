@@ -28,6 +28,11 @@ from mirrormatch.errors import UserError
 from mirrormatch.prompts.prompt import Message
 
 
+def test_the_arguments_of_the_chat_template_are_checked_here(vllm: FaultyServer, engines: list[Engine]) -> None:
+    with pytest.raises(UserError, match="has no argument 'enable_thinking'"):
+        token_server(vllm, engines, **{"template.enable_thinking": "false"})
+
+
 def test_a_completion_is_the_tokens_as_sampled(vllm: FaultyServer, engines: list[Engine]) -> None:
     engine = token_server(vllm, engines)
     found = complete(engine)

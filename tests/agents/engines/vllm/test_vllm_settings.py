@@ -1,5 +1,6 @@
 """The vLLM engine without vLLM installed: its settings, its refusals, and the error that it is missing."""
 
+import datetime
 import json
 import sys
 from pathlib import Path
@@ -35,6 +36,12 @@ def test_arithmetic_is_in_single_precision_on_a_cpu_by_default() -> None:
     assert VllmSettings().arguments("m", cpu=True)["dtype"] == "float32"
     assert VllmSettings().arguments("m", cpu=False)["dtype"] == "auto"
     assert VllmSettings(dtype="bfloat16").arguments("m", cpu=True)["dtype"] == "bfloat16"
+
+
+def test_arguments_of_the_chat_template_are_read_from_a_spec() -> None:
+    chosen = read_settings("vllm", VllmSettings, (("template.enable_thinking", "false"), ("date", "2026-11-03")))
+    assert chosen.template == {"enable_thinking": False}
+    assert chosen.date == datetime.date(2026, 11, 3)
 
 
 def test_settings_are_read_from_a_spec() -> None:
