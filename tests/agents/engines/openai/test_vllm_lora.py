@@ -115,6 +115,16 @@ def test_an_adapter_made_for_another_base_is_refused(vllm: FaultyServer, engines
         token_server(vllm, engines).load(tmp_path)
 
 
+def test_an_adapter_of_changed_base_weights_is_refused_before_the_server_gets_it(
+    vllm: FaultyServer, engines: list[Engine], tmp_path: Path
+) -> None:
+    config = save_adapter(tmp_path, seed=0) / _adapters.CONFIG
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"init_lora_weights": "pissa"}))
+    with pytest.raises(UserError, match="path_initial_model_for_weight_conversion"):
+        token_server(vllm, engines).load(tmp_path)
+    assert not vllm.posts
+
+
 def test_an_adapter_of_another_shape_is_refused_without_a_card(
     vllm: FaultyServer, engines: list[Engine], tmp_path: Path
 ) -> None:
