@@ -1,7 +1,8 @@
 """Text that players write: read as a move on its way in, quoted on its way to other players.
 
-Reading forgives spelling: case, brackets, quotation marks, a full stop, and "I play" before the move. It doesn't
-forgive any other sentence around the move: "I refuse to accept" must not accept. A reply that names two different moves
+Reading forgives spelling: case, a pair of brackets or quotation marks, a full stop, and "I play" before the move. It
+doesn't forgive any other sentence around the move, and no other sign: "I refuse to accept" must not accept, "[ ] bet"
+is an empty box beside a word, and "<3" or ".5" is no number of a square. A reply that names two different moves
 is ambiguous. Free text is untrusted: before other players see it, it is put on one line, cut to a short length and
 closed in quotation marks.
 """
@@ -12,7 +13,10 @@ from mirrormatch.games.types import Action, Problem, ProblemKind
 from mirrormatch.text import one_line
 
 CHAT_CHARS = 120  # length limit of a message; longer ones are cut
-_DECORATION = " \t\r\n.,;:!?\"'`*_()[]{}<>$\\"
+BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"), ("<", ">"), ("\\(", "\\)"), ("\\[", "\\]"))
+QUOTES = "\"'`*_$"  # quotation marks, Markdown and LaTeX's mathematics: the same sign at both ends
+_ENDINGS = ".,;:!?"  # punctuation that may follow a move
+_MAX_LAYERS = 8  # of brackets and quotation marks that come off
 _SHOWN_CHARS = 60  # length limit of a reply in a problem's detail
 _WORDS = re.compile(r"[^\s,;/|]+")
 _LEAD_IN = re.compile(r"^(?:i|we)(?: will| would|['\u2019](?:ll|d))? (?:play|choose|pick|select|go with) ")
@@ -20,7 +24,54 @@ _LEAD_IN = re.compile(r"^(?:i|we)(?: will| would|['\u2019](?:ll|d))? (?:play|cho
 
 def normalise(text: str) -> str:
     """Returns the text in lower case, with single spaces and without decoration: `" [4]. "` becomes `"4"`."""
-    return " ".join(text.casefold().strip(_DECORATION).split())
+    return " ".join(strip_decoration(text.casefold()).split())
+
+
+def strip_decoration(
+    text: str, brackets: tuple[tuple[str, str], ...] = BRACKETS, quotes: str = QUOTES, endings: str = _ENDINGS
+) -> str:
+    """Removes brackets and quotation marks in pairs around the whole text, and punctuation behind it.
+
+    Args:
+        text: the text, such as `" **[4]**. "`.
+        brackets: the pairs of brackets that come off.
+        quotes: the signs that come off where the text has them at both ends.
+        endings: the signs that come off at the end.
+    """
+    text = text.strip()
+    for _ in range(_MAX_LAYERS):
+        inner = _strip_pair(text.rstrip(f"{endings} \t\r\n"), brackets, quotes).strip()
+        if inner == text:
+            return text
+        text = inner
+    return text
+
+
+def _strip_pair(text: str, brackets: tuple[tuple[str, str], ...], quotes: str) -> str:
+    """Removes one pair around the text, which must not be two quoted or bracketed parts beside each other."""
+    for opening, closing in brackets:
+        if text.startswith(opening) and text.endswith(closing) and len(text) >= len(opening) + len(closing):
+            inner = text[len(opening) : -len(closing)]
+            return inner if _is_balanced(inner, opening, closing) else text
+    mark = text[:1]
+    if not mark or mark not in quotes or text[-1] != mark:
+        return text
+    width = min(len(text) - len(text.lstrip(mark)), len(text) - len(text.rstrip(mark)), len(text) // 2)
+    inner = text[width : len(text) - width]
+    is_apostrophe = mark == "'" and "' " not in inner and " '" not in inner
+    return inner if mark not in inner or is_apostrophe else text
+
+
+def _is_balanced(text: str, opening: str, closing: str) -> bool:
+    """Whether every closing bracket has its opening one before it, and every opening one is closed."""
+    before, *parts = text.split(closing)
+    depth = before.count(opening)
+    for part in parts:
+        depth -= 1
+        if depth < 0:
+            return False
+        depth += part.count(opening)
+    return depth == 0
 
 
 def read_move(text: str, legal: tuple[Action, ...], notation: dict[str, Action]) -> Action | Problem:

@@ -36,6 +36,7 @@ _JUNK = (
     "", " \n\t ", "...", "xyzzy plugh", "x" * LONG_CHARS, "你好 ✨ ЯЖ", "\x00\x1b[2J\u202e\x07", "\ud800", "<|im_end|>",
     "<script>alert(1)</script>", "I refuse to [{0}]", "I refuse to {0}", "I will never {0}.", "anything but {0}",
     "{0} or {1}", "{0}, {1}", "[{0}] [{1}]", "{0} {1}", "If {0} fails then {1}",
+    "[ ] {0}", "!{0}", "<{0}", ".{0}", "${0}", "[{0}",
 )  # fmt: skip
 _SPELLINGS = ("{0}", "[{0}]", '"{0}"', "'{0}'", " {0}.\n")
 

@@ -10,6 +10,7 @@ from itertools import combinations
 from typing import NamedTuple, TypeAlias
 
 from mirrormatch.games.game import Game
+from mirrormatch.games.player_text import strip_decoration
 from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
 from mirrormatch.seeds import derive
@@ -28,6 +29,7 @@ Ratio: TypeAlias = tuple[int, int]  # numerator and denominator; not in lowest t
 _PUZZLES = tuple((str(k), 1 / NUM_PUZZLES) for k in range(1, NUM_PUZZLES + 1))
 _IDS = frozenset(number for number, _ in _PUZZLES)
 _BINDING = {"+": 1, "-": 1, "*": 2, "/": 2}
+_BRACKETS, _QUOTES = (("[", "]"), ("\\(", "\\)"), ("\\[", "\\]")), "\"'`$"  # what comes off around an expression
 _SPACED = {sign: f" {sign} " for sign in _BINDING}
 _SIGNS = str.maketrans({"×": "*", "·": "*", "⋅": "*", "∗": "*", "÷": "/", "∕": "/", "−": "-", "–": "-"})
 _LATEX = {"\\times": "*", "\\cdot": "*", "\\div": "/", "\\left": "", "\\right": ""}
@@ -199,7 +201,7 @@ def _tokenize(text: str) -> list[str]:
     if "\\" in plain:
         for latex, sign in _LATEX.items():
             plain = plain.replace(latex, sign)
-    plain = plain.lstrip(" \t\r\n\"'`$[").rstrip(" \t\r\n\"'`$].")
+    plain = strip_decoration(plain, _BRACKETS, _QUOTES, endings=".")
     plain = _X_TIMES.sub(r"\1*\2", _EQUALS.sub("", plain)).rstrip()
     tokens = _TOKEN.findall(plain)
     if "".join(tokens) != "".join(plain.split()):

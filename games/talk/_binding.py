@@ -6,19 +6,18 @@ A move is written `binding | words`. Only the binding part has an effect; the wo
 import re
 from collections.abc import Sequence
 
-from mirrormatch.games.player_text import CHAT_CHARS, clean_message
+from mirrormatch.games.player_text import BRACKETS, CHAT_CHARS, QUOTES, clean_message, strip_decoration
 from mirrormatch.games.types import Action
 from mirrormatch.text import one_line
 
-AROUND = " \t\r\n,;\"'`*_[]{}<>$\\"  # characters that may enclose a statement
-
+_BRACKETS = tuple(pair for pair in BRACKETS if pair[0] != "(")  # a remark in parentheses keeps them
 _READ_CHARS = 4 * CHAT_CHARS  # length limit of a statement before the characters around it are removed
 _SEPARATORS = re.compile(r"(?:\s*(?:,|\+|&|\band\b)\s*|\s+)")
 
 
 def split_move(text: str) -> tuple[str, str]:
-    """Splits `binding | words` at its first bar and cleans the words."""
-    binding, _, words = text.partition("|")
+    """Splits `binding | words` at its first bar and cleans the words; a pair of marks around both parts comes off."""
+    binding, _, words = strip_decoration(text, endings="").partition("|")
     return binding, clean_message(words) if words else ""
 
 
@@ -28,8 +27,9 @@ def join_move(binding: str, words: str) -> Action:
 
 
 def unwrap_statement(text: str) -> str:
-    """Puts a statement on one line, without the quotation marks and brackets around it."""
-    return one_line(text, _READ_CHARS).strip(AROUND)
+    """Puts a statement on one line, cleaned but not cut, without a pair of quotation marks or brackets around it."""
+    line = one_line(text.replace('"', "'").replace("|", "/"), _READ_CHARS)
+    return strip_decoration(line, _BRACKETS, QUOTES, endings=",;")
 
 
 def amount_pattern(names: Sequence[str]) -> re.Pattern[str]:

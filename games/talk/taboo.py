@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.player_text import CHAT_CHARS, clean_message, quote_message
+from mirrormatch.games.player_text import CHAT_CHARS, clean_message, quote_message, strip_decoration
 from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
 
@@ -26,7 +26,7 @@ _NUM_CACHED = 4_096  # results of each function that rendering and reading call 
 _WORD = re.compile(r"[^\W_]+")
 _GLUE = re.compile("[-\u2010_'\u2019]+")  # signs within a word: hyphens, apostrophes, underscores
 _BETWEEN_GUESSES = re.compile(r"[,;/|\r\n]|\bor\b")
-_WRAPPED = ("''", "[]", "()", "``", "**")
+_CLUE_BRACKETS, _CLUE_QUOTES = (("[", "]"), ("(", ")")), "'`*"  # what comes off around a clue
 _OPENINGS = (("guess",), ("my", "guess", "is"), ("is", "it"), ("it", "is"), ("a",), ("an",), ("the",))
 # Letters that look like Latin ones but aren't normalised to them, and the signs and digits used for letters.
 _LOOKALIKES = str.maketrans("аеорсухіјѕкмтвнԁһӏɡαοερντικυχøłđıœæ@$", "aeopcyxijskmtbhdhlgaoepvtikuxoldioaas")
@@ -247,9 +247,7 @@ def _list_clues() -> tuple[str, ...]:
 
 @functools.lru_cache(_NUM_CACHED)  # apply reads the text that parse returned
 def _read_clue(text: str) -> Action | Problem:
-    clue = clean_message(text)
-    while clue[:1] + clue[-1:] in _WRAPPED and len(clue) > 1:
-        clue = clue[1:-1].strip()
+    clue = strip_decoration(clean_message(text), _CLUE_BRACKETS, _CLUE_QUOTES, endings="")
     if not _split_words(clue):
         return Problem(ProblemKind.NONE, "no words")
     return clue
@@ -257,7 +255,7 @@ def _read_clue(text: str) -> Action | Problem:
 
 @functools.lru_cache(_NUM_CACHED)
 def _read_guess(text: str) -> Action | Problem:
-    answer = text.strip()
+    answer = strip_decoration(text)
     if _BETWEEN_GUESSES.search(answer.casefold()):
         return Problem(ProblemKind.AMBIGUOUS, "one guess at a time")
     words = _split_words(answer) if len(answer) <= MAX_GUESS_CHARS else ()

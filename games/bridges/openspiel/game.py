@@ -33,6 +33,7 @@ _SOURCES: dict[str, Source] = {
     "solitaire": "observation",
 }  # fmt: skip
 _SECRETIVE = ("python_hangman",)  # declared as perfect information, but its state holds the word to guess
+_SIGNS = " \t\r\n.,;:!?\"'`*_()[]{}<>$\\"  # two moves that differ in these signs alone are too alike to tell apart
 _FEN = re.compile(r"(?:[pnbrqkPNBRQK1-8]+/){3,7}[pnbrqkPNBRQK1-8]+ [wb] .*")
 _INTERESTS = {
     "zero-sum": "What one wins the others lose.",
@@ -300,14 +301,14 @@ def _name_actions(spiel: Any) -> dict[Action, int]:
 
 @functools.lru_cache(maxsize=65_536)
 def _tidy_words(words: str, number: int, is_move: bool) -> tuple[Action, str]:
-    """The words on one line, and their normalised spelling.
+    """The words on one line, and a key that moves too alike to tell apart have in common.
 
     A move's number and its mover's name are removed.
     """
     line = one_line(words, _MOVE_CHARS)
     if is_move:
         line = _WHO.sub("", line.removeprefix(f"{number} - "), count=1).strip(" ,;")
-    return line, normalise(line)
+    return line, " ".join(line.casefold().strip(_SIGNS).split())
 
 
 def _join_numbers(returns: Sequence[float]) -> str:

@@ -75,7 +75,8 @@ def read_command(text: str, room: SeenRoom, carried: tuple[str, ...], theme: str
 
 def _canonical(text: str) -> str:
     """A command without articles, its verb and prepositions those of the game: `"Get the cup"` is `"take cup"`."""
-    words = [_PREPOSITIONS.get(word, word) for word in normalise(text).split() if word not in _ARTICLES]
+    typed = normalise(text).removeprefix("> ")  # the sign before a command in text adventures
+    words = [_PREPOSITIONS.get(word, word) for word in typed.split() if word not in _ARTICLES]
     if len(words) == 1 and words[0] in _WAY_WORDS:
         return f"go {_WAY_WORDS[words[0]]}"
     plain = _USE.sub(r"unlock \2 with \1", " ".join(words))

@@ -5,12 +5,13 @@ import re
 import unicodedata
 
 from mirrormatch.games.player_text import clean_message
-from mirrormatch.games.talk._binding import AROUND, unwrap_statement
+from mirrormatch.games.talk._binding import unwrap_statement
 from mirrormatch.games.talk.who_is_the_spy.state import View
 from mirrormatch.games.types import Action, Problem, ProblemKind
 
 _NUM_CACHED = 8_192  # results of each function that is called again and again
-_LABEL = re.compile(rf"(?:(?:my )?clue *:[{re.escape(AROUND)}]*)+", re.IGNORECASE)
+_LABEL = re.compile(r"[*_]*(?:my )?clue *:[*_]* *", re.IGNORECASE)
+_MAX_LABELS = 4
 
 
 def read_clue(text: str, word: str, heard: tuple[str, ...]) -> Action | Problem:
@@ -41,8 +42,12 @@ def reduce_text(text: str) -> str:
 def _unwrap_clue(text: str) -> str:
     """The clue as the others will see it: without quotation marks or a label around it, on one line, cut."""
     clue = unwrap_statement(text)
-    label = _LABEL.match(clue)
-    return clean_message(clue[label.end() :] if label else clue)
+    for _ in range(_MAX_LABELS):
+        label = _LABEL.match(clue)
+        if not label:
+            break
+        clue = unwrap_statement(clue[label.end() :])
+    return clean_message(clue)
 
 
 @functools.lru_cache(_NUM_CACHED)

@@ -284,7 +284,7 @@ def test_a_move_in_parallel_games_is_read_in_many_spellings(text: str) -> None:
     assert game.parse(game.start(), text) == "a b"
 
 
-@pytest.mark.parametrize("text", ["a", "a b a", "a b or b a", "a x", "I play a b", ""])
+@pytest.mark.parametrize("text", ["a", "a b a", "a b or b a", "a x", "I refuse a b", ""])
 def test_half_a_move_in_parallel_games_is_none(text: str) -> None:
     game = games.get("matrix_game:compose=parallel")
     assert isinstance(game.parse(game.start(), text), Problem)
