@@ -1,4 +1,4 @@
-"""Any text survives encoding, whatever a vocabulary has as added tokens, and no special token gets through."""
+"""Any text survives encoding with any added tokens in the vocabulary, and no special token gets through."""
 
 import functools
 from typing import Any
