@@ -4,13 +4,13 @@ Reading forgives spelling: case, a pair of brackets or quotation marks, a full s
 doesn't forgive any other sentence around the move, and no other sign: "I refuse to accept" must not accept, "[ ] bet"
 is an empty box beside a word, and "<3" or ".5" is no number of a square. A reply that names two different moves
 is ambiguous. Free text is untrusted: before other players see it, it is put on one line, cut to a short length and
-closed in quotation marks.
+closed in quotation marks, without any character that people can't see.
 """
 
 import re
 
 from mirrormatch.games.types import Action, Problem, ProblemKind
-from mirrormatch.text import one_line
+from mirrormatch.text import one_line, strip_invisible
 
 CHAT_CHARS = 120  # length limit of a message; longer ones are cut
 BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"), ("<", ">"), ("\\(", "\\)"), ("\\[", "\\]"))
@@ -94,9 +94,9 @@ def read_move(text: str, legal: tuple[Action, ...], notation: dict[str, Action])
     return Problem(ProblemKind.NONE, f"no move in {one_line(text, _SHOWN_CHARS)!r}")
 
 
-def clean_message(text: str) -> str:
-    """Puts the text on one line without double quotes and bars, cut to `CHAT_CHARS` characters."""
-    return one_line(text.replace('"', "'").replace("|", "/"), CHAT_CHARS)
+def clean_message(text: str, limit: int = CHAT_CHARS) -> str:
+    """Puts the visible text on one line without double quotes and bars, cut to `limit` characters."""
+    return one_line(strip_invisible(text).replace('"', "'").replace("|", "/"), limit)
 
 
 def quote_message(text: str) -> str:

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 
 from mirrormatch.games.player_text import BRACKETS, CHAT_CHARS, QUOTES, clean_message, strip_decoration
 from mirrormatch.games.types import Action
-from mirrormatch.text import one_line
 
 _BRACKETS = tuple(pair for pair in BRACKETS if pair[0] != "(")  # a remark in parentheses keeps them
 _READ_CHARS = 4 * CHAT_CHARS  # length limit of a statement before the characters around it are removed
@@ -28,8 +27,7 @@ def join_move(binding: str, words: str) -> Action:
 
 def unwrap_statement(text: str) -> str:
     """Puts a statement on one line, cleaned but not cut, without a pair of quotation marks or brackets around it."""
-    line = one_line(text.replace('"', "'").replace("|", "/"), _READ_CHARS)
-    return strip_decoration(line, _BRACKETS, QUOTES, endings=",;")
+    return strip_decoration(clean_message(text, _READ_CHARS), _BRACKETS, QUOTES, endings=",;")
 
 
 def amount_pattern(names: Sequence[str]) -> re.Pattern[str]:

@@ -95,7 +95,7 @@ class SimpleNegotiation(Game[Table, View]):
     """
 
     info = Info(
-        name="simple_negotiation", version=1, roles=("first", "second"),
+        name="simple_negotiation", version=2, roles=("first", "second"),
         min_return=-2.0 * len(GOODS) * MAX_STOCK * MAX_VALUE, max_return=2.0 * len(GOODS) * MAX_STOCK * MAX_VALUE,
         zero_sum=True, max_turns=MAX_TURNS, hidden=True, random=True, open_text=True, solver="rules", forfeit=FORFEIT,
         source="after TextArena SimpleNegotiation: returns are the difference of gains, as in SPIRAL",

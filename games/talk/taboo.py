@@ -16,6 +16,7 @@ from mirrormatch.games.game import Game
 from mirrormatch.games.player_text import CHAT_CHARS, clean_message, quote_message, strip_decoration
 from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
+from mirrormatch.text import strip_invisible
 
 MAX_GUESS_WORDS = 3
 MAX_GUESS_CHARS = 60
@@ -106,7 +107,7 @@ class Taboo(Game[Round, View]):
     def __init__(self, settings: TabooSettings = _DEFAULT) -> None:
         self.settings = settings
         self.info = Info(
-            name=settings.full_name("taboo"), version=2, roles=_SEATS, min_return=0.0, max_return=1.0, zero_sum=False,
+            name=settings.full_name("taboo"), version=3, roles=_SEATS, min_return=0.0, max_return=1.0, zero_sum=False,
             max_turns=2 * settings.attempts, hidden=True, random=True, open_text=True, solver="rules", forfeit=0.0,
             cooperative=True, win_at=1.0, source="after the party game Taboo (Hersch 1989); own words",
         )  # fmt: skip
@@ -255,7 +256,7 @@ def _read_clue(text: str) -> Action | Problem:
 
 @functools.lru_cache(_NUM_CACHED)
 def _read_guess(text: str) -> Action | Problem:
-    answer = strip_decoration(text)
+    answer = strip_decoration(strip_invisible(text))
     if _BETWEEN_GUESSES.search(answer.casefold()):
         return Problem(ProblemKind.AMBIGUOUS, "one guess at a time")
     words = _split_words(answer) if len(answer) <= MAX_GUESS_CHARS else ()

@@ -4,6 +4,7 @@ A model's reply, a file's content and a person's typing may hold terminal escape
 """
 
 import re
+import unicodedata
 
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~]?)")
 # C0 but tab and newline, DEL and C1, soft hyphen, zero-width and direction marks, line separators, lone surrogates, and
@@ -11,6 +12,14 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 _CONTROLS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
     "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+# Format characters, everything that Unicode calls ignorable, and the blank braille pattern. The variation selector
+# of an emoji stays; any other one could carry a hidden byte.
+_INVISIBLE = re.compile(
+    "[\xad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u202a-\u202e\u2060-\u206f\u2800\u3164\ufe00-\ufe0e\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+    "|(?<![\u2190-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff])\ufe0f"
 )
 _LATEX_COMMANDS = (
     "text|textbf|textit|textmd|textnormal|textrm|textsc|textsf|texttt|textup|mathbb|mathbf|mathit|mathrm|mathsf|mathtt|"
@@ -33,6 +42,16 @@ def one_line(text: str, limit: int) -> str:
     """Puts the printable text on one line, cut to `limit` characters with an ellipsis."""
     line = " ".join(printable(text).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def strip_invisible(text: str) -> str:
+    """Removes characters that people don't see and models read; joined emoji fall apart into the joined ones."""
+    return text if text.isascii() else _INVISIBLE.sub("", text)
+
+
+def has_visible(text: str) -> bool:
+    """Whether the text has a letter, a digit or a symbol such as an emoji, not only spaces, marks and punctuation."""
+    return any(c.isalnum() or unicodedata.category(c) == "So" for c in strip_invisible(text))
 
 
 def replace_surrogates(text: str) -> str:

@@ -9,7 +9,7 @@ import random
 import re
 
 from mirrormatch.games.types import Problem, ProblemKind
-from mirrormatch.text import printable
+from mirrormatch.text import printable, strip_invisible
 
 REFEREE = "GAME"
 MAX_REPLY_CHARS = 2_000  # length limit of a reply; longer ones are refused
@@ -47,7 +47,7 @@ def clean_reply(text: str) -> str | Problem:
 
 def strip_reasoning(text: str) -> str:
     """Removes the reasoning from the printable text; returns nothing where reasoning was never closed."""
-    after, opened, _ = printable(text).rpartition(_CLOSE)[2].partition(_OPEN)
+    after, opened, _ = strip_invisible(printable(text)).rpartition(_CLOSE)[2].partition(_OPEN)
     return "" if opened else after
 
 

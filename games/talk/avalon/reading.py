@@ -8,6 +8,7 @@ from mirrormatch.games.player_text import clean_message, normalise
 from mirrormatch.games.talk._binding import unwrap_statement
 from mirrormatch.games.talk.avalon.state import PASS, Team
 from mirrormatch.games.types import Action, Problem, ProblemKind
+from mirrormatch.text import has_visible
 
 VOTE_SPELLINGS = {
     **dict.fromkeys(("yes", "y", "approve", "vote yes", "for"), "yes"),
@@ -63,7 +64,7 @@ def read_team(text: str, num_players: int, size: int) -> Action | Problem:
 def read_statement(text: str) -> Action | Problem:
     """Reads a statement as the others will see it: without quotation marks around it, on one line, cut."""
     statement = clean_message(unwrap_statement(text))
-    if not any(c.isalnum() for c in statement):
+    if not has_visible(statement):
         return Problem(ProblemKind.NONE, f"nothing was said; to say nothing, {PASS!r}")
     return PASS if normalise(statement) == PASS else statement
 

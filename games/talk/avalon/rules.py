@@ -107,7 +107,7 @@ class Avalon(Game[Table, View]):
             num_statements=num * settings.talk,
         )
         self.info = Info(
-            name=settings.full_name("avalon"), version=1, roles=tuple(f"player {k + 1}" for k in range(num)),
+            name=settings.full_name("avalon"), version=2, roles=tuple(f"player {k + 1}" for k in range(num)),
             min_return=-1.0, max_return=1.0, zero_sum=False,
             max_turns=NUM_QUESTS * MAX_PROPOSALS * (1 + setup.num_statements + num) + sum(setup.team_sizes) + 1,
             hidden=True, random=True, open_text=settings.talk > 0, solver="rules", forfeit=-1.0, win_at=1.0,

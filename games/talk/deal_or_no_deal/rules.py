@@ -55,7 +55,7 @@ class DealOrNoDeal(Game[Table, View]):
         self.settings = settings
         objective = settings.objective
         self.info = Info(
-            name=settings.full_name("deal_or_no_deal"), version=1, roles=SEATS, min_return=WORST[objective],
+            name=settings.full_name("deal_or_no_deal"), version=2, roles=SEATS, min_return=WORST[objective],
             max_return=BEST[objective], zero_sum=objective == "competitive", max_turns=settings.turns + 2, hidden=True,
             random=True, open_text=True, solver="rules", forfeit=WORST[objective],
             cooperative=objective == "cooperative", win_at=WIN_SUM if objective == "cooperative" else None,

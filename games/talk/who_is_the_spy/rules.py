@@ -52,7 +52,7 @@ class WhoIsTheSpy(Game[Table, View]):
         self.settings: SpySettings = settings
         players = settings.players
         self.info = Info(
-            name=settings.full_name("who_is_the_spy"), version=1,
+            name=settings.full_name("who_is_the_spy"), version=2,
             roles=tuple(f"player {k + 1}" for k in range(players)), min_return=-1.0, max_return=1.0, zero_sum=True,
             max_turns=2 * players * settings.rounds, hidden=True, random=True, open_text=True,
             solver="rules", forfeit=FORFEIT, win_at=1 / (players - 1),
