@@ -105,10 +105,10 @@ class LLMAgent:
 
     async def _complete(self, prompt_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Completion:
         """One completion, within the budget of the reasoning if there is one."""
-        closing = self._thinking_end()
-        if self.thinking_tokens is None or not closing or self.thinking_tokens >= sampling.max_tokens:
+        closing, budget = self._thinking_end(), self._thinking_budget(sampling)
+        if budget is None or not closing or budget >= sampling.max_tokens:
             return await self.generate(prompt_ids, sampling, seed)
-        thought = await self._think(prompt_ids, sampling, closing, seed)
+        thought = await self._think(prompt_ids, sampling, closing, budget, seed)
         is_closed = closing in thought.text
         if thought.finish == "stop" and not is_closed:
             return thought  # a whole reply without reasoning
@@ -127,12 +127,21 @@ class LLMAgent:
             num_forced=len(forced),
         )
 
-    async def _think(self, prompt_ids: tuple[int, ...], sampling: Sampling, closing: str, seed: int) -> Completion:
+    def _thinking_budget(self, sampling: Sampling) -> int | None:
+        """The token budget of the reasoning; a constraint is for the answer after reasoning that the template opens."""
+        if self.thinking_tokens is None and sampling.constraint is not None and opened_thought(self.engine):
+            return sampling.max_tokens - 1
+        return self.thinking_tokens
+
+    async def _think(
+        self, prompt_ids: tuple[int, ...], sampling: Sampling, closing: str, budget: int, seed: int
+    ) -> Completion:
         """The reply up to the end of its reasoning, or up to the budget of the reasoning."""
-        if not self.thinking_tokens:
+        if not budget:
             return Completion.empty(self.adapter)
-        budget = replace(sampling, max_tokens=self.thinking_tokens, stop=(*sampling.stop, closing))
-        return await self.generate(prompt_ids, budget, seed)
+        constraint = None if opened_thought(self.engine) else sampling.constraint
+        limited = replace(sampling, max_tokens=budget, stop=(*sampling.stop, closing), constraint=constraint)
+        return await self.generate(prompt_ids, limited, seed)
 
     async def generate(self, prompt_ids: Sequence[int], sampling: Sampling, seed: int) -> Completion:
         """A completion by the agent's adapter. A stop string that ends the turn is no part of its text."""

@@ -138,6 +138,25 @@ def test_opened_reasoning_closes_before_an_answer_without_any(thinking: Path) ->
     assert reply.text.startswith("<think></think>")
 
 
+@pytest.mark.parametrize("name", ["boxed", "plain"])
+def test_an_answer_after_opened_reasoning_is_held_to_the_legal_moves(thinking: Path, name: str) -> None:
+    class Boxing(TransformersEngine):
+        """A real model that boxes an illegal move in its reasoning."""
+
+        async def generate(
+            self, prompt_ids: Sequence[int], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
+        ) -> Completion:
+            if sampling.constraint is not None:
+                return await super().generate(prompt_ids, sampling, adapter=adapter, seed=seed)
+            ids = self.complete("\\boxed{99}? No.</think>")
+            return Completion(token_ids=ids, logprobs=(0.0,) * len(ids), text=self._encoder.decode(ids),
+                              finish="stop", adapter=None)  # fmt: skip
+
+    agent = LLMAgent("m", Boxing(str(thinking)), prompts.get(name), Sampling(), constrain=True)
+    episode = asyncio.run(play(KUHN, [agent, agent], seed=1))
+    assert all(turn.action in ("bet", "check", "call", "fold") for turn in episode.turns)
+
+
 def test_the_argument_of_a_spec_switches_the_reasoning_off(thinking: Path) -> None:
     agent = model_agent(f"hf:{thinking},template.enable_thinking=false,temperature=0")
     assert agent.whole_text(Completion.empty(None)) == ""
