@@ -68,5 +68,14 @@ class Benchmark(Protocol):
 
 def majority_share(answers: Sequence[str]) -> float:
     """The accuracy of always giving the commonest answer. Denominator: all answers."""
+    return _count_commonest(answers) / len(answers)
+
+
+def floor_share(answers_by_task: Sequence[Sequence[str]]) -> float:
+    """The accuracy of always giving each task's commonest answer. Denominator: all answers of all tasks."""
+    return sum(map(_count_commonest, answers_by_task)) / sum(map(len, answers_by_task))
+
+
+def _count_commonest(answers: Sequence[str]) -> int:
     ((_, most),) = Counter(answer.casefold() for answer in answers).most_common(1)
-    return most / len(answers)
+    return most

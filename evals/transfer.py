@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from mirrormatch.agents.scheduler import run_all
 from mirrormatch.agents.types import Reply
 from mirrormatch.errors import UserError
-from mirrormatch.evals.benchmark import AnsweredItem, Benchmark, Item, Verdict, majority_share
+from mirrormatch.evals.benchmark import AnsweredItem, Benchmark, Item, Verdict, floor_share
 from mirrormatch.evals.statistics import Better, Difference, Score, difference, exact, share
 from mirrormatch.evals.types import Progress
 from mirrormatch.games.exercises import grade_answer
@@ -71,7 +71,7 @@ class Transfer(BaseModel):
     results: tuple[Result, ...]
 
     def scores(self) -> list[Score]:
-        """Accuracy per task (with its majority baseline), per kind and overall; problems and failed gradings.
+        """Accuracy per task, per kind and overall, each with its floor; problems and failed gradings.
 
         The overall accuracy weighs every question alike. Intervals are Wilson's.
         """
@@ -200,13 +200,14 @@ def _figures(results: Sequence[Result]) -> list[_Figure]:
 
 
 def _figure_scores(figure: _Figure, results: Sequence[Result]) -> list[Score]:
-    """The share and, for a task, the accuracy of always giving the commonest answer."""
+    """The share and, beside an accuracy, its floor: that of always giving each task's commonest answer."""
     covered = [r for r in results if figure.covers(r)]
     hits = sum(map(figure.value, covered))
     scores = [share(figure.name, hits, len(covered), unit=UNIT, better=figure.better)]
-    if figure.task is not None:
-        constant = majority_share([r.reference for r in covered])
-        scores.append(exact(f"majority/{figure.task}", constant, unit=UNIT, better=None))
+    if figure.counts == "right":
+        tasks = dict.fromkeys(r.task for r in covered)
+        floor = floor_share([[r.reference for r in covered if r.task == task] for task in tasks])
+        scores.append(exact(figure.name.replace("accuracy/", "majority/"), floor, unit=UNIT, better=None))
     return scores
 
 

@@ -2,7 +2,8 @@
 
 Needs the `[evals]` extra. Items and scores come from a guarded child process (`_gym_worker`). An answer is right only
 with full marks, because some scorers give partial marks to any text that contains the answer. Left out are tasks that
-depend on the hash seed, that evaluate the answer, or that one constant answer solves.
+depend on the hash seed, that evaluate the answer, or that one constant answer solves: the scorer of `coin_flip`
+compares the beginnings of decimals, and gives full marks to "0" in 95 of 100 items.
 
 Source: https://github.com/open-thought/reasoning-gym, 0.1.25. Other versions make other items from the same seed.
 """
@@ -26,7 +27,6 @@ WORKER: Final = Path(__file__).with_name("_gym_worker.py")  # run, never importe
 PREFIX: Final = "gym_"
 TASKS: Final[Mapping[str, Mapping[str, int]]] = {  # settings for questions that small models can answer
     "chain_sum": {"max_terms": 3, "max_digits": 2},
-    "coin_flip": {},
     "family_relationships": {"max_family_size": 5},
     "gcd": {"max_value": 60},
     "leg_counting": {"max_animals": 3, "max_instances": 5},
@@ -65,7 +65,7 @@ class ReasoningGym:
     settings: Mapping[str, Mapping[str, int]] = field(default_factory=lambda: TASKS)
     limit_s: float = LIMIT_S
     name: str = "reasoning_gym"
-    description: str = "six short tasks of reasoning-gym, made and scored in a guarded process"
+    description: str = "five short tasks of reasoning-gym, made and scored in a guarded process"
     extra: str | None = "evals"
 
     @property

@@ -9,7 +9,7 @@ import pytest
 from mirrormatch.agents.types import Reply
 from mirrormatch.errors import UserError
 from mirrormatch.evals import AnsweredItem, Item, benchmarks
-from mirrormatch.evals.benchmark import majority_share
+from mirrormatch.evals.benchmark import floor_share, majority_share
 from mirrormatch.evals.benchmarks._exercises import ExerciseBenchmark
 from mirrormatch.evals.statistics import Score
 from mirrormatch.evals.transfer import Transfer, compare_transfers, run_transfer
@@ -18,6 +18,7 @@ from mirrormatch.games.types import Problem, ProblemKind
 
 ARITHMETIC, LOGIC = (ExerciseBenchmark(kind, "") for kind in ("arithmetic", "logic"))
 REPLIES = {"right": None, "wrong": "none of these", "cut": Problem(ProblemKind.TRUNCATED, "cut off")}
+CONSTANTS = ("0", "1", "2", "yes", "no", "", "[0]", "0.5", "True", "none")
 
 
 class Scripted:
@@ -98,6 +99,35 @@ def test_accuracy_is_reported_by_task_by_kind_and_overall_with_the_majority_besi
     assert [scores[f"accuracy/{n}"].n for n in ("logic_1", "logic", "overall")] == [10, 20, 40]
     assert 0.1 <= scores["majority/logic_1"].value <= 0.6
     assert scores["majority/logic_1"].n is None
+
+
+def test_every_accuracy_has_its_floor_beside_it() -> None:
+    scores = by_name(run(k=4).scores())
+    accuracies = {n.removeprefix("accuracy/") for n in scores if n.startswith("accuracy/")}
+    assert {n.removeprefix("majority/") for n in scores if n.startswith("majority/")} == accuracies
+    tasks = [scores[f"majority/{task}"].value for task in ("logic_1", "logic_2")]
+    assert scores["majority/logic"].value == pytest.approx(sum(tasks) / 2)  # 10 questions each
+
+
+def test_the_floor_of_several_tasks_gives_each_task_its_own_answer() -> None:
+    assert floor_share([["yes", "no", "Yes", "unknown"], ["4", "5"]]) == 0.5
+    assert floor_share([["yes", "no"], ["4", "4"]]) == 0.75
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", benchmarks.names())
+def test_no_constant_answer_beats_the_floor_of_any_task(name: str) -> None:
+    if name == "reasoning_gym":
+        pytest.importorskip("reasoning_gym")
+    benchmark = benchmarks.get(name)
+    items = benchmark.items(0, 200)
+    for constant in CONSTANTS:
+        verdicts = benchmark.grade([AnsweredItem(item, constant) for item in items])
+        for task in benchmark.tasks:
+            graded = [(item, verdict) for item, verdict in zip(items, verdicts, strict=True) if item.task == task]
+            accuracy = sum(verdict == "right" for _, verdict in graded) / len(graded)
+            floor = majority_share([item.answer for item, _ in graded])
+            assert accuracy <= floor + 0.03, f"{constant!r} solves {task}"
 
 
 def test_a_reply_without_an_answer_is_wrong_counted_and_stays_in_the_denominator() -> None:

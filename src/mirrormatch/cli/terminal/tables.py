@@ -76,9 +76,9 @@ def show_scores(title: str, scores: Sequence[Score], plain: bool = False) -> Non
 
 
 def show_transfer(title: str, transfer: Transfer, plain: bool = False) -> None:
-    """Prints a row per score; beside a task's accuracy that of its most frequent answer."""
+    """Prints a row per score; the floor of an accuracy is that of always giving each task's most frequent answer."""
     scores = {score.name: score for score in transfer.scores()}
-    shown = empty_table(("", "value", "95 % interval", "majority", "n"), numbers=True)
+    shown = empty_table(("", "value", "95 % interval", "floor", "n"), numbers=True)
     for name, score in scores.items():
         if not name.startswith("majority/"):
             constant = scores.get(name.replace("accuracy/", "majority/"))
