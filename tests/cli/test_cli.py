@@ -379,6 +379,42 @@ def test_an_episode_of_a_game_that_is_not_installed_is_replayed_too(cli: Cli, re
     assert "1. player 1 (optimal)" in cli("watch", str(recorded)).out
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "openspiel/efg_game(filename=SECRET)",
+        "openspiel/nfg_game:filename=SECRET",
+        "openspiel/misere(game=efg_game( filename = SECRET))",
+        "openspiel/connect_four:rows=100000,columns=100000",
+        "openspiel/connect_four:rows=",
+    ],
+)
+def test_an_episode_whose_game_opens_a_file_or_takes_the_memory_is_shown_without_it(
+    cli: Cli, recorded: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    text = recorded.read_text(encoding="utf-8").replace("kuhn_poker", name)
+    recorded.write_text(text, encoding="utf-8")
+    loaded = list[str]()
+    load = games.get
+
+    def load_recorded(name: str) -> Any:
+        loaded.append(name)
+        return load(name)
+
+    monkeypatch.setattr(games, "get", load_recorded)
+    printed = cli("watch", str(recorded))
+    assert printed.code == 0 and "1. player 1 (optimal)" in printed.out
+    assert not any("filename" in name for name in loaded)
+
+
+def test_a_lack_of_memory_is_one_line(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(name: str) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(games, "get", fail)
+    assert "out of memory" in cli.refusal("match", "kuhn_poker", "random", "random")
+
+
 def test_a_recorded_escape_is_not_replayed(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "e.jsonl"
     play_against_thinker(cli, monkeypatch, "--save", str(path))

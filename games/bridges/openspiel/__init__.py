@@ -7,11 +7,17 @@ import functools
 import importlib
 import logging
 import math
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from mirrormatch.errors import UnknownName, UserError, did_you_mean
 from mirrormatch.games.bridges.openspiel.game import SpielGame, choose_source
+from mirrormatch.sandbox import GuardedChild
 
+MAX_PARAMETERS_CHARS: Final = 4_000
+BEGIN_LIMIT_S: Final = 30.0  # wall-clock limit for the first state of a game of unusual size
+_PROBE = Path(__file__).with_name("_probe.py")
+_USUAL_GROWTH, _USUAL_NUMBER = 2, 4  # a parameter of up to twice its default, or up to 4, makes no game too large
 _LIST = "mirrormatch list games --library openspiel"
 # Reasons that a game's type doesn't show.
 _KNOWN_REASONS = {
@@ -48,10 +54,12 @@ class OpenSpiel:
         if not given and short in (unavailable := self.unavailable()):
             raise UserError(f"openspiel/{short} can't be played: {unavailable[short]}")
         _check_parameters(short, given, types[short])
+        if _may_be_large(given, types[short]):
+            _check_size(name, f"{short}({given})")
         try:
             loaded = _import_library().load_game(f"{short}({given})" if given else short)
-        except _import_library().SpielError as problem:
-            raise UserError(f"OpenSpiel can't load {name!r}: {' '.join(str(problem).split())}") from problem
+        except (_import_library().SpielError, MemoryError) as problem:
+            raise UserError(_refusal_message(name, " ".join(str(problem).split()) or "out of memory")) from problem
         if reason := _find_reason(loaded.get_type()) or _find_loaded_reason(loaded):
             raise UserError(f"openspiel/{name} can't be played: {reason}")
         at_once = loaded.get_type().dynamics.name == "SIMULTANEOUS"
@@ -136,6 +144,44 @@ def _check_parameters(short: str, given: str, kind: Any) -> None:
             raise UserError(f"openspiel/{short} takes {key}=VALUE like {key}={known[key]}, not {part!r}")
         if key == "players" and not kind.min_num_players <= int(value) <= kind.max_num_players:
             raise UserError(f"openspiel/{short} is for {kind.min_num_players} to {kind.max_num_players} players")
+
+
+def _may_be_large(given: str, kind: Any) -> bool:
+    """Whether a parameter is far above its default, a text, or a game within the game."""
+    if "(" in given:
+        return True
+    known = dict(kind.parameter_specification)
+    for key, _, value in (part.partition("=") for part in filter(None, given.split(","))):
+        default = known[key]
+        if isinstance(default, bool | float):
+            continue
+        if not isinstance(default, int) or abs(int(value)) > max(_USUAL_GROWTH * abs(default), _USUAL_NUMBER):
+            return True
+    return False
+
+
+def _check_size(name: str, spelled: str) -> None:
+    """Makes the game's first state in a child process with limits.
+
+    Raises:
+        UserError: it takes too much memory or time, or OpenSpiel refuses it.
+    """
+    if len(spelled) > MAX_PARAMETERS_CHARS:
+        raise UserError(
+            f"an OpenSpiel game's name has {len(spelled)} characters, at most {MAX_PARAMETERS_CHARS} are read"
+        )
+    with GuardedChild(_PROBE, [], BEGIN_LIMIT_S) as child:
+        reply = child.request(spelled)
+    if not isinstance(reply, list):
+        raise UserError(
+            _refusal_message(name, f"its first state takes too much memory, or more than {BEGIN_LIMIT_S:g} s")
+        )
+    if reply[0] is not None:
+        raise UserError(_refusal_message(name, str(reply[0])))
+
+
+def _refusal_message(name: str, reason: str) -> str:
+    return f"OpenSpiel can't load {name!r}: {reason}"
 
 
 def _is_like(value: str, default: object) -> bool:

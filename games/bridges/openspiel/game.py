@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from mirrormatch.errors import UserError
 from mirrormatch.games.game import Game
 from mirrormatch.games.player_text import normalise
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
@@ -145,8 +146,13 @@ class SpielGame(Game[Position, View]):
         number = state.actions.get(action)
         if number is None:
             raise ValueError(f"{action!r} is not possible in {state!r}")
-        after = state.spiel.clone()
-        after.apply_action(number)
+        try:
+            after = state.spiel.clone()
+            after.apply_action(number)
+        except (RuntimeError, MemoryError) as problem:  # OpenSpiel's own error is a RuntimeError
+            raise UserError(
+                f"OpenSpiel can't continue {self.info.name}: {one_line(str(problem), _MOVE_CHARS)}"
+            ) from problem
         return Position(state.game, after, (*state.events, Event(self.to_act(state), number, action)))
 
     def returns(self, state: Position) -> tuple[float, ...]:

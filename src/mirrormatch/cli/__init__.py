@@ -157,6 +157,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as problem:
         _print_error(f"mirrormatch: error: {one_line(str(problem), _MAX_ERROR_CHARS)}")
         return USER_ERROR
+    except MemoryError:
+        _print_error("mirrormatch: error: out of memory; a smaller game, model or number of games at once needs less")
+        return USER_ERROR
     except BrokenPipeError:
         _close_stdout()
         return BROKEN_PIPE

@@ -6,6 +6,7 @@ import importlib
 import os
 import pickle
 import random
+import resource
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -338,3 +339,22 @@ def test_the_table_is_up_to_date() -> None:
     assert page.read_text(encoding="utf-8") == import_script("docs/generate/openspiel.py").make_page(), (
         f"run: {command}"
     )
+
+
+@pytest.mark.parametrize("name", [
+    "connect_four:rows=100000,columns=100000", "connect_four(rows=100000,columns=100000)", "hex:board_size=2000000",
+    "blotto:coins=60,fields=30", "turn_based_simultaneous_game(game=blotto(coins=60,fields=30))",
+    "nim:pile_sizes=" + "9;" * 3_000,
+])  # fmt: skip
+def test_a_game_that_would_take_the_memory_is_refused_in_one_line(name: str) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(UserError) as problem:
+        games.get(f"openspiel/{name}")
+    assert "\n" not in str(problem.value)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 200_000  # KiB
+
+
+@pytest.mark.parametrize("name", ["connect_four:rows=12,columns=30", "hex:board_size=19", "blotto:coins=30,fields=3"])
+def test_a_game_of_unusual_size_is_played(name: str) -> None:
+    game = games.get(f"openspiel/{name}")
+    assert game.legal(game.start())

@@ -1,9 +1,11 @@
 """`mirrormatch watch`: recorded episodes, turn by turn, with all hidden information."""
 
 import itertools
+import re
 import sys
 import time
 from argparse import Namespace
+from typing import Any
 
 from mirrormatch import games
 from mirrormatch.agents.episode_text import describe_move, result_sentence, shorten_text
@@ -12,8 +14,11 @@ from mirrormatch.agents.players.human import read_line
 from mirrormatch.agents.types import Episode, Turn
 from mirrormatch.cli.terminal.output import console
 from mirrormatch.cli.terminal.screen import Screen, short_spec, show_seating
-from mirrormatch.errors import UnknownName, UserError
+from mirrormatch.errors import UserError
+from mirrormatch.games.game import Game
 from mirrormatch.games.types import OVER, Observation
+
+_NAMES_A_FILE = re.compile(r"(?:file|filename|root|path)\s*=", re.IGNORECASE)
 
 
 def run(options: Namespace) -> int:
@@ -74,19 +79,30 @@ def _wait(delay_s: float | None) -> None:
 
 
 def _roles(episode: Episode) -> tuple[str, ...]:
-    """Names of the roles, or their numbers if the game isn't installed."""
+    """Names of the roles, or their numbers if the game can't be loaded."""
     try:
-        roles = games.get(episode.game).info.roles
-    except UnknownName:
+        roles = _load_game(episode.game).info.roles
+    except UserError:
         roles = ()
     numbers = tuple(f"player {k}" for k in range(1, len(episode.seats) + 1))
     return roles if len(roles) == len(numbers) else numbers
 
 
+def _load_game(name: str) -> Game[Any, Any]:
+    """Loads an episode's game, but none whose name says which file of this machine to open.
+
+    Raises:
+        UserError: the game can't be loaded, or its name holds the name of a file.
+    """
+    if _NAMES_A_FILE.search(name):
+        raise UserError(f"{name!r} opens a file; an episode's game is never loaded from one")
+    return games.get(name)
+
+
 def _last_view(episode: Episode) -> Observation | None:
     """The final view of the last player to move; None if the episode can't be replayed."""
     try:
-        game = games.get(episode.game)
+        game = _load_game(episode.game)
         *_, last = replay(game, episode)
     except UserError:
         return None
