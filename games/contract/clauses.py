@@ -346,7 +346,7 @@ def _list_timed(game: AnyGame, visits: Sequence[Visit]) -> list[tuple[Visit, lis
     for visit, units in timed.values():
         if id(visit) not in seen:
             seen.add(id(visit))
-            units.extend(("", unit) for unit in COMMON)
+            units[:0] = [("", unit) for unit in COMMON]  # the shortest first: growth shows before a call takes minutes
     return list(timed.values())
 
 

@@ -14,7 +14,15 @@ TOLERANCE = 1.25  # times MAX_GROWTH, as time is measured on machines that do ot
 FLOOR_S = 0.005  # a shorter time is never judged
 NUM_RUNS = 5  # measurements of a suspected time; the least one counts
 MAX_UNITS = 2_048
-LENGTHS = (*(base * quarter // 4 for base in (8 << k for k in range(8)) for quarter in (4, 5, 6, 7)), MAX_UNITS)
+LENGTHS = (
+    1,
+    2,
+    3,
+    4,
+    6,
+    *(base * quarter // 4 for base in (8 << k for k in range(8)) for quarter in (4, 5, 6, 7)),
+    MAX_UNITS,
+)
 COMMON = (
     "1",
     "1 ",

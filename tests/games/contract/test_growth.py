@@ -38,6 +38,12 @@ def test_exponential_growth_is_found_within_a_second(pattern: str) -> None:
     assert time.process_time() - start < 5
 
 
+def test_a_unit_of_many_letters_is_found_within_seconds() -> None:
+    start = time.process_time()
+    assert find_bomb(re.compile(r"(?:[a-z]+ ?)+").fullmatch, "", "heads") is not None
+    assert time.process_time() - start < 10
+
+
 def test_cubic_growth_is_found() -> None:
     assert find_bomb(re.compile(r"a*a*a*b").fullmatch, "", "a") is not None
 
@@ -78,8 +84,8 @@ def test_a_single_pause_of_the_machine_is_no_finding() -> None:
     assert find_bomb(read, "", "a") is None
 
 
-def test_lengths_rise_by_a_quarter_and_include_their_halves() -> None:
-    assert LENGTHS[:9] == (8, 10, 12, 14, 16, 20, 24, 28, 32)
+def test_lengths_rise_by_a_quarter_from_eight_on_and_include_their_halves() -> None:
+    assert LENGTHS[:14] == (1, 2, 3, 4, 6, 8, 10, 12, 14, 16, 20, 24, 28, 32)
     assert LENGTHS[-2:] == (1_792, MAX_UNITS)
     assert all(num // 2 in LENGTHS for num in LENGTHS if num >= 16)
 
