@@ -160,7 +160,9 @@ def _print_next_steps(config: RunConfig, folder: RunFolder, ended: Ended) -> Non
 
 
 def _program() -> str:
-    """The word that starts this program in the user's shell: its name if it is on the PATH, else its path."""
+    """The words that start this program in the user's shell: its name if it is on the PATH, else its path."""
+    if Path(sys.argv[0]).name == "__main__.py":
+        return "python -m mirrormatch.cli"
     on_path = shutil.which("mirrormatch")
     is_this = on_path is not None and Path(on_path).resolve() == Path(sys.argv[0]).resolve()
     return "mirrormatch" if is_this else os.path.relpath(sys.argv[0])
