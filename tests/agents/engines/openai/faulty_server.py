@@ -185,12 +185,12 @@ class FaultyServer:
 
     async def _stop(self) -> None:
         self._server.close()
-        await asyncio.sleep(0.02)  # a connection that is being accepted has no transport to close yet
         mine = asyncio.current_task()
-        tasks = [t for t in asyncio.all_tasks() if t is not mine]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        while tasks := [t for t in asyncio.all_tasks() if t is not mine]:
+            await asyncio.sleep(0)  # a task that is cancelled before its first step would leave its socket open
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.sleep(0)  # transports close their sockets one turn later
 
     async def _handle_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
