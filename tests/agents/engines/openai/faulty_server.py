@@ -152,7 +152,6 @@ class FaultyServer:
     adapters: dict[str, str] = field(default_factory=dict)
     client_left: threading.Event = field(default_factory=threading.Event)  # by a client without its answer
     max_at_once: int = 0
-    num_answered: int = 0
     waiting_at: list[int] = field(default_factory=list)  # number of requests in the server at each reply's end
     _inside: int = 0
 
@@ -184,13 +183,16 @@ class FaultyServer:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def _stop(self) -> None:
-        self._server.close()
+        for socket in self._server.sockets:
+            self._loop.remove_reader(socket.fileno())
         mine = asyncio.current_task()
         while tasks := [t for t in asyncio.all_tasks() if t is not mine]:
             await asyncio.sleep(0)  # a task that is cancelled before its first step would leave its socket open
+            self._server.close()  # earlier, asyncio would leave connections open that it is accepting
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        self._server.close()
         await asyncio.sleep(0)  # transports close their sockets one turn later
 
     async def _handle_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -201,7 +203,6 @@ class FaultyServer:
                 self.max_at_once = max(self.max_at_once, self._inside)
                 try:
                     await self._answer_or_leave(asked, reader, writer)
-                    self.num_answered += 1
                     self.waiting_at.append(self._inside - 1)
                 finally:
                     self._inside -= 1
