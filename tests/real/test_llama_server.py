@@ -76,10 +76,9 @@ def test_prompts_have_the_tokens_of_the_model_s_own_tokenizer(llama: LlamaServer
 
 
 @pytest.mark.xfail(strict=True, reason="the server's /tokenize can't encode a message together with its template")
-@pytest.mark.parametrize("text", ["  a", "a\n"], ids=["blanks before", "a line break after"])
-def test_blanks_at_the_edges_of_a_message_join_the_template(llama: LlamaServer, text: str) -> None:
+def test_blanks_before_a_message_join_the_template(llama: LlamaServer) -> None:
     encoder = ChatEncoder(load_tokenizer(str(find_model("smollm"))))
-    assert llama.encode((Message("user", text),)) == encoder.encode((Message("user", text),))
+    assert llama.encode((Message("user", "  a"),)) == encoder.encode((Message("user", "  a"),))
 
 
 def test_equal_seeds_give_equal_tokens_and_others_do_not(llama: LlamaServer) -> None:
