@@ -6,16 +6,12 @@ the same bits. Evaluation is not known here: the caller may pass a probe that me
 
 import time
 from contextlib import closing
-from typing import NamedTuple
 
 import torch
 
-from mirrormatch.agents.engines._engine import ChatEngine, DatedEngine, Engine, template_date
-from mirrormatch.agents.engines.hf import Dtype, TransformersEngine
-from mirrormatch.agents.spec import ModelSettings, load_engine, parse_spec
-from mirrormatch.errors import UserError
 from mirrormatch.training import estimators, metrics
 from mirrormatch.training.alarms import Alarms
+from mirrormatch.training.base_model import keep_date, load_trainable
 from mirrormatch.training.computation import pin_computation, record_computation
 from mirrormatch.training.config import RunConfig
 from mirrormatch.training.rows import build_batch
@@ -87,43 +83,3 @@ def train(
                 folder.mark_complete(learner.step, {"estimator": estimator.state()})
     policy.wake_engine()
     return Ended(learner.step, policy.save_adapter(), alarms.lasting_alarm())
-
-
-def keep_date(engine: Engine, folder: RunFolder) -> None:
-    """Gives prompts the date on which the run began, where the chat template shows one: a resumed run repeats them."""
-    date = template_date(engine)
-    if date is not None and isinstance(engine, DatedEngine):
-        engine.fix_date(folder.keep_date(date))
-
-
-class Trainable(NamedTuple):
-    """A base model to train.
-
-    Attributes:
-        engine: the inference engine.
-        path: the path or id of the weights.
-        dtype: the type of the learner's copy of the weights: the engine's own, where it runs in this process.
-    """
-
-    engine: Engine
-    path: str
-    dtype: Dtype
-
-
-def load_trainable(config: RunConfig) -> Trainable:
-    """Loads the inference engine and finds the weights to train.
-
-    Raises:
-        UserError: the model can't be trained, or not with these settings.
-    """
-    spec = parse_spec(config.model)
-    if spec.adapter:
-        raise UserError(f"model = {config.model!r}: training starts from a base model, without '+ADAPTER'")
-    if given := [name for name, _ in spec.settings if name in ModelSettings.model_fields]:
-        raise UserError(
-            f"model = {config.model!r}: {given[0]!r} is for play and evals; a run's own are in [play] and [prompt]"
-        )
-    engine = load_engine(spec)
-    if engine.base is None or isinstance(engine, ChatEngine):
-        raise UserError(f"model = {config.model!r} can't be trained: it gives no tokens; write nano or hf:PATH_OR_ID")
-    return Trainable(engine, engine.base, engine.dtype if isinstance(engine, TransformersEngine) else "auto")

@@ -14,9 +14,9 @@ from mirrormatch.agents.engines.hf.cpu_speed import NumberType, Timer
 from mirrormatch.cli import main
 from mirrormatch.config_file import parse_settings
 from mirrormatch.errors import UserError
+from mirrormatch.training.base_model import load_trainable
 from mirrormatch.training.computation import pin_computation, record_computation
 from mirrormatch.training.config import RunConfig
-from mirrormatch.training.run import load_trainable
 from mirrormatch.training.run_folder import RunFolder
 
 

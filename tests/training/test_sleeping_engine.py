@@ -9,7 +9,7 @@ import pytest
 from mirrormatch.agents.engines._types import Completion, Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.llm import LLMAgent
-from mirrormatch.training import run
+from mirrormatch.training import base_model, run
 from mirrormatch.training.config import RunConfig
 from mirrormatch.training.run_folder import RunFolder
 from mirrormatch.training.types import Probe
@@ -45,7 +45,7 @@ class Silent:
 
 def test_the_engine_sleeps_between_play_and_play(tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = Sleepy(str(tiny))
-    monkeypatch.setattr(run, "load_engine", lambda spec: engine)
+    monkeypatch.setattr(base_model, "load_engine", lambda spec: engine)
     learning = list[bool]()
 
     def probed(agent: LLMAgent) -> dict[str, float]:

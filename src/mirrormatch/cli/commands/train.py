@@ -51,8 +51,9 @@ def run(options: Namespace) -> int:
 
 def _run(config: RunConfig, folder: RunFolder, resume: bool) -> int:
     # torch, transformers and TRL take seconds to import: mistakes in the config are reported before.
+    from mirrormatch.training.base_model import keep_date, load_trainable
     from mirrormatch.training.computation import pin_computation, record_computation
-    from mirrormatch.training.run import keep_date, load_trainable, train
+    from mirrormatch.training.run import train
 
     pin_computation(config, folder)
     base = load_trainable(config)  # raises for a model that can't be loaded or trained, before anything is written

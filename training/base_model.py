@@ -1,0 +1,50 @@
+"""The base model of a run: the inference engine, the weights to train, and the date that its prompts show."""
+
+from typing import NamedTuple
+
+from mirrormatch.agents.engines._engine import ChatEngine, DatedEngine, Engine, template_date
+from mirrormatch.agents.engines.hf import Dtype, TransformersEngine
+from mirrormatch.agents.spec import ModelSettings, load_engine, parse_spec
+from mirrormatch.errors import UserError
+from mirrormatch.training.config import RunConfig
+from mirrormatch.training.run_folder import RunFolder
+
+
+def keep_date(engine: Engine, folder: RunFolder) -> None:
+    """Gives prompts the date on which the run began, where the chat template shows one: a resumed run repeats them."""
+    date = template_date(engine)
+    if date is not None and isinstance(engine, DatedEngine):
+        engine.fix_date(folder.keep_date(date))
+
+
+class Trainable(NamedTuple):
+    """A base model to train.
+
+    Attributes:
+        engine: the inference engine.
+        path: the path or id of the weights.
+        dtype: the type of the learner's copy of the weights: the engine's own, where it runs in this process.
+    """
+
+    engine: Engine
+    path: str
+    dtype: Dtype
+
+
+def load_trainable(config: RunConfig) -> Trainable:
+    """Loads the inference engine and finds the weights to train.
+
+    Raises:
+        UserError: the model can't be trained, or not with these settings.
+    """
+    spec = parse_spec(config.model)
+    if spec.adapter:
+        raise UserError(f"model = {config.model!r}: training starts from a base model, without '+ADAPTER'")
+    if given := [name for name, _ in spec.settings if name in ModelSettings.model_fields]:
+        raise UserError(
+            f"model = {config.model!r}: {given[0]!r} is for play and evals; a run's own are in [play] and [prompt]"
+        )
+    engine = load_engine(spec)
+    if engine.base is None or isinstance(engine, ChatEngine):
+        raise UserError(f"model = {config.model!r} can't be trained: it gives no tokens; write nano or hf:PATH_OR_ID")
+    return Trainable(engine, engine.base, engine.dtype if isinstance(engine, TransformersEngine) else "auto")
