@@ -7,6 +7,8 @@ import pytest
 from tests.paths import ROOT
 from tests.project import prose
 
+pytestmark = pytest.mark.slow
+
 
 def test_every_avoided_word_is_rare() -> None:
     assert {word: rate for word, rate in prose.measure_rates().items() if rate >= prose.MAX_RATE} == {}

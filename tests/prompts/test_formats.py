@@ -13,6 +13,8 @@ from mirrormatch.games.contract.growth import COMMON, find_bomb
 from mirrormatch.prompts import Exchange, PromptSettings, Reading
 from mirrormatch.seeds import derive
 
+pytestmark = pytest.mark.slow
+
 SEEN = Observation(1, "You are O.", ("1", "2"))
 FORMATS = prompts.names()
 MARKS = (

@@ -14,6 +14,8 @@ from mirrormatch.training.config import RunConfig
 from mirrormatch.training.run_folder import RunFolder
 from mirrormatch.training.types import Probe
 
+pytestmark = pytest.mark.slow
+
 
 class Sleepy(TransformersEngine):
     """The transformers engine, with an assertion that it is awake at every request."""

@@ -18,6 +18,8 @@ from mirrormatch.training.metrics import Metrics
 from mirrormatch.training.run import train
 from mirrormatch.training.run_folder import RunFolder
 
+pytestmark = pytest.mark.slow
+
 FIRST, NEXT = datetime.date(2026, 11, 3), datetime.date(2026, 11, 4)
 DATED = "{{ 'Today is ' + strftime_now('%d %B %Y') + '.\\n' }}" + CHAT_TEMPLATE
 NUM_STEPS = 2

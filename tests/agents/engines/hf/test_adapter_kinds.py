@@ -21,6 +21,8 @@ from mirrormatch.agents.engines._adapters import CONFIG, WEIGHTS
 from mirrormatch.agents.engines.hf import TransformersEngine, load_base
 from mirrormatch.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 PROMPT, REPLY = (5, 6, 7, 8), (9, 10, 11)
 TARGETS = ["q_proj", "v_proj", "down_proj"]
 LORA: dict[str, Any] = {"r": 4, "lora_alpha": 8, "target_modules": TARGETS, "task_type": "CAUSAL_LM"}

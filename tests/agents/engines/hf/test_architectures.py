@@ -15,6 +15,8 @@ from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.play import play
 from mirrormatch.errors import UserError
 
+pytestmark = pytest.mark.slow
+
 RULES = tuple(range(100, 140))  # a beginning that several prompts share
 PROMPTS = ((*RULES, 5, 6, 7), (40,), (*RULES, *range(200, 230)), (9, 8, 7, 6), (*RULES, 300), tuple(range(300, 317)))
 NUM_TOKENS = 16

@@ -26,6 +26,8 @@ from mirrormatch.games.types import Problem, ProblemKind
 from mirrormatch.prompts import Message, PromptSettings
 from mirrormatch.training.bundled.tokenizer import CHAT_TEMPLATE, END
 
+pytestmark = pytest.mark.slow
+
 KUHN, TICTACTOE = games.get("kuhn_poker"), games.get("tictactoe")
 THINKING = CHAT_TEMPLATE.replace(
     "<|im_start|>assistant\n", "<|im_start|>assistant\n' + ('' if enable_thinking == false else '<think>') + '"

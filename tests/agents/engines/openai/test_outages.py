@@ -25,6 +25,8 @@ from mirrormatch.agents.engines.openai.chat_server import ChatServer
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.evals.arena import run_match
 
+pytestmark = pytest.mark.slow
+
 KUHN = games.get("kuhn_poker")
 
 

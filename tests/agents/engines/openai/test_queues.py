@@ -20,6 +20,8 @@ from mirrormatch.agents.engines.openai.gate import FEWEST, START, Gate
 from mirrormatch.agents.episodes import read_episodes
 from mirrormatch.cli import main
 
+pytestmark = pytest.mark.slow
+
 REPLY_S = 0.1  # of a slow server
 MATCH_REPLY_S = 0.25  # of the slow server of a whole match: 2 s, scaled down as far as a busy machine allows
 NUM_GAMES = 20

@@ -17,6 +17,8 @@ from tests.agents.engines.openai.faulty_server import (
 from mirrormatch.agents.engines._engine import Engine
 from mirrormatch.agents.engines.openai.http import MAX_MALFORMED, parse_retry_after
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     "fault",

@@ -26,6 +26,8 @@ from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.types import Decision
 from mirrormatch.cli.commands.play import show_reply_length
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_streamed_reply_is_shown_as_it_comes(server: FaultyServer, engines: list[Engine]) -> None:
     engine, shown = chat_server(server, engines, stream="yes"), list[str]()
