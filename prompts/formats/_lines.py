@@ -1,11 +1,12 @@
 """The machinery of formats whose answer is a line of its own: the last one, or one after "Answer:"."""
 
+from abc import abstractmethod
 from typing import Final
 
 from mirrormatch.games.types import Observation, Problem, ProblemKind
 from mirrormatch.prompts.formats._chat import ChatFormat
 from mirrormatch.prompts.formats._replies import choose_answer, find_boxes, find_labelled, find_last_line
-from mirrormatch.prompts.prompt import Reading
+from mirrormatch.prompts.prompt import Message, Reading
 
 LABEL: Final = "Answer:"
 
@@ -31,6 +32,27 @@ class LineFormat(ChatFormat):
         return Reading(_join(thinking, before), answer)
 
 
+class RequestFormat(LineFormat):
+    """Rules in the system message; the observation and the request of a move in the user message."""
+
+    def question(self, text: str) -> tuple[Message, ...]:
+        request = self._request("the solution alone")
+        return Message("system", "Solve the problem."), Message("user", f"{text}\n{request}")
+
+    def _system_text(self, rules: str, role: int) -> str:
+        return rules
+
+    def _user_text(self, observation: Observation, notice: str) -> str:
+        lines = [observation.text]
+        if notice:
+            lines.append(f"Your last reply was no move: {notice}.")
+        return "\n".join([*lines, self._request(_list_moves(observation, self.settings.list_legal))])
+
+    @abstractmethod
+    def _request(self, what: str) -> str:
+        """The request of an answer; `what` names its form, for example "one of: bet, check"."""
+
+
 class SteppedFormat(LineFormat):
     """Reasoning without tags: it ends where the line of the answer begins."""
 
@@ -41,7 +63,7 @@ class SteppedFormat(LineFormat):
         return f"{thinking}\n{LABEL}" if self.settings.thinking else ""
 
 
-def list_moves(observation: Observation, is_listed: bool) -> str:
+def _list_moves(observation: Observation, is_listed: bool) -> str:
     """The legal moves as the object of a request: "one of: bet, check"; without a list "your move alone"."""
     if not is_listed or observation.legal is None:
         return "your move alone"
