@@ -19,7 +19,7 @@ from mirrormatch.training.run_folder import Checkpoint, RunFolder
 from mirrormatch.training.self_play import SelfPlay
 from mirrormatch.training.trajectories import extract_trajectories
 from mirrormatch.training.trl_trainer import TrlLearner
-from mirrormatch.training.types import Ended, Probe, Watcher
+from mirrormatch.training.watcher import Ended, Probe, Watcher
 
 
 def train(

@@ -26,8 +26,8 @@ ORDER = {
     "prompts": "prompt | formats examples",
     "agents": "engines | types | play scheduler episodes | episode_text | models llm | players environments | spec",
     "training": (
-        "config | trajectories run_folder alarms | base_model computation estimator rows | metrics estimators "
-        "| learner types | trl_trainer self_play | run | bundled"
+        "types | config | trajectories run_folder alarms | base_model computation estimator rows | metrics estimators "
+        "| learner watcher | trl_trainer self_play | run | bundled"
     ),
     "evals": (
         "types statistics benchmark | wording benchmarks interview arena transfer | exploitability | measurement "

@@ -12,7 +12,7 @@ from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.training import base_model, run
 from mirrormatch.training.config import RunConfig
 from mirrormatch.training.run_folder import RunFolder
-from mirrormatch.training.types import Probe
+from mirrormatch.training.watcher import Probe
 
 pytestmark = pytest.mark.slow
 

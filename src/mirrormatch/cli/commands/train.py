@@ -27,7 +27,7 @@ from mirrormatch.seeds import derive
 from mirrormatch.training import estimators
 from mirrormatch.training.config import RunConfig
 from mirrormatch.training.run_folder import RunFolder
-from mirrormatch.training.types import Ended, Probe
+from mirrormatch.training.watcher import Ended, Probe
 
 REAL_CONFIG = "configs/spiral_qwen3_4b.toml"
 PROBE_THOUGHTS = 32  # per information state during training; more before and after, where the figure is reported
