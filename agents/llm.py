@@ -1,11 +1,13 @@
 """The agent that is a language model: a prompt, an engine and an adapter."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from mirrormatch.agents.engines._engine import ChatEngine, Engine, LocalEngine, opened_thought, turn_stop
 from mirrormatch.agents.engines._types import Completion, Constraint, Sampling
 from mirrormatch.agents.types import Decision, Reply, Turn
+from mirrormatch.errors import UserError
 from mirrormatch.games.types import Observation
 from mirrormatch.prompts.examples import request_move
 from mirrormatch.prompts.prompt import Exchange, Message, Prompt
@@ -150,6 +152,8 @@ class LLMAgent:
             sampling = replace(sampling, stop=(*sampling.stop, stop))
         completion = await self.engine.generate(prompt_ids, sampling, adapter=self.adapter, seed=seed)
         assert completion.adapter == self.adapter, f"adapter {completion.adapter} answered for {self.adapter}"
+        if any(map(math.isnan, completion.logprobs)):  # without it, the reply would be noise
+            raise UserError(f"{self.spec!r} computes NaN: its weights, or the adapter's, are damaged or overflow")
         return completion if stop is None else replace(completion, text=completion.text.partition(stop)[0])
 
     def turn_endings(self) -> tuple[tuple[int, ...], ...]:

@@ -5,13 +5,8 @@ overwrites its biases. Every other user of that base would answer differently, s
 PEFT reads them. Settings that are unknown here are refused too: a newer PEFT may do anything with them.
 """
 
-import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-
-from mirrormatch.agents.engines import _adapters
-from mirrormatch.errors import UserError
 
 LORA = "LORA"
 
@@ -39,17 +34,6 @@ _REASONS = {
     "trainable_token_indices": "PEFT can't hold embeddings of single tokens beside other adapters",
     "arrow_config": "a router (Arrow) needs other adapters",
 }
-
-
-def check_kind(folder: Path) -> None:
-    """Refuses an adapter that isn't a LoRA, or that would change the base model.
-
-    Raises:
-        UserError: the kind or a setting can't be loaded; the message has the reason and, if there is one, the cure.
-    """
-    settings: Mapping[str, Any] = json.loads((folder / _adapters.CONFIG).read_text(encoding="utf-8"))
-    if problem := describe_unsupported(settings):
-        raise UserError(f"the adapter at {str(folder)!r} can't be loaded: {problem}")
 
 
 def describe_unsupported(settings: Mapping[str, Any]) -> str:

@@ -1,28 +1,22 @@
-"""Adapters on disk and in an engine: their content hash, their base model's name and shapes, and which ones are loaded.
+"""Adapters on disk and in an engine: their content hash, their base model's name, and which ones are loaded.
 
 An adapter is a folder in PEFT's format. Ours contain one more file, `mirrormatch.json`, with the base's fingerprint.
 """
 
 import hashlib
 import json
-import re
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Generic, TypeAlias, TypeVar
-
-from safetensors import SafetensorError, safe_open
+from typing import Any, Generic, TypeVar
 
 from mirrormatch.errors import UserError
 
 Handle = TypeVar("Handle")
-Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
 WEIGHTS, CONFIG, CARD = "adapter_model.safetensors", "adapter_config.json", "mirrormatch.json"
 HASH_CHARS = 16
 _NUM_READS, _READ_BYTES = 3, 1 << 20  # per weight file, evenly spread: fine-tuning may leave the first tensors alone
 _VOLATILE = ("_name_or_path", "dtype", "torch_dtype", "transformers_version")
-_LORA = re.compile(r"(?:base_model\.model\.)?(?P<module>.+)\.lora_(?P<half>[AB])\.weight")
-_HEAD = "lm_head"  # shares its weights with the embedding in many models, and then has none of its own
+_MAX_JSON_BYTES = 16 << 20  # of an adapter's settings or card; usual are 2 kB
 
 
 class LoadedAdapters(Generic[Handle]):
@@ -105,14 +99,36 @@ def find_adapter(path: Path) -> Path:
 
 def content_hash(folder: Path) -> str:
     """The hash that names an adapter: of its weights and of the settings that change their effect."""
-    try:
-        settings = dict(json.loads((folder / CONFIG).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as problem:
-        raise UserError(f"the adapter at {str(folder)!r} has no readable {CONFIG}: {problem}") from None
+    settings = read_config(folder)
     kept = {k: settings.get(k) for k in ("peft_type", "r", "lora_alpha", "use_rslora", "use_dora", "alpha_pattern")}
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode())
-    digest.update((folder / WEIGHTS).read_bytes())
+    with (folder / WEIGHTS).open("rb") as file:
+        hashlib.file_digest(file, lambda: digest)  # in blocks: weights may be larger than the memory
     return digest.hexdigest()[:HASH_CHARS]
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The settings in an adapter's folder, as they are: `_adapter_settings` checks them.
+
+    Raises:
+        UserError: the file is missing, too long or no JSON object.
+    """
+    try:
+        return _read_object(folder / CONFIG)
+    except (OSError, ValueError, RecursionError) as problem:
+        raise UserError(f"the adapter at {str(folder)!r} has no readable {CONFIG}: {problem}") from None
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    """A JSON object of bounded length."""
+    with path.open("rb") as file:
+        raw = file.read(_MAX_JSON_BYTES + 1)
+    if len(raw) > _MAX_JSON_BYTES:
+        raise ValueError(f"it is longer than {_MAX_JSON_BYTES:,} bytes")
+    found = json.loads(raw)
+    if not isinstance(found, dict):
+        raise ValueError("it is no JSON object")
+    return found
 
 
 def fingerprint(model_folder: Path) -> str:
@@ -158,66 +174,12 @@ def check_base(folder: Path, base: str, base_fingerprint: str) -> None:
     if not card_path.is_file():
         return
     try:
-        card = json.loads(card_path.read_text(encoding="utf-8"))
+        card = _read_object(card_path)
         recorded, recorded_fingerprint = str(card["base"]), str(card["base_fingerprint"])
-    except (ValueError, KeyError, TypeError) as problem:
+    except (OSError, ValueError, KeyError, RecursionError) as problem:
         raise UserError(f"{str(card_path)!r} is broken: {problem!r}") from None
     if recorded_fingerprint != base_fingerprint:
         raise UserError(
             f"the adapter at {str(folder)!r} was made for {recorded!r} ({recorded_fingerprint}), "
             f"not for {base!r} ({base_fingerprint})"
         )
-
-
-def check_fit(folder: Path, base: str, base_folder: Path) -> None:
-    """Refuses an adapter whose weights have other shapes than the base model's, before vLLM loads it.
-
-    vLLM doesn't check: it copies an adapter of another width or with other layers as far as the shapes overlap.
-
-    Args:
-        folder: the adapter's folder.
-        base: the base model's name, for the message.
-        base_folder: the folder of the base model's weights.
-
-    Raises:
-        UserError: the shapes differ.
-    """
-    if "quantization_config" in json.loads((base_folder / "config.json").read_text(encoding="utf-8")):
-        return  # quantized weights are stored in other shapes
-    try:
-        adapter_shapes = _read_shapes([folder / WEIGHTS])
-        misfit = _describe_misfit(adapter_shapes, _read_shapes(sorted(base_folder.glob("*.safetensors"))))
-    except SafetensorError as problem:
-        misfit = " ".join(str(problem).split())
-    if misfit:
-        raise UserError(f"the adapter at {str(folder)!r} does not fit {base!r}: {misfit}")
-
-
-def _describe_misfit(adapter: Shapes, base: Shapes) -> str:
-    """The first mismatch between the adapter's modules and the base model's; empty if there is none."""
-    halves = [(m["module"], m["half"], adapter[name]) for name in sorted(adapter) if (m := _LORA.fullmatch(name))]
-    modules = {module for module, _, _ in halves if module != _HEAD}
-    known = {module for module in modules if f"{module}.weight" in base}
-    if not known:
-        return ""  # the model's weights have other names on disk than in memory: vLLM reports a mismatch itself
-    for module, half, shape in halves:
-        axis = 1 if half == "A" else 0  # A's input is the layer's input, B's output is added to the layer's output
-        if module in known and shape[axis] != (place := base[f"{module}.weight"])[axis]:
-            return f"size mismatch: lora_{half} {list(shape)} on {module} {list(place)}"
-    kinds = {_module_kind(module) for module in known}
-    expected = {name.removesuffix(".weight") for name in base if _module_kind(name.removesuffix(".weight")) in kinds}
-    num_missing, num_unknown = len(expected - modules), len(modules - known)
-    return f"{num_missing} layers are missing, {num_unknown} are unknown" if num_missing or num_unknown else ""
-
-
-def _module_kind(module: str) -> str:
-    """A module's name without its numbers, which is the same in every layer."""
-    return re.sub(r"\d+", "*", module)
-
-
-def _read_shapes(paths: Iterable[Path]) -> Shapes:
-    shapes: Shapes = {}
-    for path in paths:
-        with safe_open(path, framework="pt") as file:
-            shapes |= {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
-    return shapes

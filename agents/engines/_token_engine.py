@@ -6,11 +6,13 @@ Generation is the engine's own. transformers is imported on first use: it takes 
 import contextlib
 import datetime
 import functools
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mirrormatch.agents.engines import _adapters
+from mirrormatch.agents.engines._adapter_weights import read_shapes
 from mirrormatch.agents.engines._chat_template import TemplateSettings
 from mirrormatch.agents.engines._encoding import ChatEncoder
 from mirrormatch.agents.engines._model_files import find_model_files
@@ -51,6 +53,12 @@ class TokenEngine:
         from transformers.utils.hub import cached_file
 
         return Path(str(cached_file(self.base, "config.json", local_files_only=True))).parent
+
+    @functools.cached_property
+    def _base_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the base model's weights by name; empty where its files don't show them."""
+        config = json.loads((self._base_folder / "config.json").read_text(encoding="utf-8"))
+        return {} if "quantization_config" in config else read_shapes(self._base_folder)
 
     @property
     def end_ids(self) -> frozenset[int]:

@@ -8,20 +8,22 @@ import contextlib
 import dataclasses
 import functools
 import io
+import math
 import warnings
 from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, cast
 
 import torch
-from peft import PeftConfig, PeftModel
+from peft import LoraConfig, PeftModel
 from pydantic import Field
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from mirrormatch.agents.engines import _adapters
-from mirrormatch.agents.engines._adapter_kinds import check_kind
+from mirrormatch.agents.engines._adapter_settings import LoraSettings, read_lora_settings
+from mirrormatch.agents.engines._adapter_weights import check_finite, check_weights
 from mirrormatch.agents.engines._chat_template import TemplateSettings
 from mirrormatch.agents.engines._engine import SpecSettings, read_settings
 from mirrormatch.agents.engines._model_files import find_model_files
@@ -77,6 +79,7 @@ class TransformersEngine(TokenEngine):
         self._pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(self._encoder.end_ids)
         self._config = self.model.config.get_text_config(decoder=True)  # the text part of a multimodal model
         self._context = find_context(self._config, tokenizer)
+        self._shapes = [tuple(weight.shape) for weight in self.model.parameters()]
         self._peft: Any = None  # a PeftModel while an adapter is loaded
         self._loaded = _adapters.LoadedAdapters[None](MAX_ADAPTERS)
         self._generation: Batcher[decoding.Request, Completion] = Batcher(self._generate, max_batch)
@@ -123,37 +126,40 @@ class TransformersEngine(TokenEngine):
 
     def load(self, adapter_path: Path) -> str:
         folder = _adapters.find_adapter(adapter_path)
+        settings = read_lora_settings(folder)  # of a loaded one too: some that aren't in the hash change the effect
+        check_weights(folder, settings, self._shapes)
         name = _adapters.content_hash(folder)
-        check_kind(folder)  # also of a loaded one: settings that aren't in the hash change the meaning of equal weights
         self._prefixes.forget(name)  # a process that starts here then computes the same, to the last bit
         if name not in self._loaded:
             _adapters.check_base(folder, self.base, self.fingerprint)
+            check_finite(folder)
             while self._loaded.is_full:
                 self._detach(oldest := self._loaded.names()[0])
                 self._loaded.remove(oldest)
-            self._attach(folder, name)
+            self._attach(folder, settings, name)
             self._loaded.put(name, None)
             self._loaded.record_folder(name, folder)
         self._loaded.use(name)
         return name
 
-    def _attach(self, folder: Path, name: str) -> None:
+    def _attach(self, folder: Path, settings: LoraSettings, name: str) -> None:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # PEFT's, about keys that don't match: they are counted here
-                misfit = self._load_and_compare(folder, name)
+                misfit = self._load_and_compare(folder, settings, name)
         except (RuntimeError, ValueError, KeyError, SafetensorError) as problem:
             misfit = " ".join(str(problem).split())[:_REASON_CHARS]
         if misfit:
             self._detach(name)
             raise UserError(f"the adapter at {str(folder)!r} does not fit {self.base!r}: {misfit}")
 
-    def _load_and_compare(self, folder: Path, name: str) -> str:
+    def _load_and_compare(self, folder: Path, settings: LoraSettings, name: str) -> str:
         """Loads the adapter. Returns a description of the weights that don't match the base model's, or nothing."""
+        config = LoraConfig(**settings.model_dump(), inference_mode=True)  # the file's other settings have no effect
         if self._peft is None:
-            settings = PeftConfig.from_pretrained(str(folder))
-            settings.inference_mode = True
-            self._peft = PeftModel(self.model, settings, adapter_name=name)
+            self._peft = PeftModel(self.model, config, adapter_name=name)
+        else:
+            self._peft.add_adapter(name, config)
         loaded = self._peft.load_adapter(str(folder), adapter_name=name)
         self._peft.eval()
         num_missing, num_unknown = len(loaded.missing_keys), len(loaded.unexpected_keys)
@@ -200,7 +206,10 @@ class TransformersEngine(TokenEngine):
         self, adapter: Hashable, pairs: Sequence[tuple[tuple[int, ...], tuple[int, ...]]]
     ) -> list[tuple[float, ...]]:
         with self._activate(cast("str | None", adapter)):
-            return decoding.continuation_logprobs(self.model, pairs, pad_id=self._pad_id)
+            scores = decoding.continuation_logprobs(self.model, pairs, pad_id=self._pad_id)
+        if any(math.isnan(score) for row in scores for score in row):
+            raise UserError(f"{self.base!r} computes NaN with adapter {adapter}: weights are damaged or overflow")
+        return scores
 
     @contextlib.contextmanager
     def _activate(self, adapter: str | None) -> Iterator[None]:

@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from mirrormatch.agents.engines import _adapters
-from mirrormatch.agents.engines._adapter_kinds import check_kind
+from mirrormatch.agents.engines._adapter_settings import read_lora_settings
+from mirrormatch.agents.engines._adapter_weights import check_finite, check_fit, check_weights
 from mirrormatch.agents.engines._answer_regex import answer_regex
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
 from mirrormatch.agents.engines._chat_template import TemplateSettings
@@ -148,12 +149,14 @@ class VllmEngine(TokenEngine):
 
     def load(self, adapter_path: Path) -> str:
         folder = _adapters.find_adapter(adapter_path)
+        settings = read_lora_settings(folder)
+        check_weights(folder, settings, self._base_shapes.values())
         name = _adapters.content_hash(folder)
-        check_kind(folder)
         if name not in self._residents.names():
             _adapters.check_base(folder, self.base, self.fingerprint)
-            check_adapter(folder, self._settings.max_lora_rank)
-            _adapters.check_fit(folder, self.base, self._base_folder)
+            check_adapter(folder, settings, self._settings.max_lora_rank)
+            check_fit(folder, self.base, self._base_shapes)
+            check_finite(folder)
         self._loop.call(self._residents.add(name, folder))
         return name
 

@@ -52,9 +52,10 @@ def save_model(folder: Path, hidden: int = HIDDEN, layers: int = LAYERS, seed: i
     return folder
 
 
-def save_adapter(folder: Path, seed: int, hidden: int = HIDDEN, layers: int = LAYERS) -> Path:
+def save_adapter(folder: Path, seed: int, hidden: int = HIDDEN, layers: int = LAYERS, rank: int = 4) -> Path:
     """Saves a LoRA adapter that changes every answer of the tiny model of that shape. Returns the folder."""
-    settings = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj", "down_proj"], task_type="CAUSAL_LM")
+    targets = ["q_proj", "v_proj", "down_proj"]
+    settings = LoraConfig(r=rank, lora_alpha=8, target_modules=targets, task_type="CAUSAL_LM")
     with warnings.catch_warnings(), torch.random.fork_rng(), torch.no_grad():
         warnings.simplefilter("ignore")  # PEFT uses a name of transformers' that will change
         torch.manual_seed(seed)

@@ -457,7 +457,7 @@ def test_an_adapter_that_was_refused_leaves_no_trace(
 def test_an_adapter_with_torn_weights_is_refused(tiny: Path, tmp_path: Path) -> None:
     folder = save_adapter(tmp_path / "a", seed=1)
     (folder / _adapters.WEIGHTS).write_bytes((folder / _adapters.WEIGHTS).read_bytes()[:-100])
-    with pytest.raises(UserError, match=f"the adapter at '{folder}' does not fit '{tiny}'"):
+    with pytest.raises(UserError, match=f"the adapter at '{folder}' can't be loaded: "):
         TransformersEngine(str(tiny)).load(folder)
 
 

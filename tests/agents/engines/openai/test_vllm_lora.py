@@ -102,8 +102,7 @@ def test_the_error_of_a_server_without_adapters_is_how_to_start_it(
 
 
 def test_a_rank_that_is_too_high_is_reported_at_once(vllm: FaultyServer, engines: list[Engine], tmp_path: Path) -> None:
-    config = save_adapter(tmp_path, seed=0) / _adapters.CONFIG
-    config.write_text(json.dumps(json.loads(config.read_text()) | {"r": 64}))
+    save_adapter(tmp_path, seed=0, rank=64)
     with pytest.raises(UserError, match=r"rank 64 is greater than .*; start it with --max-lora-rank 64 or more"):
         token_server(vllm, engines).load(tmp_path)
     assert len(vllm.posts) == 1

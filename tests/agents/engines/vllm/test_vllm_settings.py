@@ -1,7 +1,6 @@
 """The vLLM engine without vLLM installed: its settings, its refusals, and the error that it is missing."""
 
 import datetime
-import json
 import sys
 from pathlib import Path
 
@@ -10,6 +9,8 @@ from tests.agents.engines.tiny_model import save_adapter
 
 from mirrormatch import agents
 from mirrormatch.agents.engines import _adapters
+from mirrormatch.agents.engines._adapter_settings import LoraSettings, read_lora_settings
+from mirrormatch.agents.engines._adapter_weights import check_fit, check_weights, read_shapes
 from mirrormatch.agents.engines._engine import read_settings
 from mirrormatch.agents.engines._vllm_limits import check_adapter
 from mirrormatch.agents.engines.vllm import VllmSettings
@@ -69,21 +70,20 @@ def test_a_setting_that_cannot_be_is_refused(name: str, value: str, reason: str)
 
 @pytest.mark.parametrize("pattern", ["rank_pattern", "alpha_pattern"])
 def test_an_adapter_of_several_ranks_or_scales_is_refused(pattern: str, tmp_path: Path) -> None:
-    (tmp_path / _adapters.CONFIG).write_text(json.dumps({"r": 4, pattern: {"q_proj": 8}}))
+    settings = LoraSettings.model_validate({"r": 4, pattern: {"q_proj": 8}})
     with pytest.raises(UserError, match=f"sets {pattern}, and vLLM supports one rank and one scale per adapter"):
-        check_adapter(tmp_path, max_rank=8)
+        check_adapter(tmp_path, settings, max_rank=8)
 
 
 def test_an_adapter_with_biases_of_its_own_is_refused(tmp_path: Path) -> None:
-    (tmp_path / _adapters.CONFIG).write_text(json.dumps({"r": 4, "lora_bias": True}))
     with pytest.raises(UserError, match="sets lora_bias, which vLLM ignores"):
-        check_adapter(tmp_path, max_rank=8)
+        check_adapter(tmp_path, LoraSettings(r=4, lora_bias=True), max_rank=8)
 
 
 def test_a_rank_above_the_highest_is_refused_with_what_helps(tmp_path: Path) -> None:
     folder = save_adapter(tmp_path, seed=1)
     with pytest.raises(UserError) as problem:
-        check_adapter(folder, max_rank=2)
+        check_adapter(folder, read_lora_settings(folder), max_rank=2)
     assert str(problem.value) == (
         f"the adapter at '{folder}' has rank 4, but vLLM was started for ranks up to 2: "
         "add ',max_lora_rank=4' to the model's spec"
@@ -91,7 +91,7 @@ def test_a_rank_above_the_highest_is_refused_with_what_helps(tmp_path: Path) -> 
 
 
 def test_an_adapter_of_this_shape_fits(tiny: Path, tmp_path: Path) -> None:
-    _adapters.check_fit(save_adapter(tmp_path, seed=1), "tiny", tiny)
+    check_fit(save_adapter(tmp_path, seed=1), "tiny", read_shapes(tiny))
 
 
 @pytest.mark.parametrize(
@@ -104,14 +104,14 @@ def test_an_adapter_of_this_shape_fits(tiny: Path, tmp_path: Path) -> None:
 )
 def test_an_adapter_of_another_shape_is_refused(shape: dict[str, int], reason: str, tiny: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"does not fit 'tiny': {reason}"):
-        _adapters.check_fit(save_adapter(tmp_path, seed=1, **shape), "tiny", tiny)
+        check_fit(save_adapter(tmp_path, seed=1, **shape), "tiny", read_shapes(tiny))
 
 
-def test_an_adapter_with_torn_weights_is_refused(tiny: Path, tmp_path: Path) -> None:
+def test_an_adapter_with_torn_weights_is_refused(tmp_path: Path) -> None:
     folder = save_adapter(tmp_path, seed=1)
     (folder / _adapters.WEIGHTS).write_bytes((folder / _adapters.WEIGHTS).read_bytes()[:-100])
-    with pytest.raises(UserError, match="does not fit 'tiny'"):
-        _adapters.check_fit(folder, "tiny", tiny)
+    with pytest.raises(UserError, match=r"can't be loaded: adapter_model\.safetensors: "):
+        check_weights(folder, read_lora_settings(folder), [])
 
 
 def test_every_setting_has_a_description() -> None:
