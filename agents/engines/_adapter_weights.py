@@ -47,8 +47,8 @@ def check_weights(folder: Path, settings: LoraSettings, base: Iterable[Shape]) -
         tensors = _read_header(folder / WEIGHTS)
     except SafetensorError as problem:
         raise _refuse(folder, f"{WEIGHTS}: {' '.join(str(problem).split())}") from None
-    if problem := _describe_ranks(tensors, settings) or _describe_size(tensors, settings, list(base)):
-        raise _refuse(folder, problem)
+    if reason := _describe_ranks(tensors, settings) or _describe_size(tensors, settings, list(base)):
+        raise _refuse(folder, reason)
 
 
 def check_finite(folder: Path) -> None:
