@@ -6,11 +6,11 @@ A spec is a name, or a model and an adapter: `random`, `nano+runs/demo`, `hf:PAT
 
 from mirrormatch.agents import engines, environments, models, players
 from mirrormatch.agents.engines._types import ChatReply, Completion, Sampling, Usage
-from mirrormatch.agents.types import Agent, Decision, Episode, Reply, Turn
+from mirrormatch.agents.types import Agent, Decision, Episode, Reply, Start, Turn
 
 __all__ = [
-    "Agent", "ChatReply", "Completion", "Decision", "Episode", "Reply", "Sampling", "Turn", "Usage", "engines",
-    "environments", "get", "names", "players",
+    "Agent", "ChatReply", "Completion", "Decision", "Episode", "Reply", "Sampling", "Start", "Turn", "Usage",
+    "engines", "environments", "get", "names", "players",
 ]  # fmt: skip
 
 

@@ -1,6 +1,7 @@
-"""Episodes in a file: writes, reads and replays them. One JSON object per line; files are only appended to.
+"""Episodes in a file: writes, reads, replays and branches them. One JSON object per line; files are only appended to.
 
-The models below define the format. A line is ASCII: printing the file can't send terminal escapes.
+Schema 2 is written; schema 1, without parts, samples, rewards and keys of views, is still read. The models below define
+the format. A line is ASCII: printing the file can't send terminal escapes.
 Token ids are optional: they are most of the bytes, and only training reads them.
 """
 
@@ -13,7 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from mirrormatch.agents.engines._types import Completion
-from mirrormatch.agents.types import Episode, Turn
+from mirrormatch.agents.types import Episode, Start, Turn
 from mirrormatch.config_file import describe_validation_error
 from mirrormatch.errors import UserError
 from mirrormatch.games.game import Game
@@ -74,12 +75,14 @@ class TurnLine(_Line):
     action: Action | None
     problem: ProblemLine | None
     generated: GeneratedLine | None = None
+    view_key: int | None = None
+    rewards: tuple[float, ...] | None = None
 
 
 class EpisodeLine(_Line):
     """See `Episode`."""
 
-    schema_: Literal[1] = Field(alias="schema")
+    schema_: Literal[1, 2] = Field(alias="schema")
     game: str
     version: int
     seed: int
@@ -89,12 +92,17 @@ class EpisodeLine(_Line):
     returns: tuple[float, ...]
     outcome: tuple[Outcome, ...]
     forfeited_by: int | None
+    parts: tuple[Text, ...] = ()
+    players: tuple[Text, ...] | None = None
+    sample: int = 0
 
     @model_validator(mode="after")
     def _check_seats(self) -> Self:
         num_seats = len(self.seats)
         if len(self.returns) != num_seats or len(self.outcome) != num_seats:
             raise ValueError(f"{num_seats} seats, {len(self.returns)} returns and {len(self.outcome)} outcomes")
+        if any(names and len(names) != num_seats for names in (self.parts, self.players)):
+            raise ValueError(f"{num_seats} seats, parts {self.parts} and players {self.players}")
         roles = {t.role for t in self.turns} | ({self.forfeited_by} - {None})
         if unknown := sorted(r for r in roles if r is not None and r not in range(num_seats)):
             raise ValueError(f"role {unknown[0]} in a game of {num_seats} seats, counted from 0")
@@ -169,6 +177,30 @@ def replay(game: Game[Any, Any], episode: Episode) -> Iterator[Any]:
         yield state
 
 
+def branch_episode(game: Game[Any, Any], episode: Episode, num_moves: int) -> Start:
+    """Returns the position of the episode after its first `num_moves` moves, from which `play` can go on.
+
+    Chance has dealt as it did in the episode, up to the next decision, whose failed replies are left out.
+
+    Raises:
+        UserError: the record doesn't fit the rules, or the game is over by then.
+    """
+    num_seen = num_dealt = 0
+    for state in replay(game, episode):
+        role = game.to_act(state)
+        if role >= 0 and num_seen == num_moves:
+            return Start(state, episode.deal[:num_dealt], _take_moves(episode.turns, num_moves))
+        num_seen += role >= 0
+        num_dealt += role == CHANCE
+    raise UserError(f"the episode of {episode.game} is over after {num_moves} moves: no decision follows")
+
+
+def _take_moves(turns: tuple[Turn, ...], num_moves: int) -> tuple[Turn, ...]:
+    """The turns up to the last of the first `num_moves` moves, with the failed replies between them."""
+    ends = [k + 1 for k, turn in enumerate(turns) if turn.action is not None]
+    return turns[: ends[num_moves - 1] if num_moves else 0]
+
+
 def _last_byte(path: Path) -> bytes:
     with path.open("rb") as file:
         file.seek(-1, 2)
@@ -183,7 +215,8 @@ def _parse_episode(line: bytes, place: str) -> Episode:
             raise UserError(f"{place}: torn, the file ends in the middle of it, as a killed run leaves it") from None
         raise UserError(f"{place}: {describe_validation_error(problem)}") from None
     values = dict(parsed)
-    return Episode(**values | {"schema": values.pop("schema_"), "turns": tuple(map(_to_turn, parsed.turns))})
+    del values["schema_"]  # the record has today's schema, whichever the file has
+    return Episode(**values | {"turns": tuple(map(_to_turn, parsed.turns))})
 
 
 def _to_turn(line: TurnLine) -> Turn:
@@ -213,7 +246,7 @@ def _to_completion(line: GeneratedLine | None) -> Completion | None:
 def _turn_values(turn: Turn, tokens: bool) -> dict[str, Any]:
     """The values of a `TurnLine`."""
     values = _field_values(turn)
-    del values["prompt_ids"], values["completion"]
+    del values["prompt_ids"], values["completion"], values["seconds"]
     return values | {"generated": _generated_line(turn, tokens)}
 
 

@@ -4,15 +4,15 @@ Records are frozen; a model's misbehaviour is data in them. Nothing here depends
 """
 
 import random
-from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from mirrormatch.agents.engines._types import Completion
 from mirrormatch.games.game import Game
 from mirrormatch.games.types import Action, Observation, Outcome, Problem
 from mirrormatch.seeds import derive
 
-EPISODE_SCHEMA = 1
+EPISODE_SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +28,10 @@ class Turn:
         problem: why the reply is no move; None with an action.
         prompt_ids: the prompt's token ids; None for agents without tokens.
         completion: the reply's tokens; None for agents without tokens.
+        view_key: number of the role's view before the reply (`compute_view_key`); None in files of schema 1.
+        rewards: what each role earned by this reply and by chance up to the next one, if the game has rewards. They
+            sum to the episode's returns: a forfeit earns what is missing.
+        seconds: how long the agent took for the reply. It is neither compared nor written to files.
     """
 
     role: int
@@ -38,6 +42,9 @@ class Turn:
     problem: Problem | None
     prompt_ids: tuple[int, ...] | None = None
     completion: Completion | None = None
+    view_key: int | None = None
+    rewards: tuple[float, ...] | None = None
+    seconds: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +63,9 @@ class Episode:
         outcome: one outcome per role.
         forfeited_by: the role that failed to make a move, if one did; the returns are then from the game's forfeit
             table.
+        parts: the part of each role (`Game.part`); empty in files of schema 1.
+        players: name of each role's player, where the caller gave names; a SPEC in `seats` may have several.
+        sample: number of this play of the deal: the agents draw other replies, chance does not.
     """
 
     schema: int = EPISODE_SCHEMA
@@ -68,6 +78,23 @@ class Episode:
     returns: tuple[float, ...]
     outcome: tuple[Outcome, ...]
     forfeited_by: int | None
+    parts: tuple[str, ...] = ()
+    players: tuple[str, ...] | None = None
+    sample: int = 0
+
+
+class Start(NamedTuple):
+    """A position in the middle of an episode, from which `play` can go on.
+
+    Attributes:
+        state: the game's state, with a role to act.
+        deal: chance's actions up to there.
+        turns: every reply up to there, including those that are no moves.
+    """
+
+    state: Any
+    deal: tuple[Action, ...]
+    turns: tuple[Turn, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from mirrormatch.games.player_text import read_move
 from mirrormatch.games.settings import GameSettings
 from mirrormatch.games.types import Action, Info, Observation, Outcome, Problem
+from mirrormatch.seeds import derive
 
 State = TypeVar("State")
 View = TypeVar("View")
@@ -66,9 +67,32 @@ class Game(ABC, Generic[State, View]):
     def returns(self, state: State) -> tuple[float, ...]:
         """Each role's return in the game's own unit; defined only when the game is over."""
 
+    def reward(self, state: State, action: Action, after: State) -> tuple[float, ...] | None:
+        """The part of each role's return that an action earns; None if returns are only known at the end.
+
+        Defined for all actions of a game, chance's included, or for none. The rewards of a game sum to its returns.
+
+        Args:
+            state: the state before the action.
+            action: the action, of a role or of chance.
+            after: the state that it leads to.
+        """
+        return None
+
     @abstractmethod
     def view(self, state: State, role: int) -> View:
-        """Everything that the role may know, hashable: its information state."""
+        """Everything that the role may know, hashable: its information state.
+
+        Equal views have equal `repr`s in every process, which excludes sets of strings: see `compute_view_key`.
+        """
+
+    def part(self, state: State, role: int) -> str:
+        """The part that the role plays, which is dealt in games of hidden roles: `"spy"`.
+
+        Baselines of training are kept by part. It is the seat's name by default and wherever the parts are not dealt
+        yet; it stays the same from the first move to the end.
+        """
+        return self.info.roles[role]
 
     @abstractmethod
     def rules(self) -> str:
@@ -127,6 +151,11 @@ class Game(ABC, Generic[State, View]):
         num_others = len(self.info.roles) - 1
         share = -loss / num_others if num_others else 0.0
         return tuple(loss if r == role else share for r in range(num_others + 1))
+
+
+def compute_view_key(game: Game[Any, Any], view: object, role: int) -> int:
+    """Computes a number that identifies a role's view: equal in every process, and another for other games' views."""
+    return derive(game.info.version, "view", game.info.name, role, repr(view))
 
 
 def sample_chance(chance: tuple[tuple[Action, float], ...], rng: random.Random) -> Action:

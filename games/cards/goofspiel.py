@@ -117,6 +117,17 @@ class Goofspiel(Game[Rounds, View]):
         first, second = _points(state.prizes, state.bids)
         return (_score_lead(first - second, self.settings.score), _score_lead(second - first, self.settings.score))
 
+    def reward(self, state: Rounds, action: Action, after: Rounds) -> tuple[float, ...] | None:
+        """The points of a round, earned by its second bid; None where only the lead at the end counts."""
+        if self.settings.score == "win_loss":
+            return None
+        lead = self._lead(after) - self._lead(state)
+        return (lead, -lead)
+
+    def _lead(self, state: Rounds) -> float:
+        first, second = _points(state.prizes, state.bids)
+        return _score_lead(first - second, self.settings.score)
+
     def view(self, state: Rounds, role: int) -> View:
         to_act, prizes, bids, _ = state
         if to_act != 1:

@@ -9,6 +9,7 @@ import math
 import random
 from collections.abc import Callable, Sequence
 
+from mirrormatch.games.contract.credit import equal_views_print_alike, parts_are_dealt_once, rewards_add_up
 from mirrormatch.games.contract.growth import COMMON, MAX_GROWTH, find_bomb, list_units, reduce_to_form
 from mirrormatch.games.contract.visits import (
     NUM_SAMPLED,
@@ -358,6 +359,7 @@ AT_A_STATE: dict[str, Callable[[AnyGame, Visit], Errors]] = {
     "illegal is refused": _illegal_is_refused,
     "observation is the view": _observation_is_the_view,
     "view is hashable": _view_is_hashable,
+    "equal views print alike": equal_views_print_alike,
     "alike is shown alike": _alike_is_shown_alike,
     "moves are read back": _moves_are_read_back,
     "junk is no move": _junk_is_no_move,
@@ -367,6 +369,8 @@ AT_A_STATE: dict[str, Callable[[AnyGame, Visit], Errors]] = {
     "returns add up": _returns_add_up,
     "returns are shared": _returns_are_shared,
     "seats are equal": _seats_are_equal,
+    "rewards add up": rewards_add_up,
+    "parts are dealt once": parts_are_dealt_once,
 }
 OVER_ALL: dict[str, Callable[[AnyGame, Sequence[Visit]], Errors]] = {
     "name is the file": _name_is_the_file,

@@ -112,6 +112,10 @@ class RepeatedGame(Game[Play, View]):
     def returns(self, state: Play) -> tuple[float, ...]:
         return (float(state.points[0]), float(state.points[1]))
 
+    def reward(self, state: Play, action: Action, after: Play) -> tuple[float, ...]:
+        """The points of a stage, earned by the choice that ends it."""
+        return (float(after.points[0] - state.points[0]), float(after.points[1] - state.points[1]))
+
     def view(self, state: Play, role: int) -> View:
         return View(role, state.round, state.stage, "" if role else state.waiting, state.past, state.points)
 

@@ -124,6 +124,10 @@ class LewisSignaling(Game[Talk, View]):
     def returns(self, state: Talk) -> tuple[float, ...]:
         return self._count_points(state.past)
 
+    def reward(self, state: Talk, action: Action, after: Talk) -> tuple[float, ...]:
+        """The points of a round, earned by its guess."""
+        return self._count_points(after.past[len(state.past) :])
+
     def forfeit_returns(self, state: Talk, role: int) -> tuple[float, ...]:
         """Nothing for the offender; with a biased sender the other wins all remaining rounds."""
         if self.info.cooperative:

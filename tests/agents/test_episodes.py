@@ -9,7 +9,7 @@ import pytest
 
 from mirrormatch import games
 from mirrormatch.agents.engines._types import Completion
-from mirrormatch.agents.episodes import append_episode, read_episodes, replay, to_json
+from mirrormatch.agents.episodes import append_episode, branch_episode, read_episodes, replay, to_json
 from mirrormatch.agents.play import play
 from mirrormatch.agents.players.random import RandomAgent
 from mirrormatch.agents.types import Episode, Turn
@@ -28,6 +28,8 @@ TURN = Turn(
     problem=Problem(ProblemKind.NONE, "no move in 'b'"),
     prompt_ids=(1, 5, 5),
     completion=COMPLETION,
+    view_key=2**62,
+    rewards=(-2.0, 2.0),
 )
 EPISODE = Episode(
     game="kuhn_poker",
@@ -39,16 +41,22 @@ EPISODE = Episode(
     returns=(-2.0, 2.0),
     outcome=("loss", "win"),
     forfeited_by=0,
+    parts=("first", "second"),
+    players=("main@40", "random"),
+    sample=3,
 )
 
 
-EPISODE_LINE = (  # written by the first version of the format, and still read
-    '{"schema": 1, "game": "kuhn_poker", "version": 1, "seed": 4611686018427387904, "seats": ["nano+x", "random"], '
+SCHEMA_1 = Path(__file__).parent / "data" / "schema_1.jsonl"  # written before parts, samples and rewards
+EPISODE_LINE = (
+    '{"schema": 2, "game": "kuhn_poker", "version": 1, "seed": 4611686018427387904, "seats": ["nano+x", "random"], '
     '"deal": ["Q", "J"], "turns": [{"role": 0, "observation": {"role": 0, "text": "Your card is Q.", "legal": '
     '["bet", "check"]}, "reply": "<think>hm</think>b", "thinking": "hm", "action": null, "problem": {"kind": "none", '
     '"detail": "no move in \'b\'"}, "generated": {"adapter": "ab12", "finish": "stop", "num_tokens": 3, "tokens": '
     '{"prompt_ids": [1, 5, 5], "token_ids": [7, 8, 2], "logprobs": [-0.1, -2.5, -1e-09], "text": '
-    '"<think>hm</think>b"}}}], "returns": [-2.0, 2.0], "outcome": ["loss", "win"], "forfeited_by": 0}'
+    '"<think>hm</think>b"}}, "view_key": 4611686018427387904, "rewards": [-2.0, 2.0]}], "returns": [-2.0, 2.0], '
+    '"outcome": ["loss", "win"], "forfeited_by": 0, "parts": ["first", "second"], "players": ["main@40", "random"], '
+    '"sample": 3}'
 )
 
 
@@ -74,6 +82,25 @@ def test_what_was_written_is_read(name: str, tmp_path: Path) -> None:
     for episode in written:
         append_episode(path, episode)
     assert list(read_episodes(path)) == written
+
+
+def test_a_file_of_schema_1_is_read_without_what_it_lacks() -> None:
+    read = list(read_episodes(SCHEMA_1))
+    assert [e.returns for e in read] == [(-1.0, 1.0), (-5.0, 5.0), (-1.0, 1.0), (3.0, 8.0)]
+    assert {(e.schema, e.parts, e.players, e.sample) for e in read} == {(2, (), None, 0)}
+    assert {(t.view_key, t.rewards) for e in read for t in e.turns} == {(None, None)}
+
+
+def test_an_episode_of_schema_1_is_written_as_schema_2(tmp_path: Path) -> None:
+    old = next(read_episodes(SCHEMA_1))
+    append_episode(tmp_path / "e.jsonl", old)
+    assert json.loads((tmp_path / "e.jsonl").read_text())["schema"] == 2
+    assert list(read_episodes(tmp_path / "e.jsonl")) == [old]
+
+
+def test_the_time_of_a_reply_is_neither_compared_nor_written() -> None:
+    slow = replace(EPISODE, turns=(replace(TURN, seconds=9.5),))
+    assert slow == EPISODE and to_json(slow) == to_json(EPISODE)
 
 
 def test_with_tokens_nothing_is_lost(tmp_path: Path) -> None:
@@ -131,7 +158,8 @@ def test_nothing_is_glued_to_a_torn_line(tmp_path: Path) -> None:
     ("change", "complaint"),
     [
         ({"sead": 3}, "sead: Extra inputs are not permitted"),
-        ({"schema": 2}, "schema: Input should be 1"),
+        ({"schema": 3}, "schema: Input should be 1 or 2"),
+        ({"parts": ["spy"]}, r"2 seats, parts \('spy',\)"),
         ({"game": None}, "game: Input should be a valid string"),
         ({"returns": [1.0]}, "2 seats, 1 returns and 2 outcomes"),
         ({"forfeited_by": 7}, "role 7 in a game of 2 seats"),
@@ -186,3 +214,24 @@ def test_other_rules_than_those_recorded_are_refused() -> None:
 def test_a_record_that_breaks_the_rules_is_refused() -> None:
     with pytest.raises(UserError, match="doesn't fit the rules of kuhn_poker"):
         list(replay(games.get("kuhn_poker"), replace(EPISODE, turns=(replace(TURN, action="fold"),))))
+
+
+@pytest.mark.parametrize("name", games.names())
+def test_a_branch_at_any_move_with_the_same_seed_is_the_same_episode(name: str) -> None:
+    game = games.get(name)
+    episode = random_episode(name, 4)
+    for num_moves in range(len(episode.turns)):
+        start = branch_episode(game, episode, num_moves)
+        assert asyncio.run(play(game, [RandomAgent()] * len(game.info.roles), 4, start=start)) == episode
+
+
+def test_a_branch_keeps_the_failed_replies_before_its_last_move() -> None:
+    bad, good = replace(TURN, action=None), replace(TURN, action="bet", problem=None)
+    episode = replace(EPISODE, turns=(bad, bad, good, bad))
+    assert branch_episode(games.get("kuhn_poker"), episode, 0).turns == ()
+    assert branch_episode(games.get("kuhn_poker"), episode, 1).turns == (bad, bad, good)
+
+
+def test_a_finished_game_has_no_branch() -> None:
+    with pytest.raises(UserError, match="is over after 9 moves"):
+        branch_episode(games.get("kuhn_poker"), random_episode("kuhn_poker"), 9)

@@ -1,24 +1,30 @@
 """The loop that plays episodes."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mirrormatch import games
+from mirrormatch import agents, games
+from mirrormatch.agents.episodes import branch_episode, read_episodes
 from mirrormatch.agents.play import MAX_ANSWER_CHARS, play
 from mirrormatch.agents.players.human import Human
 from mirrormatch.agents.players.random import RandomAgent
 from mirrormatch.agents.types import Agent, Decision, Episode, Reply
 from mirrormatch.errors import UserError
-from mirrormatch.games.game import Game
+from mirrormatch.games.game import Game, compute_view_key
 from mirrormatch.games.types import Problem, ProblemKind
 
 KUHN = games.get("kuhn_poker")
 NEGOTIATION = games.get("simple_negotiation")
 TICTACTOE = games.get("tictactoe")
+SCHEMA_1 = Path(__file__).parent / "data" / "schema_1.jsonl"
 SECRET = "a plan that nobody else may read"
 
 
@@ -65,6 +71,11 @@ class Typed:
 
 def play_episode(game: Game[Any, Any], agents: Sequence[Agent], seed: int = 0) -> Episode:
     return asyncio.run(play(game, agents, seed))
+
+
+def sum_rewards(episode: Episode) -> tuple[float, ...]:
+    paid = [t.rewards for t in episode.turns if t.rewards is not None]
+    return tuple(map(sum, zip(*paid, strict=True)))
 
 
 def test_an_episode_is_the_same_under_the_same_seed() -> None:
@@ -186,6 +197,104 @@ def test_terminal_escapes_that_are_typed_are_dropped() -> None:
 def test_a_person_who_leaves_ends_the_episode() -> None:
     with pytest.raises(EOFError):
         play_episode(KUHN, [Human(Typed()), RandomAgent()])
+
+
+@pytest.mark.parametrize("recorded", list(read_episodes(SCHEMA_1)), ids=lambda e: f"{e.game} {e.seats}")
+def test_sample_0_draws_as_before_there_were_samples(recorded: Episode) -> None:
+    game, players = games.get(recorded.game), [agents.get(spec) for spec in recorded.seats]
+    played = play_episode(game, players, recorded.seed)
+    assert played.deal == recorded.deal
+    assert [t.reply for t in played.turns] == [t.reply for t in recorded.turns]
+
+
+def test_another_sample_of_a_deal_has_the_same_cards_and_other_replies() -> None:
+    samples = [
+        asyncio.run(play(games.get("leduc_poker"), [RandomAgent(), RandomAgent()], 5, sample=k)) for k in range(8)
+    ]
+    assert [e.sample for e in samples] == list(range(8))
+    assert len({e.deal[:2] for e in samples}) == 1
+    assert len({tuple(t.action for t in e.turns) for e in samples}) > 1
+
+
+def test_a_branch_goes_on_with_the_cards_of_the_seed() -> None:
+    game = games.get("leduc_poker")
+    episode = play_episode(game, [Saying("check"), Saying("check")], 5)
+    start = branch_episode(game, episode, 1)
+    branched = asyncio.run(play(game, [Saying("call"), Saying("bet", "check")], 5, start=start, sample=1))
+    assert branched.deal == episode.deal and branched.turns[0] == episode.turns[0]
+    assert [t.action for t in branched.turns[:3]] == ["check", "bet", "call"]
+
+
+def test_rewards_sum_to_the_returns() -> None:
+    for name in ("iterated_prisoners_dilemma", "stag_hunt", "lewis_signaling", "mini_hanabi"):
+        episode = play_episode(games.get(name), [RandomAgent(), RandomAgent()], 3)
+        assert sum_rewards(episode) == pytest.approx(episode.returns)
+
+
+def test_a_choice_earns_the_points_of_its_round() -> None:
+    game = games.get("iterated_prisoners_dilemma:rounds=2")
+    episode = play_episode(game, [Saying("cooperate", "defect"), Saying("defect", "defect")])
+    assert [t.rewards for t in episode.turns] == [(0.0, 0.0), (0.0, 5.0), (0.0, 0.0), (1.0, 1.0)]
+
+
+def test_a_forfeit_earns_what_the_rewards_lack_of_the_returns() -> None:
+    game = games.get("lewis_signaling")
+    episode = play_episode(game, [RandomAgent(), Saying("red", "?")], 3)
+    assert episode.forfeited_by == 1 and sum_rewards(episode) == episode.returns == (0.0, 0.0)
+
+
+def test_a_game_that_pays_at_the_end_has_no_rewards() -> None:
+    assert {t.rewards for t in play_episode(TICTACTOE, [RandomAgent(), RandomAgent()]).turns} == {None}
+
+
+def test_the_part_is_the_seat_unless_parts_are_dealt() -> None:
+    assert play_episode(KUHN, [RandomAgent(), RandomAgent()]).parts == ("first", "second")
+    spy = play_episode(games.get("who_is_the_spy"), [RandomAgent()] * 4, 2)
+    assert sorted(spy.parts) == ["civilian", "civilian", "civilian", "spy"]
+    avalon = play_episode(games.get("avalon"), [RandomAgent()] * 5, 2)
+    assert sorted(avalon.parts) == ["assassin", "merlin", "minion", "servant", "servant"]
+
+
+def test_a_forfeiting_spy_is_still_the_spy() -> None:
+    game = games.get("who_is_the_spy")
+    for seed in range(4):
+        episode = play_episode(game, [Saying("" * 9)] * 4, seed)
+        assert episode.forfeited_by == 0 and (episode.parts[0] == "spy") == (episode.deal[2] == "player 1")
+
+
+def test_equal_views_have_equal_keys_and_others_have_others() -> None:
+    bets = [play_episode(KUHN, [Saying("bet"), Saying("fold")], seed) for seed in range(30)]
+    of_second = {(t.observation.text, t.view_key) for e in bets for t in e.turns}
+    assert len(of_second) == 6  # three cards in either seat
+    assert len({key for _, key in of_second}) == 6
+
+
+def test_keys_of_views_are_the_same_in_every_process() -> None:
+    code = (
+        "import asyncio\nfrom mirrormatch import agents, games, play\n"
+        "for name in games.names():\n"
+        "    game = games.get(name)\n"
+        "    players = [agents.get('random')] * len(game.info.roles)\n"
+        "    print(name, *(t.view_key for t in asyncio.run(play(game, players, 1)).turns))"
+    )
+    printed = {
+        subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": seed}, text=True, capture_output=True
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(printed) == 1 and len(printed.pop().splitlines()) == len(games.names())
+    assert compute_view_key(KUHN, KUHN.view(KUHN.apply(KUHN.start(), "Q"), 0), 0) == 5728579835916194750
+
+
+def test_the_time_of_a_reply_is_measured() -> None:
+    class Slow(Saying):
+        async def act(self, decision: Decision) -> Reply:
+            await asyncio.sleep(0.02)
+            return await super().act(decision)
+
+    episode = play_episode(KUHN, [Slow("bet"), Saying("fold")])
+    assert episode.turns[0].seconds >= 0.02 > episode.turns[1].seconds
 
 
 @pytest.mark.parametrize("num_agents", [0, 1, 3])

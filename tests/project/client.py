@@ -30,6 +30,7 @@ async def play_two_agents(seed: int) -> agents.Episode:
     players: list[agents.Agent] = [agents.get("optimal"), agents.get("random")]
     episode = await play(game, players, seed=seed)
     turn: agents.Turn = episode.turns[0]
+    print(episode.parts, episode.players, episode.sample, turn.view_key, turn.rewards, agents.Start)
     completion: agents.Completion | None = turn.completion
     usage: agents.Usage = agents.Usage()
     print(episode.returns, turn.reply, completion, usage, agents.ChatReply, agents.Sampling(max_tokens=8).temperature)

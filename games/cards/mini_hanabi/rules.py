@@ -112,8 +112,13 @@ class MiniHanabi(Game[Table, View]):
         return self._give_hint(state, role, action, verb, number)
 
     def returns(self, state: Table) -> tuple[float, ...]:
-        score = float(sum(state.built)) if state.lives else 0.0
+        score = _score(state)
         return (score, score)
+
+    def reward(self, state: Table, action: Action, after: Table) -> tuple[float, ...]:
+        """A point for each card that fits; the loss of the last life takes all points back."""
+        gained = _score(after) - _score(state)
+        return (gained, gained)
 
     def view(self, state: Table, role: int) -> View:
         return View(
@@ -225,6 +230,11 @@ class MiniHanabi(Game[Table, View]):
             past=add_move(state.past, role, f"{action}{matches}"),
             last_turns=last_turns,
         )
+
+
+def _score(state: Table) -> float:
+    """The points so far, all of which are lost with the last life."""
+    return float(sum(state.built)) if state.lives else 0.0
 
 
 def _put(pair: tuple[_Cards, _Cards], role: int, mine: _Cards) -> tuple[_Cards, _Cards]:

@@ -187,6 +187,10 @@ class Avalon(Game[Table, View]):
             ending=Ending(state.roles, state.named) if state.to_move == OVER else None,
         )
 
+    def part(self, state: Table, role: int) -> str:
+        """The role in the story, `merlin` for instance; the seat's name before the deal."""
+        return state.roles[role] if role < len(state.roles) else self.info.roles[role]
+
     def rules(self) -> str:
         setup, talk = self._setup, self.settings.talk
         counts = [(role, setup.cast.count(role)) for role in dict.fromkeys(setup.cast)]

@@ -118,6 +118,12 @@ class WhoIsTheSpy(Game[Table, View]):
             ending=ending,
         )
 
+    def part(self, state: Table, role: int) -> str:
+        """`spy` or `civilian`; the seat's name before the deal."""
+        if state.spy < 0:
+            return self.info.roles[role]
+        return "spy" if role == state.spy else "civilian"
+
     def rules(self) -> str:
         players, rounds = self.settings.players, self.settings.rounds
         last = f"after {rounds} rounds" if rounds > 1 else "after 1 round"

@@ -331,6 +331,55 @@ class SaysTheSeatsAreEqual(Coin):
         return path
 
 
+class PaysTwice(Coin):
+    def reward(self, state: Any, action: Action, after: Any) -> tuple[float, ...] | None:
+        return self.returns(after) if len(state.past) == 2 else (0.5, -0.5) if state.past else (0.0, 0.0)
+
+
+class PaysNowAndThen(Coin):
+    def reward(self, state: Any, action: Action, after: Any) -> tuple[float, ...] | None:
+        return self.returns(after) if len(state.past) == 2 else None
+
+
+class PaysForTheDeal(Coin):
+    def reward(self, state: Any, action: Action, after: Any) -> tuple[float, ...] | None:
+        first = (0.5, -0.5)
+        if not state.past:
+            return first
+        rest = tuple(a - b for a, b in zip(self.returns(after), first, strict=True)) if len(state.past) == 2 else None
+        return rest or (0.0, 0.0)
+
+
+class ChangesParts(Coin):
+    def part(self, state: Any, role: int) -> str:
+        return f"{self.info.roles[role]} {len(state.past)}"
+
+
+class NamelessPart(Coin):
+    def part(self, state: Any, role: int) -> str:
+        return " "
+
+
+class PrintsItsAddress(Coin):
+    info = replace(Coin.info, solver=None)
+
+    def view(self, state: Any, role: int) -> Any:
+        return Addressed(state.past[role:])
+
+
+class Addressed:
+    """Compares by content, and prints as objects do."""
+
+    def __init__(self, past: tuple[Action, ...]) -> None:
+        self.past = past
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Addressed) and self.past == other.past
+
+    def __hash__(self) -> int:
+        return hash(self.past)
+
+
 class NoRoles(Coin):
     info = replace(Coin.info, roles=())
 
@@ -403,6 +452,12 @@ BROKEN: dict[type[Coin], set[str]] = {
     CooperatesAgainstEachOther: {"facts make sense", "forfeits are losses"},
     WinOutOfReach: {"facts make sense"},
     SaysTheSeatsAreEqual: {"seats are equal"},
+    PaysTwice: {"rewards add up"},
+    PaysNowAndThen: {"rewards add up"},
+    PaysForTheDeal: {"rewards add up"},
+    ChangesParts: {"parts are dealt once"},
+    NamelessPart: {"parts are dealt once"},
+    PrintsItsAddress: {"equal views print alike"},
     NoRoles: {"facts make sense", "play", "flags are used"},
     RolesAlike: {"facts make sense"},
     RemembersTheLastGame: {"games repeat"},
@@ -412,7 +467,7 @@ BROKEN: dict[type[Coin], set[str]] = {
 
 METHODS = (
     "start", "to_act", "chance", "legal", "apply", "view", "render", "observe", "rules", "parse", "notation",
-    "solution", "sample", "returns", "forfeit_returns",
+    "solution", "sample", "returns", "forfeit_returns", "part", "reward",
 )  # fmt: skip
 
 
@@ -463,7 +518,7 @@ def test_a_method_that_raises_is_a_finding(method: str) -> None:
     assert any("RuntimeError: out of order" in f.message for f in check(replace_method(method, broken), num_games=5))
 
 
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", [m for m in METHODS if m != "reward"])  # a game without rewards returns None
 def test_a_method_that_returns_nothing_is_a_finding(method: str) -> None:
     assert check(replace_method(method, lambda *_: None), num_games=5)
 
