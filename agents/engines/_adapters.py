@@ -14,6 +14,7 @@ Handle = TypeVar("Handle")
 
 WEIGHTS, CONFIG, CARD = "adapter_model.safetensors", "adapter_config.json", "mirrormatch.json"
 HASH_CHARS = 16
+_ORIGIN = "converted_from"  # in the card of a converted model
 _NUM_READS, _READ_BYTES = 3, 1 << 20  # per weight file, evenly spread: fine-tuning may leave the first tensors alone
 _VOLATILE = ("_name_or_path", "dtype", "torch_dtype", "transformers_version")
 _MAX_JSON_BYTES = 16 << 20  # of an adapter's settings or card; usual are 2 kB
@@ -132,7 +133,12 @@ def _read_object(path: Path) -> dict[str, Any]:
 
 
 def fingerprint(model_folder: Path) -> str:
-    """A base model's name by content: a hash of its configuration and parts of its weights, fast for any size."""
+    """A base model's name by content: a hash of its configuration and parts of its weights, fast for any size.
+
+    A folder that was converted from a GGUF file has that file's name.
+    """
+    if origin := _read_origin(model_folder / CARD):
+        return origin
     settings = json.loads((model_folder / "config.json").read_text(encoding="utf-8"))
     kept = {k: v for k, v in settings.items() if k not in _VOLATILE}
     digest = hashlib.sha256(json.dumps(kept, sort_keys=True).encode())
@@ -147,6 +153,21 @@ def file_fingerprint(weights: Path) -> str:
     digest = hashlib.sha256()
     _hash_parts(digest, weights)
     return digest.hexdigest()[:HASH_CHARS]
+
+
+def write_origin(model_folder: Path, file_name: str) -> None:
+    """Records in a converted model's folder the name by content of the file that it was converted from."""
+    (model_folder / CARD).write_text(json.dumps({"schema": 1, _ORIGIN: file_name}, indent=1) + "\n", encoding="utf-8")
+
+
+def _read_origin(card_path: Path) -> str:
+    """The name by content of the file that a model was converted from; empty for any other model."""
+    if not card_path.is_file():
+        return ""
+    try:
+        return str(json.loads(card_path.read_text(encoding="utf-8")).get(_ORIGIN, ""))
+    except (ValueError, AttributeError) as problem:
+        raise UserError(f"{str(card_path)!r} is broken: {problem!r}") from None
 
 
 def _hash_parts(digest: "hashlib._Hash", weights: Path) -> None:

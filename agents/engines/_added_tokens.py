@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-_TAG = re.compile(r"(?s)[<\[{|\uff5c].+[>\]}|\uff5c]")  # the form of <think> and <tool_call>, which aren't flagged
+TAG = re.compile(r"(?s)[<\[{|\uff5c].+[>\]}|\uff5c]")  # the form of <think> and <tool_call>, which aren't flagged
 
 _BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")  # what a character outside of the vocabulary is encoded as
 
@@ -34,7 +34,7 @@ class AddedTokens:
         added = tokenizer.added_tokens_decoder
         flagged = set(tokenizer.all_special_ids)
         coded = {k for k, token in added.items() if _BYTE.fullmatch(token.content)}
-        marked = {k for k, token in added.items() if token.special or k in flagged or _TAG.fullmatch(token.content)}
+        marked = {k for k, token in added.items() if token.special or k in flagged or TAG.fullmatch(token.content)}
         marked -= coded
         self.spellings: dict[int, str] = {k: token.content for k, token in added.items()}
         self.special = frozenset(marked - {tokenizer.unk_token_id})  # unknown characters of a text become that one

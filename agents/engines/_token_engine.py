@@ -21,44 +21,19 @@ from mirrormatch.errors import UserError
 from mirrormatch.prompts.prompt import Message
 
 
-class TokenEngine:
-    """The part of an `Engine` that follows from its base model's tokenizer and files.
-
-    Attributes:
-        base: the folder or id that transformers loads the base model from.
+class EncodingEngine:
+    """The part of an `Engine` that follows from its tokenizer.
 
     Args:
-        base: see above.
-        tokenizer: the base model's tokenizer.
+        tokenizer: the model's tokenizer.
         template: the chat template's options.
         end_ids: tokens that end a turn by the model's own configuration.
     """
 
-    def __init__(self, base: str, tokenizer: Any, template: TemplateSettings, end_ids: frozenset[int]) -> None:
-        self.base = base
+    def __init__(self, tokenizer: Any, template: TemplateSettings, end_ids: frozenset[int]) -> None:
         self._template = template
         self._configured_end_ids = end_ids
         self._encoder = ChatEncoder(tokenizer, template, end_ids)
-
-    @functools.cached_property
-    def fingerprint(self) -> str:
-        """The base model's name by content; see `_adapters.fingerprint`."""
-        files = find_model_files(self.base)
-        if files.gguf is not None:
-            return _adapters.file_fingerprint(Path(files.path).expanduser() / files.gguf)
-        return _adapters.fingerprint(self._base_folder)
-
-    @functools.cached_property
-    def _base_folder(self) -> Path:
-        from transformers.utils.hub import cached_file
-
-        return Path(str(cached_file(self.base, "config.json", local_files_only=True))).parent
-
-    @functools.cached_property
-    def _base_shapes(self) -> dict[str, tuple[int, ...]]:
-        """The shapes of the base model's weights by name; empty where its files don't show them."""
-        config = json.loads((self._base_folder / "config.json").read_text(encoding="utf-8"))
-        return {} if "quantization_config" in config else read_shapes(self._base_folder)
 
     @property
     def end_ids(self) -> frozenset[int]:
@@ -87,6 +62,44 @@ class TokenEngine:
 
     def complete(self, text: str) -> tuple[int, ...]:
         return self._encoder.complete(text)
+
+
+class TokenEngine(EncodingEngine):
+    """The part of an `Engine` that follows from its base model's tokenizer and files.
+
+    Attributes:
+        base: the folder or id that transformers loads the base model from.
+
+    Args:
+        base: see above.
+        tokenizer: see `EncodingEngine`.
+        template: see `EncodingEngine`.
+        end_ids: see `EncodingEngine`.
+    """
+
+    def __init__(self, base: str, tokenizer: Any, template: TemplateSettings, end_ids: frozenset[int]) -> None:
+        super().__init__(tokenizer, template, end_ids)
+        self.base = base
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """The base model's name by content; see `_adapters.fingerprint`."""
+        files = find_model_files(self.base)
+        if files.gguf is not None:
+            return _adapters.file_fingerprint(Path(files.path).expanduser() / files.gguf)
+        return _adapters.fingerprint(self._base_folder)
+
+    @functools.cached_property
+    def _base_folder(self) -> Path:
+        from transformers.utils.hub import cached_file
+
+        return Path(str(cached_file(self.base, "config.json", local_files_only=True))).parent
+
+    @functools.cached_property
+    def _base_shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of the base model's weights by name; empty where its files don't show them."""
+        config = json.loads((self._base_folder / "config.json").read_text(encoding="utf-8"))
+        return {} if "quantization_config" in config else read_shapes(self._base_folder)
 
 
 def load_tokenizer(path: str, local_only: bool = False) -> Any:

@@ -1,7 +1,11 @@
 """llama.cpp's own server in a process, on this machine: `python llama_program.py MODEL.gguf`. Prints its URL."""
 
+import contextlib
+import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import xllamacpp
 
@@ -15,6 +19,19 @@ def start(path: str) -> xllamacpp.Server:
     params.n_parallel, params.n_ctx, params.port = NUM_SLOTS, NUM_SLOTS * CONTEXT, 0
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = 1  # more threads spin on a busy machine
     return xllamacpp.Server(params)
+
+
+@contextlib.contextmanager
+def serve(path: Path) -> Iterator[str]:
+    """The URL of a server in a process of its own, for a `with` block."""
+    words = [sys.executable, __file__, str(path)]
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert process.stdout is not None
+        yield f"{process.stdout.readline().strip()}/v1"
+    finally:
+        process.kill()
+        process.communicate()
 
 
 if __name__ == "__main__":

@@ -7,8 +7,6 @@ import asyncio
 import io
 import json
 import math
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,15 +33,8 @@ PLAIN = "prompt=plain,thinking=no,max_tokens=12"
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """The URL of a server in a process of its own."""
-    words = [sys.executable, llama_program.__file__, str(find_model("smollm"))]
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    try:
-        assert process.stdout is not None
-        yield f"{process.stdout.readline().strip()}/v1"
-    finally:
-        process.kill()
-        process.communicate()
+    with llama_program.serve(find_model("smollm")) as found:
+        yield found
 
 
 @pytest.fixture(scope="module")
@@ -69,16 +60,11 @@ def generate(engine: LlamaServer, sampling: Sampling, seed: int = 3) -> Completi
 def test_prompts_have_the_tokens_of_the_model_s_own_tokenizer(llama: LlamaServer) -> None:
     encoder = ChatEncoder(load_tokenizer(str(find_model("smollm"))))
     conversation = (Message("user", "a b"), Message("assistant", "b", (82, 2)), Message("user", "<s> é😀"))
+    blank = (Message("user", "  <file_sep> a ||||\n"), Message("assistant", " b "), Message("user", "\n\n c"))
     assert llama.end_ids == encoder.end_ids
-    for messages in (QUESTION, conversation, conversation[:1]):
+    for messages in (QUESTION, conversation, conversation[:1], blank):
         assert llama.encode(messages) == encoder.encode(messages)
     assert llama.complete("</think>\n") == encoder.complete("</think>\n")
-
-
-@pytest.mark.xfail(strict=True, reason="the server's /tokenize can't encode a message together with its template")
-def test_blanks_before_a_message_join_the_template(llama: LlamaServer) -> None:
-    encoder = ChatEncoder(load_tokenizer(str(find_model("smollm"))))
-    assert llama.encode((Message("user", "  a"),)) == encoder.encode((Message("user", "  a"),))
 
 
 def test_equal_seeds_give_equal_tokens_and_others_do_not(llama: LlamaServer) -> None:

@@ -1,8 +1,8 @@
 """Any server with OpenAI's protocol: `openai:MODEL@URL`, like `openai:nano@http://127.0.0.1:8000/v1`.
 
 The server's list of models decides between three engines. vLLM lists a model's folder or id: if its tokenizer can be
-read here, the engine sends tokens, and the model can be trained and take adapters (vllm_server.py). llama.cpp encodes
-messages itself and takes tokens too, without adapters (llama_server.py). Every other server is sent messages
+read here, the engine sends tokens, and the model can be trained and take adapters (vllm_server.py). llama.cpp's server
+has the tokenizer itself and takes tokens too, without adapters (llama_server.py). Every other server is sent messages
 (chat_server.py). A model that the server doesn't list is tried: many servers know it under more than one name. The key
 is read from the environment and kept out of all records, logs and errors.
 """
@@ -156,11 +156,11 @@ def _make_engine(target: Target, chosen: OpenAISettings, client: Client, meter: 
     cards = _fetch_cards(target, client)
     names = [card.id for card in cards if not card.id.startswith(PREFIX)]
     card = _find_card(target.model, cards)
-    if card is not None and card.owned_by == _LLAMA and chosen.mode != "chat":
+    num_tokens = card.meta.n_vocab if card is not None and card.meta is not None else 0
+    if card is not None and card.owned_by == _LLAMA and num_tokens and chosen.mode != "chat":
         props = _find_llama(client)
         if props is not None:
-            _check_template(target, chosen)
-            return LlamaServer(target.model, props, client, _loop(), meter, chosen.stream, chosen.template)
+            return LlamaServer(target.model, num_tokens, props, client, _loop(), meter, chosen.stream, chosen)
     reason = _reason_for_chat(target, card, names, chosen)
     if card is not None and not reason:
         assert card.root is not None and card.max_model_len is not None

@@ -71,6 +71,12 @@ class Tokens(_Answer):
     prompt_tokens_details: PromptDetails | None = None
 
 
+class Meta(_Answer):
+    """What llama.cpp adds to a card."""
+
+    n_vocab: Annotated[int, Field(ge=0)] = 0
+
+
 class Card(_Answer):
     """A model that a server offers. vLLM adds its folder or id, its context, and an adapter's parent."""
 
@@ -79,6 +85,7 @@ class Card(_Answer):
     parent: str | None = None
     max_model_len: int | None = None
     owned_by: str | None = None
+    meta: Annotated[Meta | None, BeforeValidator(lambda given: given if isinstance(given, dict) else None)] = None
 
 
 class Cards(_Answer):

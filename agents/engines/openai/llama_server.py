@@ -1,24 +1,24 @@
 """llama.cpp's server, which takes and returns token ids with log-probs, and decodes answers by a grammar.
 
-Prompts are encoded by the server itself, whose tokenizer is the model's: the template's own text with special tokens,
-messages without. Its default filters (top_k 40, top_p 0.95, min_p 0.05) are off unless requested. Adapters are chosen
-when the server starts, so its models play and are evaluated, never trained.
+Prompts are encoded as for local models, by the server's tokenizer (llama_tokenizer.py). Its default filters (top_k 40,
+top_p 0.95, min_p 0.05) are off unless requested. Adapters are chosen when the server starts, so its models play and are
+evaluated, never trained.
 """
 
-import functools
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field
 
 from mirrormatch.agents.engines._answer_regex import answer_regex
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
-from mirrormatch.agents.engines._chat_template import find_thought
-from mirrormatch.agents.engines._types import Completion, Constraint, Sampling, Thought, Usage
+from mirrormatch.agents.engines._chat_template import TemplateSettings
+from mirrormatch.agents.engines._token_engine import EncodingEngine
+from mirrormatch.agents.engines._types import Completion, Constraint, Sampling, Usage
 from mirrormatch.agents.engines.openai.answers import (
     Meter,
     PromptDetails,
@@ -29,22 +29,16 @@ from mirrormatch.agents.engines.openai.answers import (
 )
 from mirrormatch.agents.engines.openai.chat_server import refusal_message
 from mirrormatch.agents.engines.openai.http import Beat, Client, Refusal, read_events
+from mirrormatch.agents.engines.openai.llama_tokenizer import Answer, Content, LlamaTokenizer
 from mirrormatch.errors import UserError
-from mirrormatch.prompts.prompt import Message
-from mirrormatch.text import replace_surrogates
 
 _PATH = "/completion"
 _SEEDS = (1 << 32) - 1  # the greatest one means a random seed
 _FORCED = 1_000.0  # a bias that outweighs every logit
 _LEAST_PROBABILITY = 1e-38  # a rounded zero
 _WHOLE_VOCABULARY = 1 << 22  # more tokens than any model has
-_MARK = re.compile("\ue000(\\d+)\ue001")  # private-use characters: no tokenizer or template gives them a meaning
-_CACHED_TEXTS = 4096  # rules and observations repeat in every episode
 _CHARACTER = r"\\.|[^\\]"
 _REGEX_PART = re.compile(r"\[\^?(?:\\.|[^\]\\])*\]|\\.|.", re.DOTALL)
-
-
-Answer = TypeVar("Answer", bound=BaseModel)
 
 
 class _Answer(BaseModel):
@@ -61,25 +55,9 @@ class Props(_Answer):
     """The answer of GET /props."""
 
     default_generation_settings: Slot
+    chat_template: str = ""
+    bos_token: str = ""
     eos_token: str = ""
-
-
-class TokenList(_Answer):
-    """The answer of POST /tokenize."""
-
-    tokens: tuple[int, ...]
-
-
-class Content(_Answer):
-    """The answer of POST /detokenize."""
-
-    content: str
-
-
-class Rendered(_Answer):
-    """The answer of POST /apply-template."""
-
-    prompt: str
 
 
 class Candidate(_Answer):
@@ -117,7 +95,7 @@ class Piece(_Answer):
     timings: Timings = Timings()
 
 
-class LlamaServer:
+class LlamaServer(EncodingEngine):
     """One model on a llama.cpp server.
 
     Log-probs are those of `Completion`, with one exception: at temperatures other than 0 and 1, top_p and top_k are
@@ -128,23 +106,25 @@ class LlamaServer:
 
     Args:
         model: the name given to the model.
+        num_tokens: size of its vocabulary.
         props: the server's settings.
         client: the server.
         loop: the client's event loop.
         meter: counts requests and tokens.
         stream: whether completions are streamed. One that isn't may take no longer than the client's `timeout_s`.
-        arguments: arguments of the chat template.
+        template: the chat template's options.
     """
 
     def __init__(
         self,
         model: str,
+        num_tokens: int,
         props: Props,
         client: Client,
         loop: BackgroundLoop,
         meter: Meter,
         stream: bool = True,
-        arguments: Mapping[str, Any] | None = None,
+        template: TemplateSettings | None = None,
     ) -> None:
         self.base: str | None = None
         self.fingerprint = f"{model}@{client.url}"
@@ -155,41 +135,13 @@ class LlamaServer:
         self._loop = loop
         self._meter = meter
         self._stream = stream
-        self._arguments = dict(arguments or {})
-        self._needs_lead = False
-        self._needs_lead = self._detokenize(self._tokenize("a", False) * 2) != "aa"
-        self._plain_ids = functools.lru_cache(_CACHED_TEXTS)(functools.partial(self._tokenize, parse_special=False))
-        self._template_ids = functools.lru_cache(_CACHED_TEXTS)(functools.partial(self._tokenize, parse_special=True))
-        self._scaffold = functools.lru_cache(_CACHED_TEXTS)(self._render_scaffold)
-        self.end_ids: frozenset[int] = self._find_end_ids(props.eos_token)
+        tokenizer = LlamaTokenizer(model, num_tokens, props.chat_template, props.bos_token, props.eos_token, self._ask)
+        super().__init__(tokenizer, template or TemplateSettings(), frozenset())
 
     @property
     def usage(self) -> Usage:
         """The engine's counts since its start."""
         return self._meter.usage
-
-    def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
-        roles = tuple(m.role for m in messages)
-        opening, *following = self._scaffold(roles)
-        for k, message in enumerate(messages):
-            if k and message.token_ids is not None:
-                following[k - 1] = self._scaffold(roles[:k])[-1]  # the text that the reply was sampled after
-        ids = list(self._tokenize(opening, True, add_special=True))
-        for message, after in zip(messages, following, strict=True):
-            own_ids = message.token_ids
-            ids += self._plain_ids(replace_surrogates(message.text)) if own_ids is None else own_ids
-            after_ids = self._template_ids(after)
-            has_end = bool(own_ids and own_ids[-1] in self.end_ids)
-            ids += after_ids[1:] if has_end and after_ids[:1] and after_ids[0] in self.end_ids else after_ids
-        return tuple(ids)
-
-    @property
-    def thought(self) -> Thought | None:
-        """The reasoning that the chat template opens for the model; None if it opens none."""
-        return find_thought(self._scaffold(("user",))[-1])
-
-    def complete(self, text: str) -> tuple[int, ...]:
-        return self._template_ids(text)
 
     async def generate(
         self, prompt_ids: Sequence[int], sampling: Sampling, *, adapter: str | None = None, seed: int = 0
@@ -226,44 +178,6 @@ class LlamaServer:
         """Closes all connections."""
         self._loop.call(self._client.close())
 
-    # Encoding.
-
-    def _tokenize(self, text: str, parse_special: bool, add_special: bool = False) -> tuple[int, ...]:
-        """The ids of a piece inside a text, without the space that some tokenizers put before a text."""
-        if not self._needs_lead or add_special or not text:
-            return self._tokenize_alone(text, parse_special, add_special)
-        lead, both = (self._tokenize_alone(t, parse_special, False) for t in ("\n", f"\n{text}"))
-        if both[: len(lead)] == lead:
-            return both[len(lead) :]
-        return self._tokenize_alone(text, parse_special, False)
-
-    def _tokenize_alone(self, text: str, parse_special: bool, add_special: bool) -> tuple[int, ...]:
-        if not (text or add_special):
-            return ()
-        body = {"content": text, "add_special": add_special, "parse_special": parse_special}
-        return self._ask("/tokenize", body, TokenList).tokens
-
-    def _detokenize(self, ids: Sequence[int]) -> str:
-        return self._ask("/detokenize", {"tokens": list(ids)}, Content).content
-
-    def _render_scaffold(self, roles: tuple[str, ...]) -> tuple[str, ...]:
-        """The template's own text before the first message and after each one."""
-        marked = [{"role": role, "content": f"\ue000{k}\ue001"} for k, role in enumerate(roles)]
-        body = {"messages": marked} | ({"chat_template_kwargs": self._arguments} if self._arguments else {})
-        opening, *rest = _MARK.split(self._ask("/apply-template", body, Rendered).prompt)
-        if rest[::2] != [str(k) for k in range(len(roles))]:
-            raise UserError(
-                f"the chat template of {self._model!r} drops or moves messages of the roles {', '.join(roles)}: "
-                "add ',mode=chat' to its SPEC"
-            )
-        return (opening, *rest[1::2])
-
-    def _find_end_ids(self, eos: str) -> frozenset[int]:
-        """The end-of-sequence token, and the special token that the template puts right after a reply."""
-        after = self._scaffold(("user", "assistant", "user"))[2]
-        ids, plain = self._template_ids(after)[:1], self._plain_ids(after)[:1]
-        return frozenset((*self._template_ids(eos)[-1:], *(ids if ids != plain else ())))
-
     def _ask(self, path: str, body: Any, model: type[Answer]) -> Answer:
         try:
             return self._loop.call(self._client.request(path, body, answer_reader(model)))
@@ -286,7 +200,7 @@ class LlamaServer:
         self._count(last.timings, len(ids))
         is_ended = last.stop_type == "eos"
         if is_ended:
-            self.end_ids |= {ids[-1]}
+            self._encoder.end_ids |= {ids[-1]}
         shown = {"tokens": ids[:-1] if is_ended else ids}
         return Completion(
             token_ids=ids,

@@ -22,6 +22,7 @@ from mirrormatch.agents.engines._answer_regex import answer_regex
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
 from mirrormatch.agents.engines._chat_template import TemplateSettings
 from mirrormatch.agents.engines._engine import SpecSettings, read_settings
+from mirrormatch.agents.engines._gguf_conversion import convert_if_gguf
 from mirrormatch.agents.engines._token_engine import TokenEngine, load_tokenizer, read_end_ids
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
 from mirrormatch.agents.engines._vllm_limits import RANKS, check_adapter, check_temperature
@@ -90,14 +91,15 @@ class VllmEngine(TokenEngine):
     filtering.
 
     Args:
-        path: a folder in Hugging Face format, or an id that vLLM can load.
+        path: a folder in Hugging Face format, an id that vLLM can load, or a GGUF file, which is converted once.
         settings: the options.
     """
 
     def __init__(self, path: str, settings: VllmSettings) -> None:
+        self._vllm = load_vllm()
+        path = convert_if_gguf(path)
         super().__init__(path, load_tokenizer(path), settings, read_end_ids(path))
         self._settings = settings
-        self._vllm = load_vllm()
         self._on_cpu = is_on_cpu()
         self._loop = BackgroundLoop("vllm")
         self._llm = self._loop.call(start_engine(settings.arguments(path, self._on_cpu)))

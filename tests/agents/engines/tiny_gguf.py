@@ -11,7 +11,7 @@ import gguf
 import numpy
 import torch
 from tests.agents.engines.tiny_model import VOCAB_SIZE
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
@@ -62,9 +62,15 @@ def write_gguf(folder: Path, path: Path) -> Path:
     return path
 
 
-def save_llama(folder: Path) -> Path:
-    """Saves a random Llama and a tokenizer of GPT-2's kind, the one that GGUF files name `gpt2`. Returns the folder."""
-    tokenizer = _train_tokenizer()
+def save_llama(folder: Path, template: str | None = CHAT_TEMPLATE, added: tuple[AddedToken, ...] = ()) -> Path:
+    """Saves a random Llama and a tokenizer of GPT-2's kind, the one that GGUF files name `gpt2`.
+
+    Args:
+        folder: the folder, which is returned.
+        template: the chat template; None for none, and no token that begins a turn.
+        added: further tokens.
+    """
+    tokenizer = _train_tokenizer(template, added)
     config = LlamaConfig(
         vocab_size=len(tokenizer), hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=2,
         num_key_value_heads=1, max_position_embeddings=512, tie_word_embeddings=True, initializer_range=0.2,
@@ -77,17 +83,18 @@ def save_llama(folder: Path) -> Path:
     return folder
 
 
-def _train_tokenizer() -> Any:
+def _train_tokenizer(template: str | None, added: tuple[AddedToken, ...]) -> Any:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=VOCAB_SIZE, special_tokens=[PAD, START, END], show_progress=False,
+        vocab_size=VOCAB_SIZE, special_tokens=[PAD, *([START] if template else []), END], show_progress=False,
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
     )  # fmt: skip
     tokenizer.train_from_iterator(corpus.texts(seed=0, num=300), trainer)
     fast: Any = PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token=PAD, eos_token=END)  # type: ignore[no-untyped-call]
-    fast.chat_template = CHAT_TEMPLATE
+    fast.add_tokens(list(added))
+    fast.chat_template = template
     return fast
 
 
@@ -99,15 +106,17 @@ def _interleave(array: Any, num_heads: int) -> Any:
 
 def _write_tokenizer(writer: Any, tokenizer: Any) -> None:
     vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: item[1])
-    special = set(tokenizer.all_special_tokens) | set(tokenizer.get_added_vocab())
+    kinds = {token.content: 3 if token.special else 4 for token in tokenizer.added_tokens_decoder.values()}
     merges = [" ".join(pair) for pair in _merges(tokenizer)]
     writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
     writer.add_token_list([token for token, _ in vocabulary])
-    writer.add_token_types([3 if token in special else 1 for token, _ in vocabulary])  # control or normal
+    writer.add_token_types([kinds.get(token, 1) for token, _ in vocabulary])  # control, user-defined or normal
     writer.add_token_merges(merges)
     writer.add_eos_token_id(tokenizer.eos_token_id)
     writer.add_pad_token_id(tokenizer.pad_token_id)
-    writer.add_chat_template(tokenizer.chat_template)
+    if tokenizer.chat_template:
+        writer.add_chat_template(tokenizer.chat_template)
 
 
 def _merges(tokenizer: Any) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mirrormatch.agents.engines._engine import read_settings
-from mirrormatch.agents.engines._model_files import find_model_files
+from mirrormatch.agents.engines._gguf_conversion import convert_if_gguf
 from mirrormatch.agents.spec import ModelSettings, engine_target, parse_spec
 from mirrormatch.cli.terminal.output import note
 from mirrormatch.errors import UserError
@@ -59,8 +59,7 @@ def server_flags(text: str) -> tuple[str, list[str]]:
     if clients_own := [key for key, _ in spec.settings if key in ModelSettings.model_fields]:
         raise UserError(f"{text!r}: {clients_own[0]!r} is a setting of clients: openai:MODEL@URL,{clients_own[0]}=...")
     load_vllm()
-    path = engine_target(spec)
-    find_model_files(path)
+    path = convert_if_gguf(engine_target(spec))
     if Path(path).is_dir():
         path = str(Path(path).absolute())  # sent to clients, whose working directory may differ
     arguments = read_settings("vllm", VllmSettings, spec.settings).arguments(path, is_on_cpu())
