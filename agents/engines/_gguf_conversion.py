@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 
 from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._model_files import ModelFiles, find_model_files
-from mirrormatch.agents.engines._token_engine import load_tokenizer, loading_error
+from mirrormatch.agents.engines._token_engine import LOADING_ERRORS, load_tokenizer, loading_error
 from mirrormatch.errors import UserError
 
 _PART = ".part"
@@ -70,7 +70,7 @@ def _save_dequantized(files: ModelFiles, folder: Path) -> None:
     with contextlib.redirect_stderr(io.StringIO()):  # progress bars
         try:
             model = AutoModelForCausalLM.from_pretrained(files.path, dtype=torch.float32, **files.model_arguments)
-        except (ValueError, KeyError, ImportError, RuntimeError) as problem:
+        except LOADING_ERRORS as problem:
             raise loading_error(source, problem) from None
         model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -7,9 +7,12 @@ import contextlib
 import datetime
 import functools
 import json
+import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from safetensors import SafetensorError
 
 from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._adapter_weights import read_shapes
@@ -19,6 +22,9 @@ from mirrormatch.agents.engines._model_files import find_model_files
 from mirrormatch.agents.engines._types import Thought
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.prompt import Message
+
+# What libraries raise for files that are missing, broken or cut off, or of a kind that they don't know.
+LOADING_ERRORS = (OSError, ValueError, KeyError, IndexError, ImportError, RuntimeError, SafetensorError, struct.error)
 
 
 class EncodingEngine:
@@ -117,7 +123,7 @@ def load_tokenizer(path: str, local_only: bool = False) -> Any:
     files = find_model_files(path)
     try:
         return AutoTokenizer.from_pretrained(files.path, local_files_only=local_only, **files.tokenizer_arguments)
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as problem:
+    except LOADING_ERRORS as problem:
         raise loading_error(path, problem) from None
 
 

@@ -27,7 +27,13 @@ from mirrormatch.agents.engines._adapter_weights import check_finite, check_weig
 from mirrormatch.agents.engines._chat_template import TemplateSettings
 from mirrormatch.agents.engines._engine import SpecSettings, read_settings
 from mirrormatch.agents.engines._model_files import find_model_files
-from mirrormatch.agents.engines._token_engine import TokenEngine, find_end_ids, load_tokenizer, loading_error
+from mirrormatch.agents.engines._token_engine import (
+    LOADING_ERRORS,
+    TokenEngine,
+    find_end_ids,
+    load_tokenizer,
+    loading_error,
+)
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
 from mirrormatch.agents.engines.hf import cpu_speed, decoding
 from mirrormatch.agents.engines.hf.batching import Batcher
@@ -296,7 +302,7 @@ def load_base(path: str, dtype: Dtype = "auto") -> tuple[Any, Any]:
             model = AutoModelForCausalLM.from_pretrained(
                 files.path, dtype=getattr(torch, chosen), **files.model_arguments
             )
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as problem:
+    except LOADING_ERRORS as problem:
         raise loading_error(path, problem) from None
     if not decoding.cache_argument(model):
         raise UserError(

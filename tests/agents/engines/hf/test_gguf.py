@@ -116,3 +116,13 @@ def test_a_gguf_file_plays(file: Path) -> None:
 def test_loading_prints_nothing(file: Path, capfd: pytest.CaptureFixture[str]) -> None:
     TransformersEngine(str(file))
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("share", [0.0, 0.00001, 0.01, 0.3, 0.999])
+def test_a_file_that_was_cut_off_is_one_line(file: Path, tmp_path: Path, share: float) -> None:
+    """As an interrupted download leaves it."""
+    whole = file.read_bytes()
+    (tmp_path / "cut.gguf").write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(UserError, match=r"no model can be loaded from '.*cut\.gguf': .") as message:
+        TransformersEngine(str(tmp_path / "cut.gguf"))
+    assert "\n" not in str(message.value)
