@@ -56,7 +56,7 @@ SERVERS = (
     Served("vLLM on another machine", "messages", f"{TESTS}test_connecting.py"),
     Served("llama.cpp (in a Python process, SmolLM2)", "token ids, log-probs, held answers", "tests/real"),
     Served("llama.cpp: no system role, plain turn markers, no template", "the local tokenizer's ids", "tests/real"),
-    Served("vLLM in process, SmolLM2 from its GGUF file", "log-probs of transformers", "tests/vllm/test_vllm_smollm.py"),
+    Served("vLLM in process: SmolLM2's GGUF file", "log-probs of transformers", "tests/vllm/test_vllm_smollm.py"),
     Served("Ollama: `llama3.2` for `llama3.2:latest`", "plays: any name is tried", f"{TESTS}test_connecting.py"),
     Served("no list of models, or a bare list", "plays", f"{TESTS}test_connecting.py"),
     Served("a URL without `/v1` (LM Studio)", "one line with the right URL", f"{TESTS}test_connecting.py"),
