@@ -54,6 +54,7 @@ def prompts(agent: LLMAgent) -> list[tuple[int, ...]]:
 @pytest.fixture(scope="module")
 def adapter_path(agent: LLMAgent, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("adapter")
+    assert agent.engine.base is not None
     with torch.random.fork_rng(), torch.no_grad():
         torch.manual_seed(0)
         base = AutoModelForCausalLM.from_pretrained(agent.engine.base, dtype=torch.float32)

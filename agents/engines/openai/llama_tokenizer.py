@@ -112,14 +112,11 @@ class LlamaTokenizer:
         from transformers.utils.chat_template_utils import render_jinja_template
 
         assert not tokenize, "the encoder tokenizes"
-        rendered, _ = render_jinja_template(
-            [messages],
-            chat_template=chat_template,
-            add_generation_prompt=add_generation_prompt,
-            **self._named,
-            **arguments,
-        )
-        return str(rendered[0])
+        given: dict[str, Any] = {**self._named, **arguments}
+        texts: Any = render_jinja_template(
+            [messages], chat_template=chat_template, add_generation_prompt=add_generation_prompt, **given
+        )[0]
+        return str(texts[0])
 
     def _tokenize(self, content: Any, parse_special: bool, add_special: bool = False) -> list[int]:
         body = {"content": content, "add_special": add_special, "parse_special": parse_special}
