@@ -59,8 +59,8 @@ def test_a_value_that_is_not_allowed_is_a_fault_of_the_caller() -> None:
 
 
 def test_a_game_without_settings_says_so() -> None:
-    with pytest.raises(UserError, match="game 'kuhn_poker' has no settings, 'players=3' was given"):
-        games.get("kuhn_poker:players=3")
+    with pytest.raises(UserError, match="game 'tictactoe' has no settings, 'players=3' was given"):
+        games.get("tictactoe:players=3")
 
 
 def test_an_unknown_library_names_those_that_there_are() -> None:
