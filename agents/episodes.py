@@ -17,6 +17,7 @@ from mirrormatch.agents.engines._types import Completion
 from mirrormatch.agents.types import Episode, Start, Turn
 from mirrormatch.config_file import describe_validation_error
 from mirrormatch.errors import UserError
+from mirrormatch.files import check_file
 from mirrormatch.games.game import Game
 from mirrormatch.games.types import CHANCE, OVER, Action, Observation, Outcome, Problem, ProblemKind
 from mirrormatch.text import replace_surrogates
@@ -131,10 +132,21 @@ def append_episode(path: Path, episode: Episode, tokens: bool = False) -> None:
     try:
         with path.open("a+b") as file:
             if file.seek(0, 2) and _last_byte(path) != _NEWLINE:
-                raise UserError(f"{str(path)!r} ends in the middle of a line, as a killed run leaves it; cut that line")
+                raise _torn(path)
             file.write(to_json(episode, tokens).encode() + _NEWLINE)
     except OSError as problem:
         raise UserError(f"can't write episodes to {str(path)!r}: {problem.strerror}") from problem
+
+
+def check_episodes_file(path: Path) -> None:
+    """Checks that episodes can be appended to a file, before they are played; leaves no file behind.
+
+    Raises:
+        UserError: the file can't be written, or ends in a torn line.
+    """
+    check_file(path, "episodes")
+    if path.is_file() and path.stat().st_size and _last_byte(path) != _NEWLINE:
+        raise _torn(path)
 
 
 def read_episodes(path: Path) -> Iterator[Episode]:
@@ -199,6 +211,10 @@ def _take_moves(turns: tuple[Turn, ...], num_moves: int) -> tuple[Turn, ...]:
     """The turns up to the last of the first `num_moves` moves, with the failed replies between them."""
     ends = [k + 1 for k, turn in enumerate(turns) if turn.action is not None]
     return turns[: ends[num_moves - 1] if num_moves else 0]
+
+
+def _torn(path: Path) -> UserError:
+    return UserError(f"{str(path)!r} ends in the middle of a line, as a killed run leaves it; cut that line")
 
 
 def _last_byte(path: Path) -> bytes:

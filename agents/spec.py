@@ -13,18 +13,29 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import ConfigDict, Field
 
 from mirrormatch import prompts
 from mirrormatch.agents import engines, models, players
-from mirrormatch.agents.engines._engine import ChatEngine, Engine, SpecSettings, template_date, turn_stop
+from mirrormatch.agents.engines import _adapters
+from mirrormatch.agents.engines._engine import (
+    ChatEngine,
+    Engine,
+    SpecSettings,
+    read_settings,
+    template_date,
+    turn_stop,
+)
+from mirrormatch.agents.engines._model_files import find_model_files
+from mirrormatch.agents.engines._settings import SETTINGS
 from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.llm import LLMAgent
-from mirrormatch.agents.types import Agent
+from mirrormatch.agents.types import Agent, SelectiveAgent
 from mirrormatch.config_file import parse_settings
 from mirrormatch.errors import UnknownName, UserError
+from mirrormatch.games.game import Game
 from mirrormatch.prompts.prompt import Prompt, PromptSettings
 
 _SETTINGS = re.compile(r",(?=[a-z_]+(?:\.\w+)?=)")  # a comma elsewhere belongs to a path
@@ -93,6 +104,48 @@ def parse_spec(text: str) -> Spec:
     settings = tuple((name, value) for name, _, value in (part.partition("=") for part in given))
     _check_settings(text, settings)
     return Spec(text, kind, target, adapter, settings)
+
+
+def check_spec(text: str, game: Game[Any, Any] | None = None) -> Spec:
+    """Parses a spec and checks all that can be checked without loading a model: settings, prompt, paths, arguments.
+
+    Args:
+        text: the spec.
+        game: the game that the agent will play, if there is one.
+
+    Raises:
+        UserError: the agent can't be loaded, or can't play the game.
+    """
+    spec = parse_spec(text)
+    if spec.kind in players.names():
+        agent = players.get(spec.kind)(spec.target)
+        if game is not None and isinstance(agent, SelectiveAgent):
+            agent.check(game)
+        return spec
+    own = _check_model_settings(spec)
+    if own.prompt is not None:
+        prompts.formats.get(own.prompt)
+    if spec.kind not in _NO_PATHS:
+        find_model_files(engine_target(spec))
+    if spec.adapter is not None:
+        _adapters.find_adapter(Path(spec.adapter).expanduser())
+    return spec
+
+
+def _check_model_settings(spec: Spec) -> ModelSettings:
+    """Parses a model's own settings and checks those of its engine.
+
+    Raises:
+        UserError: a setting is unknown, and the message names the nearest, or its value is invalid.
+    """
+    kind = "hf" if spec.kind in models.NAMES else spec.kind
+    rest = tuple((name, value) for name, value in spec.settings if name not in ModelSettings.model_fields)
+    if (model := SETTINGS.get(kind)) is not None:
+        allowed = [*ModelSettings.model_fields, *model.model_fields]
+        for name in (name for name, _ in rest if name.partition(".")[0] not in allowed):
+            raise UnknownName(f"setting of {spec.kind}", name, allowed)
+        read_settings(kind, model, rest)
+    return parse_settings({k: v for k, v in spec.settings if k in ModelSettings.model_fields}, ModelSettings, spec.text)
 
 
 def _split_adapter(text: str) -> tuple[str, str | None]:
@@ -169,9 +222,9 @@ def model_agent(
     spec = parse_spec(spec) if isinstance(spec, str) else spec
     if spec.kind in players.names():
         raise UserError(f"{spec.text!r} is not a language model: this needs one, like nano or hf:PATH_OR_ID")
+    own = _check_model_settings(spec)
     engine = load_engine(spec)
     adapter = engine.load(Path(spec.adapter).expanduser()) if spec.adapter else None
-    own = parse_settings({k: v for k, v in spec.settings if k in ModelSettings.model_fields}, ModelSettings, spec.text)
     if own.thinking_tokens is not None and isinstance(engine, ChatEngine):
         raise UserError(f"{spec.text!r}: thinking_tokens needs a server that exposes token ids, and this one doesn't")
     return LLMAgent(

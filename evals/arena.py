@@ -151,7 +151,7 @@ async def run_match(
     """
     if len(game.info.roles) == 1:
         agents = list({a.spec: a for a in agents}.values())
-    _check_agents(game, agents)
+    check_match(game, [a.spec for a in agents])
     is_mirror = len(agents) > 1 and len({a.spec for a in agents}) == 1
     if is_mirror:
         agents = agents[:1]
@@ -182,13 +182,17 @@ def opponent_specs(info: Info, specs: Sequence[str] = BASELINES) -> list[str]:
     return [spec for spec in specs if spec != "optimal" or info.solver is not None]
 
 
-def _check_agents(game: Game[Any, Any], agents: Sequence[Agent]) -> None:
-    """Refuses too few agents, and one spec twice beside others."""
+def check_match(game: Game[Any, Any], specs: Sequence[str]) -> None:
+    """Checks the number of agents in a match, and that none is given twice beside others.
+
+    Raises:
+        UserError: there are too few agents, or one twice beside others.
+    """
     num_roles = len(game.info.roles)
-    if not agents or (len(agents) == 1 and num_roles > 1):
-        raise UserError(f"a match in {game.info.name} needs at least two agents, {len(agents)} given")
-    twice = [spec for spec, times in Counter(a.spec for a in agents).items() if times > 1]
-    if twice and len({a.spec for a in agents}) > 1:
+    if not specs or (len(specs) == 1 and num_roles > 1):
+        raise UserError(f"a match in {game.info.name} needs at least two agents, {len(specs)} given")
+    twice = [spec for spec, times in Counter(specs).items() if times > 1]
+    if twice and len(set(specs)) > 1 and num_roles > 1:
         raise UserError(f"agent {twice[0]!r} is given more than once beside others; only all alike make a mirror match")
 
 

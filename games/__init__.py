@@ -6,7 +6,7 @@ A name can include settings, `liars_dice:players=4`, or refer to another library
 import functools
 from typing import Any
 
-from mirrormatch.errors import UserError
+from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.games import bridges
 from mirrormatch.games.game import Game, outcomes
 from mirrormatch.games.settings import GameSettings, setting
@@ -48,5 +48,20 @@ def get(name: str) -> Game[Any, Any]:
     if slash:
         return bridges.get(library).get(theirs)
     own_name, colon, given = name.partition(":")
+    if own_name not in names() and (found := _find_in_libraries(own_name)):
+        raise UnknownName("game", own_name, names(), "mirrormatch list games", near=found)
     game = registry.get(own_name)
     return game.with_settings(given) if colon else game
+
+
+def _find_in_libraries(name: str) -> str:
+    """The full name of another library's game with this name, in any spelling of capitals; empty if none has one."""
+    for library in bridges.names():
+        try:
+            theirs = bridges.get(library).names()
+        except UserError:  # the library isn't installed
+            continue
+        for known in theirs:
+            if known.casefold() == name.casefold():
+                return f"{library}/{known}"
+    return ""

@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from mirrormatch.agents.engines._engine import ChatEngine, DatedEngine, Engine, template_date
-from mirrormatch.agents.engines.hf import Dtype, TransformersEngine
+from mirrormatch.agents.engines._settings import Dtype
+from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.spec import ModelSettings, load_engine, parse_spec
 from mirrormatch.errors import UserError
 from mirrormatch.training.config import RunConfig

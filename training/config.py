@@ -1,11 +1,25 @@
 """The settings of one self-play run, each with its reason. `configs/` holds whole runs."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from mirrormatch.prompts import formats
 from mirrormatch.prompts.prompt import PromptSettings
+from mirrormatch.seeds import MAX_SEED
+
+MAX_STEPS = 1_000_000  # the longest known runs of this kind take some thousands
+MAX_COUNT = 1_000_000  # of anything whose records are in memory together
+
+_YEAR_S = 365 * 24 * 3_600
+
+
+def _as_names(value: Any) -> Any:
+    """One name as a tuple: `--set play.games=kuhn_poker`."""
+    return (value,) if isinstance(value, str) else value
+
+
+Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_as_names)]
 
 
 class _Section(BaseModel):
@@ -53,7 +67,7 @@ class LoraSettings(_Section):
 class PlaySettings(_Section):
     """Play: games, budget, temperature and reward."""
 
-    games: Annotated[tuple[str, ...], Field(min_length=1, description="games, played in equal shares every step")]
+    games: Annotated[Names, Field(min_length=1, description="games, played in equal shares every step")]
     episodes: Annotated[
         int,
         Field(ge=2, description="episodes per step, over all games; fewer are noisier, more learn slower per minute"),
@@ -124,15 +138,13 @@ class LearnSettings(_Section):
 class MeasureSettings(_Section):
     """The measurements before, during and after the training."""
 
-    games: Annotated[
-        tuple[str, ...], Field(description="games in which win rates against random and optimal are measured")
-    ] = ()
+    games: Annotated[Names, Field(description="games in which win rates against random and optimal are measured")] = ()
     episodes: Annotated[int, Field(ge=2, description="episodes per opponent and game, seats swapped")] = 200
     exploitability: Annotated[
-        tuple[str, ...], Field(description="small two-player zero-sum games whose exploitability is measured")
+        Names, Field(description="small two-player zero-sum games whose exploitability is measured")
     ] = ()
     thoughts: Annotated[int, Field(ge=2, description="number of thoughts sampled per information state")] = 64
-    transfer: Annotated[tuple[str, ...], Field(description="benchmarks of transfer")] = ()
+    transfer: Annotated[Names, Field(description="benchmarks of transfer")] = ()
     items: Annotated[int, Field(ge=1, description="number of items per transfer task")] = 100
     max_tokens: Annotated[
         int | None,
@@ -175,7 +187,7 @@ class RunConfig(_Section):
     """One self-play run."""
 
     model: Annotated[str, Field(description="spec of the base model, without adapter: 'nano', 'hf:PATH_OR_ID'")]
-    seed: Annotated[int, Field(ge=0, description="seed of the run, from which all other seeds derive")] = 0
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED, description="seed of the run, from which all other seeds derive")] = 0
     threads: Annotated[
         int,
         Field(
@@ -213,6 +225,22 @@ class RunConfig(_Section):
                 "'prompt' and [prompts] are one section now: [prompt] with format = \"boxed\", history and so on"
             )
         return values
+
+    @model_validator(mode="after")
+    def _affordable(self) -> "RunConfig":
+        """Refuses a run that no machine finishes, with its cost."""
+        steps, episodes = self.learn.steps, self.play.episodes
+        if episodes > MAX_COUNT:
+            raise ValueError(
+                f"play.episodes = {episodes:,}: a step's episodes are in memory together, {MAX_COUNT:,} at most"
+            )
+        if steps > MAX_STEPS:
+            raise ValueError(
+                f"learn.steps = {steps:,} would play {steps * episodes:,} episodes, keep "
+                f"{steps // self.keep_adapters:,} adapters and take {steps / _YEAR_S:,.1f} years at a second a step: "
+                f"{MAX_STEPS:,} steps at most"
+            )
+        return self
 
     @model_validator(mode="after")
     def _enough_episodes(self) -> "RunConfig":

@@ -20,22 +20,24 @@ os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 import safetensors.torch
 import torch
 from datasets import Dataset  # type: ignore[import-untyped]
-from peft import LoraConfig, PeftModel
+from peft import PeftModel
 from torch import Tensor
 from transformers import PrinterCallback, TrainerState
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
-from mirrormatch.agents.engines.hf import Dtype, load_base
-from mirrormatch.errors import UserError
+from mirrormatch.agents.engines._settings import Dtype
+from mirrormatch.agents.engines.hf import load_base
 from mirrormatch.training import metrics
 from mirrormatch.training.config import RunConfig
+from mirrormatch.training.lora import lora_config, refused_targets
 from mirrormatch.training.rows import Batch, Row, count_own_tokens
 
 MAGNET = "magnet"  # the adapter that follows the policy slowly
 LEARNER = "default"  # the adapter that is trained, as PEFT names it
 _MAGNET_FILE = "magnet.safetensors"
 _STATE_FILE = "trainer_state.json"
+_TRL_SEEDS = 1 << 32  # it refuses larger seeds
 
 # TRL's loss "dapo" divides the token sum by a number that we give: the number of tokens (DAPO), or trajectories times a
 # constant (Dr. GRPO), exact however the rows are split. TRL's own "dr_grpo" would average over each micro-batch's rows.
@@ -65,7 +67,7 @@ class TrlLearner:
         self._checkpoints = checkpoints
         self._trainer = _Trainer(config, path, checkpoints, dtype)
         if self._uses_magnet:
-            self._peft.add_adapter(MAGNET, _lora(config))
+            self._peft.add_adapter(MAGNET, lora_config(config.lora))
             _blend(self._peft, LEARNER, MAGNET, keep=0.0)
             self._peft.set_adapter(LEARNER)
         self._trainer.prepare(checkpoint)
@@ -161,11 +163,10 @@ class _Trainer(GRPOTrainer):
                     args=_arguments(config, folder),
                     train_dataset=Dataset.from_dict({"prompt": ["", ""]}),  # unused, but required
                     processing_class=tokenizer,
-                    peft_config=_lora(config),
+                    peft_config=lora_config(config.lora),
                 )
             except ValueError as problem:  # also PEFT's, about targets that the model doesn't have
-                reason = " ".join(str(problem).split())
-                raise UserError(f"lora.targets = {config.lora.targets!r} can't be trained: {reason}") from None
+                raise refused_targets(config.lora, problem) from None
         _silence_noise(model)
         self.remove_callback(PrinterCallback)  # the command line prints
         self.current_gradient_accumulation_steps = 1  # an update's parts are ours, all within one training step
@@ -280,17 +281,6 @@ def collate(batch: Sequence[Row], pad_id: int, device: torch.device) -> dict[str
     return {name: torch.tensor(values, dtype=dtype, device=device) for name, (values, dtype) in columns.items()}
 
 
-def _lora(config: RunConfig) -> LoraConfig:
-    targets = config.lora.targets
-    return LoraConfig(
-        r=config.lora.rank,
-        lora_alpha=config.lora.alpha,
-        target_modules=targets if isinstance(targets, str) else list(targets),
-        lora_dropout=0.0,  # the policy that is trained is the one that played
-        task_type="CAUSAL_LM",
-    )
-
-
 def _silence_noise(model: torch.nn.Module) -> None:
     """Sets rates of dropout, skipped layers and router noise to 0 that modules keep as numbers (OPT, Mixtral).
 
@@ -325,7 +315,7 @@ def _arguments(config: RunConfig, folder: Path) -> GRPOConfig:
         gradient_checkpointing=torch.cuda.is_available(),
         bf16=torch.cuda.is_available(),
         use_cpu=not torch.cuda.is_available(),
-        seed=config.seed,
+        seed=config.seed % _TRL_SEEDS,
         report_to="none",
         save_total_limit=2,  # the newest may be torn by a kill, the one before it isn't
         disable_tqdm=True,

@@ -1,9 +1,12 @@
 """Arguments of players, the text after their name in a spec: `mcts:1000`."""
 
+import re
 from collections.abc import Callable
 
 from mirrormatch.agents.types import Agent
 from mirrormatch.errors import UserError
+
+_EXAMPLE = 4  # of a number that has no default
 
 
 def agent_factory(name: str, make: Callable[[], Agent]) -> Callable[[str], Agent]:
@@ -25,6 +28,7 @@ def parse_number(spec: str, argument: str, default: int, what: str) -> int:
     """
     if not argument:
         return default
-    if not argument.isascii() or not argument.isdigit() or int(argument) < 1:
-        raise UserError(f"agent {spec!r} takes {what}, 1 or more, not {argument!r}: {spec}:{default} for instance")
+    if not re.fullmatch("[0-9]{1,9}", argument) or int(argument) < 1:
+        example = default or _EXAMPLE
+        raise UserError(f"agent {spec!r} takes {what}, 1 or more, not {argument!r}: {spec}:{example} for instance")
     return int(argument)

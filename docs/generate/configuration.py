@@ -15,9 +15,7 @@ import annotated_types
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from mirrormatch.agents.engines.hf import HfSettings
-from mirrormatch.agents.engines.openai import OpenAISettings
-from mirrormatch.agents.engines.vllm import VllmSettings
+from mirrormatch.agents.engines._settings import HfSettings, OpenAISettings, VllmSettings
 from mirrormatch.agents.spec import ModelSettings
 from mirrormatch.training.config import RunConfig
 

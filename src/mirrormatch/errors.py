@@ -20,13 +20,15 @@ class UnknownName(UserError, LookupError):
         given: the name as given.
         allowed: the names that exist.
         hint: a command that lists them.
+        near: a name to suggest that isn't among the listed ones.
     """
 
-    def __init__(self, kind: str, given: str, allowed: Iterable[str], hint: str = "") -> None:
+    def __init__(self, kind: str, given: str, allowed: Iterable[str], hint: str = "", near: str = "") -> None:
         names = sorted(allowed)
         self.given = given
         known = f"there are: {', '.join(names)}" + (f" ({hint})" if hint else "")
-        super().__init__(f"unknown {kind} {given!r}{did_you_mean(given, names)}; {known}")
+        meant = f", did you mean {near!r}?" if near else did_you_mean(given, names)
+        super().__init__(f"unknown {kind} {given!r}{meant}; {known}")
 
 
 def did_you_mean(given: str, allowed: Iterable[str]) -> str:

@@ -6,6 +6,7 @@ Python's `hash()` is unsuitable: it differs from process to process.
 import hashlib
 
 SEED_BITS = 63  # fits the signed 64-bit integers of torch's generators and of JSON readers
+MAX_SEED = (1 << SEED_BITS) - 1
 
 
 def derive(seed: int, *purpose: str | int) -> int:

@@ -126,7 +126,7 @@ def test_a_match_between_players_without_a_model_loads_no_library_of_models() ->
             "play kuhn_poker --opponent random --seat secnd",
             "unknown seat of kuhn_poker 'secnd', did you mean 'second'?",
         ),
-        ("play kuhn_poker --seed x", "argument --seed: invalid int value: 'x'"),
+        ("play kuhn_poker --seed x", "argument --seed: 'x' is not a whole number"),
         ("play kuhn_poker tictactoe", "unexpected 'tictactoe'"),
         ("play sokoban --opponent random", "sokoban is a single-player game without opponents"),
         ("play openspiel", "'openspiel' is a library of games: openspiel/NAME"),

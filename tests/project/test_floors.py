@@ -14,7 +14,7 @@ from tests.paths import ROOT
 FOLDERS = ("agents", "evals", "games", "prompts", "training")
 FLOORS = {
     "errors": 0, "registry": 0, "config_file": 0, "seeds": 0, "text": 0, "files": 0, "sandbox": 0, "__version__": 0,
-    "games": 1, "prompts": 2, "agents": 3, "play": 3, "training": 4, "evals": 4, "cli": 5, "__init__": 5,
+    "games": 1, "prompts": 2, "agents": 3, "play": 3, "training": 4, "evals": 4, "cli": 5, "__init__": 5, "__main__": 6,
 }  # fmt: skip
 SIDE_BY_SIDE = {"training", "evals"}
 # Inside a folder too, a module imports only what is to its left; what shares a place imports nothing of each other.
@@ -26,8 +26,8 @@ ORDER = {
     "prompts": "prompt | formats examples",
     "agents": "engines | types | play scheduler episodes | episode_text | models llm | players environments | spec",
     "training": (
-        "types | config | trajectories run_folder alarms | base_model computation estimator rows | metrics estimators "
-        "| learner watcher | trl_trainer self_play | run | bundled"
+        "types | config | trajectories run_folder alarms | base_model computation estimator lora rows "
+        "| metrics estimators | learner watcher | trl_trainer self_play | run | bundled"
     ),
     "evals": (
         "types statistics benchmark | wording benchmarks interview arena transfer | exploitability | measurement "

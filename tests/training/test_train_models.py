@@ -59,8 +59,7 @@ def test_how_a_model_plays_in_training_is_set_by_the_config_alone(
 def test_targets_that_cannot_be_trained_are_refused(
     tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], target: str
 ) -> None:
-    settings = (f'lora.targets=["{target}"]', "measure.games=[]")
-    assert target in refusal(f"hf:{tiny}", tmp_path, capsys, *settings)
+    assert target in refusal(f"hf:{tiny}", tmp_path, capsys, f'lora.targets=["{target}"]')
 
 
 def test_a_game_that_is_too_large_for_its_measurement_is_refused(

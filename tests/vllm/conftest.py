@@ -17,9 +17,10 @@ from transformers import AutoModelForCausalLM
 
 from mirrormatch import games
 from mirrormatch.agents.engines._engine import Engine
+from mirrormatch.agents.engines._settings import VllmSettings
 from mirrormatch.agents.engines._types import Completion, Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine
-from mirrormatch.agents.engines.vllm import VllmEngine, VllmSettings
+from mirrormatch.agents.engines.vllm import VllmEngine
 from mirrormatch.agents.models import NANO_PATH
 from mirrormatch.agents.play import play
 from mirrormatch.agents.spec import agent_from_spec, model_agent

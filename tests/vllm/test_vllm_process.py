@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from mirrormatch.agents.engines._settings import VllmSettings
 from mirrormatch.agents.engines._types import Sampling
-from mirrormatch.agents.engines.vllm import VllmEngine, VllmSettings
+from mirrormatch.agents.engines.vllm import VllmEngine
 from mirrormatch.agents.engines.vllm.process import stop_engine
 from mirrormatch.agents.models import NANO_PATH
 from mirrormatch.errors import UserError

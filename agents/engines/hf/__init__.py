@@ -12,11 +12,10 @@ import math
 import warnings
 from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeAlias, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import torch
 from peft import LoraConfig, PeftModel
-from pydantic import Field
 from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
@@ -27,6 +26,7 @@ from mirrormatch.agents.engines._adapter_weights import check_finite, check_weig
 from mirrormatch.agents.engines._chat_template import TemplateSettings
 from mirrormatch.agents.engines._engine import SpecSettings, read_settings
 from mirrormatch.agents.engines._model_files import find_model_files
+from mirrormatch.agents.engines._settings import MAX_BATCH, PREFIX_MB, Dtype, HfSettings
 from mirrormatch.agents.engines._token_engine import (
     LOADING_ERRORS,
     TokenEngine,
@@ -42,13 +42,10 @@ from mirrormatch.agents.engines.hf.cpu_speed import Choice, NumberType
 from mirrormatch.agents.engines.hf.prefix_cache import PrefixCache
 from mirrormatch.errors import UserError
 
-MAX_BATCH = 256  # requests generated together
 MAX_SCORED = 128  # sequences scored together: their logits are held at once
-PREFIX_MB = 1_024  # memory for keys and values of earlier prompts: half a million tokens of the bundled model
 MAX_ADAPTERS = 8  # loaded beside the base model; the least recently used one is evicted
 UNLIMITED = 1 << 20  # tokens: the context of a model that states none
 _CONTEXT_NAMES = ("max_position_embeddings", "max_seq_len", "seq_length", "n_positions", "context_length")
-Dtype: TypeAlias = Literal["auto", "float32", "bfloat16"]
 _REASON_CHARS = 300  # of PEFT's message about an adapter that doesn't fit: it lists every tensor
 
 
@@ -313,21 +310,6 @@ def load_base(path: str, dtype: Dtype = "auto") -> tuple[Any, Any]:
     # freezing it here makes its output the same before and after.
     placed: Any = model.to(device)  # type: ignore[arg-type]  # the decorated signature has no `device`
     return placed.eval().requires_grad_(False), tokenizer
-
-
-class HfSettings(TemplateSettings):
-    """The engine's options: `hf:PATH,max_batch=64`."""
-
-    max_batch: Annotated[int, Field(ge=1, description="number of requests generated together")] = MAX_BATCH
-    prefix_mb: Annotated[int, Field(ge=0, description="MiB for keys and values of earlier prompts; 0: none")] = (
-        PREFIX_MB
-    )
-    dtype: Annotated[Dtype, Field(description="type of the weights; auto: the faster one on a CPU, bf16 on a GPU")] = (
-        "auto"
-    )
-    threads: Annotated[
-        int | None, Field(ge=1, description="number of torch threads on a CPU; the fastest number by default")
-    ] = None
 
 
 @functools.cache  # never evicted: the process ends with its engines, which own no other process and no connection

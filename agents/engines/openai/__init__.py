@@ -12,14 +12,13 @@ import functools
 import os
 import re
 from collections.abc import Sequence
-from typing import Annotated, Literal, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import httpx
-from pydantic import Field
 
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
-from mirrormatch.agents.engines._chat_template import TemplateSettings
 from mirrormatch.agents.engines._engine import SpecSettings, read_settings
+from mirrormatch.agents.engines._settings import DEFAULT_KEY_ENV, OpenAISettings
 from mirrormatch.agents.engines._token_engine import load_tokenizer
 from mirrormatch.agents.engines.openai.answers import Card, Cards, ChatAnswer, Meter, parse_answer, read_text
 from mirrormatch.agents.engines.openai.chat_server import ChatServer, list_models, refusal_message
@@ -37,40 +36,10 @@ from mirrormatch.agents.engines.openai.vllm_lora import PREFIX
 from mirrormatch.agents.engines.openai.vllm_server import NoTokenIds, TokenServer
 from mirrormatch.errors import UserError
 
-DEFAULT_KEY_ENV = "OPENAI_API_KEY"
 _PROBED = range(500, 600)  # statuses that end a probe, instead of being retried
 _LLAMA = "llamacpp"  # the owner of llama.cpp's models in its list
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _KEY = re.compile(r"[\x21-\x7e]+")  # the characters allowed in a header
-
-
-class OpenAISettings(TemplateSettings):
-    """The engine's options: `openai:MODEL@URL,stream=yes,deadline_s=600`."""
-
-    timeout_s: Annotated[
-        float, Field(gt=0, description="longest silence of the server before a request is repeated")
-    ] = 120.0
-    deadline_s: Annotated[
-        float, Field(gt=0, description="longest time that one request may lose to failures, silence and waits")
-    ] = 300.0
-    outage_s: Annotated[float, Field(ge=0, description="longest wait for an unreachable server, besides")] = 120.0
-    backoff_s: Annotated[float, Field(gt=0, description="longest first wait before a retry; it doubles")] = 0.5
-    max_connections: Annotated[
-        int, Field(ge=1, description="highest number of requests at once; fewer while the server queues them")
-    ] = 256
-    price_in: Annotated[float, Field(ge=0, description="price of a million prompt tokens, to compute the cost")] = 0.0
-    price_out: Annotated[float, Field(ge=0, description="price of a million generated tokens")] = 0.0
-    key_env: Annotated[str, Field(description="name of the environment variable with the key")] = DEFAULT_KEY_ENV
-    stream: Annotated[
-        bool, Field(description="stream replies: a long one then takes as long as it needs, without a time-out")
-    ] = True
-    mode: Annotated[
-        Literal["auto", "token", "chat"],
-        Field(description="what is sent; auto: tokens if possible"),
-    ] = "auto"
-    mixed: Annotated[
-        bool, Field(description="base and adapter rows in one batch: faster, but wrong in vLLM's builds for CPUs")
-    ] = False
 
 
 AnyServer: TypeAlias = ChatServer | LlamaServer | TokenServer

@@ -11,77 +11,22 @@ import functools
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import Field
+from typing import Any
 
 from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._adapter_settings import read_lora_settings
 from mirrormatch.agents.engines._adapter_weights import check_finite, check_fit, check_weights
 from mirrormatch.agents.engines._answer_regex import answer_regex
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
-from mirrormatch.agents.engines._chat_template import TemplateSettings
 from mirrormatch.agents.engines._engine import SpecSettings, read_settings
 from mirrormatch.agents.engines._gguf_conversion import convert_if_gguf
+from mirrormatch.agents.engines._settings import VllmSettings
 from mirrormatch.agents.engines._token_engine import TokenEngine, load_tokenizer, read_end_ids
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
-from mirrormatch.agents.engines._vllm_limits import RANKS, check_adapter, check_temperature
+from mirrormatch.agents.engines._vllm_limits import check_adapter, check_temperature
 from mirrormatch.agents.engines.vllm.adapters import Residents
 from mirrormatch.agents.engines.vllm.process import is_on_cpu, load_vllm, start_engine, stop_engine
 from mirrormatch.errors import UserError
-
-CPU_BLOCK = 32  # tokens; the smallest block of vLLM's kernels for CPUs. Prompts are reused in whole blocks
-
-
-class VllmSettings(TemplateSettings):
-    """The engine's options: `vllm:PATH,tensor_parallel=2,dtype=bfloat16`."""
-
-    tensor_parallel: Annotated[int, Field(ge=1, description="number of GPUs for one copy of the model")] = 1
-    data_parallel: Annotated[int, Field(ge=1, description="number of copies of the model, each on its own GPUs")] = 1
-    memory_share: Annotated[
-        float, Field(gt=0, le=1, description="share of a GPU's memory; less if training needs some while vLLM is awake")
-    ] = 0.9
-    dtype: Annotated[
-        Literal["auto", "float32", "bfloat16", "float16"] | None,
-        Field(description="type of weights and arithmetic; default: float32 on a CPU, the model's own on a GPU"),
-    ] = None
-    quantization: Annotated[str | None, Field(description="method, like 'fp8'; none: the model's own")] = None
-    max_model_len: Annotated[
-        int | None, Field(ge=2, description="tokens of prompt and reply together; none: the model's maximum")
-    ] = None
-    max_loras: Annotated[int, Field(ge=1, description="number of adapters loaded at once")] = 8
-    max_lora_rank: Annotated[int, Field(ge=1, le=RANKS[-1], description="highest rank; costs memory and time")] = 16
-    max_num_seqs: Annotated[int, Field(ge=1, description="number of requests generated together")] = 256
-    enforce_eager: Annotated[
-        bool | None, Field(description="start faster, generate slower; none: on a CPU only, where it costs nothing")
-    ] = None
-
-    def arguments(self, path: str, cpu: bool) -> dict[str, Any]:
-        """The options as vLLM's `AsyncEngineArgs`, with the fixed ones."""
-        return {
-            "model": path,
-            "tensor_parallel_size": self.tensor_parallel,
-            "data_parallel_size": self.data_parallel,
-            "gpu_memory_utilization": self.memory_share,
-            "dtype": self.dtype or ("float32" if cpu else "auto"),
-            "quantization": self.quantization,
-            "max_model_len": self.max_model_len,
-            "max_num_seqs": self.max_num_seqs,
-            "enforce_eager": cpu if self.enforce_eager is None else self.enforce_eager,
-            "enable_lora": True,
-            # On a CPU, vLLM computes a mixed batch's base rows with the adapter in the last slot: it stays empty.
-            "max_loras": self.max_loras + 1 if cpu else self.max_loras,
-            "max_lora_rank": next(r for r in RANKS if r >= self.max_lora_rank),
-            "enable_prefix_caching": True,
-            # On a CPU, vLLM draws a random number for a partly read prompt, and can't undo that.
-            "enable_chunked_prefill": False if cpu else None,
-            "block_size": CPU_BLOCK if cpu else None,
-            "enable_sleep_mode": not cpu,
-            "logprobs_mode": "processed_logprobs",  # of logits / temperature
-            "generation_config": "vllm",  # sampling comes from the requests, not from a file beside the model
-            "disable_log_stats": True,
-            "use_tqdm_on_load": False,
-        }
 
 
 class VllmEngine(TokenEngine):

@@ -163,6 +163,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         _close_stdout()
         return BROKEN_PIPE
+    except OSError as problem:  # a full disk, a file that may not be written or was removed meanwhile
+        place = f"{problem.filename!r}: " if problem.filename is not None else ""
+        _print_error(f"mirrormatch: error: {one_line(f'{place}{problem.strerror or problem}', _MAX_ERROR_CHARS)}")
+        return USER_ERROR
     except KeyboardInterrupt as interruption:
         words = "; ".join(["mirrormatch: interrupted", *map(str, interruption.args)])
         _print_error(f"\n{words}" if sys.stderr.isatty() else words)
@@ -176,6 +180,8 @@ def _run(words: list[str]) -> int:
     if words[0] in ("-h", "--help"):
         print(overview(), end="")
         return DONE
+    if words[0] == "help":  # `help COMMAND` is `COMMAND --help`
+        return _run([*words[1:], "--help"])
     if words[0] == "--version":
         print(f"mirrormatch {__version__}")
         return DONE

@@ -4,6 +4,7 @@ Help and errors in the arguments need this file alone. It imports no command, no
 """
 
 import argparse
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, get_args
@@ -11,10 +12,13 @@ from typing import Any, NoReturn, get_args
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.evals.types import NUM_EPISODES, NUM_ITEMS, NUM_THOUGHTS
 from mirrormatch.games.types import Kind
+from mirrormatch.seeds import MAX_SEED
 
 NUM_CHECK_GAMES = 200  # random games in which the contract of a game is checked
 OPPONENT = "nano"  # the bundled model
 EXPLOITABILITY_GAME = "kuhn_poker"  # 12 information states: seconds on a laptop
+MAX_COUNT = 1_000_000  # of anything: its records are in memory together
+MAX_DELAY_S = 3_600.0
 HOST = "127.0.0.1"  # this machine only: the server has no password
 PORT = 8000
 
@@ -42,6 +46,7 @@ class Parser(argparse.ArgumentParser):
 
     def __init__(self, command: str, summary: str, example: str) -> None:
         self._flags: list[str] = []
+        self._repeatable: set[str] = set()
         self._example = example
         super().__init__(
             prog=f"mirrormatch {command}",
@@ -51,7 +56,10 @@ class Parser(argparse.ArgumentParser):
         )
 
     def add_argument(self, *names: Any, **settings: Any) -> argparse.Action:
-        self._flags += [name for name in names if name.startswith("--")]
+        flags = [name for name in names if name.startswith("--")]
+        self._flags += flags
+        if settings.get("action") == "append":
+            self._repeatable |= set(flags)
         return super().add_argument(*names, **settings)
 
     def register_flags(self, *flags: str) -> None:
@@ -64,9 +72,12 @@ class Parser(argparse.ArgumentParser):
         Raises:
             UserError: an argument is missing, unknown or malformed.
         """
-        for flag in (word.partition("=")[0] for word in words if word.startswith("--")):
+        given = [word.partition("=")[0] for word in words if word.startswith("--")]
+        for flag in given:
             if flag not in self._flags:
                 raise UnknownName("option", flag, self._flags, f"{self.prog} --help")
+            if given.count(flag) > 1 and flag not in self._repeatable:
+                raise UserError(f"{flag} is given {given.count(flag)} times, it takes effect once ({self.prog} --help)")
         options, extra = self.parse_known_args(words)
         if extra:
             raise UserError(f"unexpected {extra[0]!r} ({self.prog} --help)")
@@ -84,7 +95,7 @@ def configure_play(parser: Parser) -> None:
     parser.add_argument("game", metavar="GAME", help="what to play (mirrormatch list games)")
     parser.add_argument("--opponent", metavar="SPEC", help=f"{_SPEC_HELP}; default: {OPPONENT}, the bundled model")
     parser.add_argument("--seat", default="1", metavar="K", help="your seat, by number from 1 or by name (default 1)")
-    parser.add_argument("--seed", type=int, metavar="S", help="seed of the deal and of the opponent (default: drawn)")
+    parser.add_argument("--seed", type=_SEED, metavar="S", help="seed of the deal and of the opponent (default: drawn)")
     parser.add_argument("--save", type=Path, metavar="FILE", help=_SAVE_HELP)
     _add_plain(parser)
 
@@ -174,7 +185,7 @@ def configure_watch(parser: Parser) -> None:
     parser.add_argument("episodes", metavar="EPISODES", type=Path, help="a JSONL file, from a run or from --save")
     parser.add_argument("--episode", type=at_least(1), metavar="N", help="only this one, counted from 1")
     parser.add_argument(
-        "--turn-delay", type=float, metavar="S", help="seconds to wait after each turn (default: until Enter)"
+        "--turn-delay", type=_delay, metavar="S", help="seconds to wait after each turn (default: until Enter)"
     )
     _add_plain(parser)
 
@@ -185,7 +196,9 @@ def configure_serve(parser: Parser) -> None:
         "model", metavar="MODEL", help="nano, a folder or an id; settings after commas, as in vllm:MODEL,dtype=bfloat16"
     )
     parser.add_argument("--host", default=HOST, metavar="NAME", help=f"the address to listen on (default {HOST})")
-    parser.add_argument("--port", type=at_least(0), default=PORT, metavar="N", help=f"default {PORT}; 0 takes any")
+    parser.add_argument(
+        "--port", type=at_least(0, 65_535), default=PORT, metavar="N", help=f"default {PORT}; 0 takes any"
+    )
     parser.add_argument("--name", metavar="NAME", help="the model's name for clients (default: as given here)")
     parser.add_argument("--log", type=Path, metavar="FILE", help="the server's output (default: a temporary file)")
 
@@ -228,8 +241,8 @@ def configure_doctor(parser: Parser) -> None:
     _add_json(parser)
 
 
-def at_least(least: int) -> Callable[[str], int]:
-    """Makes a converter for whole numbers with a lower bound."""
+def at_least(least: int, most: int = MAX_COUNT) -> Callable[[str], int]:
+    """Makes a converter for whole numbers with bounds."""
 
     def convert(text: str) -> int:
         try:
@@ -238,9 +251,24 @@ def at_least(least: int) -> Callable[[str], int]:
             raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
         if value < least:
             raise argparse.ArgumentTypeError(f"{value} is too small, it must be {least} or more")
+        if value > most:
+            raise argparse.ArgumentTypeError(f"{value} is too large, it must be {most} or less")
         return value
 
     return convert
+
+
+_SEED = at_least(0, MAX_SEED)
+
+
+def _delay(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds") from None
+    if math.isnan(value) or not 0 <= value <= MAX_DELAY_S:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number of seconds from 0 to {MAX_DELAY_S:g}")
+    return value
 
 
 def one_of(kind: str, allowed: Sequence[str]) -> Callable[[str], str]:
@@ -279,7 +307,7 @@ def _add_count(parser: Parser, flag: str, default: int, what: str) -> None:
 
 
 def _add_seed(parser: Parser, help: str = "seed of chance and of the agents' decisions") -> None:
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help=f"{help} (default 0)")
+    parser.add_argument("--seed", type=_SEED, default=0, metavar="S", help=f"{help} (default 0)")
 
 
 def _add_plain(parser: Parser) -> None:

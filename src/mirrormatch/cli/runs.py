@@ -15,13 +15,13 @@ from mirrormatch import agents
 from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.episodes import read_episodes
 from mirrormatch.agents.llm import LLMAgent
-from mirrormatch.agents.spec import add_adapter, model_agent, parse_spec
+from mirrormatch.agents.spec import add_adapter, check_spec, model_agent, parse_spec
 from mirrormatch.agents.types import Agent, Episode
 from mirrormatch.config_file import describe_validation_error, parse_settings
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.evals.measurement import Measurement
 from mirrormatch.evals.report import Fact, ReportInput, render_report
-from mirrormatch.files import write_text
+from mirrormatch.files import check_file, write_text
 from mirrormatch.seeds import derive
 from mirrormatch.training import metrics
 from mirrormatch.training.config import RunConfig, convert_old_keys
@@ -29,6 +29,7 @@ from mirrormatch.training.metrics import Metrics
 from mirrormatch.training.run_folder import RunFolder
 
 NUM_EPISODES = 3  # samples in a report
+HUMAN = "human"
 _LIBRARIES = ("mirrormatch", "torch", "transformers", "peft", "trl")
 _MINUTE_S = 60
 
@@ -65,22 +66,43 @@ def load_policy(config: RunConfig, adapter: Path | None = None) -> LLMAgent:
     return model_agent(spec, config.prompt.settings, sampling, config.prompt.format)
 
 
-def load_agent(text: str) -> Agent:
-    """Loads the agent of a spec, or of a run's folder: its newest adapter, prompted and sampled as in that run.
+def check_agent(text: str) -> None:
+    """Checks a spec or a run's folder without loading a model.
 
     Raises:
         UserError: neither a spec nor a run's folder, or a person.
+    """
+    if is_run(text):
+        config = read_config(RunFolder(Path(text)))
+        check_spec(add_adapter(config.model, Path(text)))
+    elif check_spec(text).kind == HUMAN:
+        raise UserError(f"{text!r} is a person, whose games can't be repeated: compare runs or agents")
+
+
+def is_run(text: str) -> bool:
+    """Whether a text names a run's folder, rather than an agent.
+
+    Raises:
+        UserError: it names neither.
     """
     try:
         parse_spec(text)
     except UnknownName as problem:
         if Path(text).is_dir():
-            return load_policy(read_config(RunFolder(Path(text))), Path(text))
+            return True
         raise UserError(f"{text!r} is no run's folder, and as an agent: {problem}") from None
-    agent = agents.get(text)
-    if agent.max_retries is None:
-        raise UserError(f"{text!r} is a person, whose games can't be repeated: compare runs or agents")
-    return agent
+    return False
+
+
+def load_agent(text: str) -> Agent:
+    """Loads the agent of a spec, or of a run's folder: its newest adapter, prompted and sampled as in that run.
+
+    Raises:
+        UserError: neither a spec nor a run's folder.
+    """
+    if is_run(text):
+        return load_policy(read_config(RunFolder(Path(text))), Path(text))
+    return agents.get(text)
 
 
 def write_report(folder: RunFolder, out: Path | None = None) -> Path:
@@ -94,6 +116,8 @@ def write_report(folder: RunFolder, out: Path | None = None) -> Path:
         UserError: the folder holds no run or a broken file, or the report can't be written.
     """
     path = out or folder.report_path
+    if out is not None:
+        check_file(out, "the report")
     page = render_report(report_input(folder))
     try:
         write_text(path, page)

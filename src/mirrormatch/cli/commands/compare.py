@@ -8,7 +8,7 @@ from mirrormatch import games
 from mirrormatch.agents.types import Agent
 from mirrormatch.cli.commands.eval_games import resolve_games
 from mirrormatch.cli.commands.eval_transfer import builtin_benchmarks
-from mirrormatch.cli.runs import load_agent
+from mirrormatch.cli.runs import check_agent, load_agent
 from mirrormatch.cli.terminal.output import console
 from mirrormatch.cli.terminal.progress import show_progress
 from mirrormatch.cli.terminal.tables import comparison_table
@@ -20,6 +20,8 @@ from mirrormatch.text import printable
 
 def run(options: Namespace) -> int:
     """Measures both agents with one plan and prints the differences."""
+    for text in (options.a, options.b):
+        check_agent(text)
     plan = _make_plan(options)
     agents = [load_agent(options.a), load_agent(options.b)]
     before, after = (_measure(agent, plan, options.seed) for agent in agents)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mirrormatch import games
+from mirrormatch.agents.spec import check_spec
 from mirrormatch.cli.arguments import ALL
 from mirrormatch.cli.commands.match import run_match_with_progress
 from mirrormatch.cli.terminal.tables import show_match, warn_about_match
@@ -16,6 +17,8 @@ from mirrormatch.games.game import Game
 def run(options: Namespace) -> int:
     """Plays every match and prints each as soon as it is over; as JSON together, also after an error in one of them."""
     chosen = [games.get(name) for name in resolve_games(options.games)]
+    for game in chosen:  # before the first match, which may take an hour
+        check_spec(options.spec, game)
     results = list[MatchResult]()
     try:
         _play_all(options, chosen, results)

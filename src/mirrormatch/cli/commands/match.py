@@ -13,14 +13,15 @@ from typing import Any, TypeAlias
 
 from mirrormatch import agents, games
 from mirrormatch.agents.engines._engine import LocalEngine
-from mirrormatch.agents.episodes import append_episode
+from mirrormatch.agents.episodes import append_episode, check_episodes_file
 from mirrormatch.agents.llm import LLMAgent
+from mirrormatch.agents.spec import check_spec
 from mirrormatch.agents.types import Agent, Episode
 from mirrormatch.cli.terminal.output import note
 from mirrormatch.cli.terminal.progress import show_progress
 from mirrormatch.cli.terminal.tables import show_match, warn_about_match
 from mirrormatch.errors import UserError
-from mirrormatch.evals.arena import MatchResult, run_match
+from mirrormatch.evals.arena import MatchResult, check_match, run_match
 from mirrormatch.games.game import Game
 from mirrormatch.text import one_line
 
@@ -57,6 +58,11 @@ def run_match_with_progress(
     Raises:
         UserError: an agent can't be used, a server gave up, or the person at the keyboard left.
     """
+    check_match(game, specs)
+    for spec in dict.fromkeys(specs):  # before the first model is loaded
+        check_spec(spec, game)
+    if path is not None:
+        check_episodes_file(path)
     players = {spec: agents.get(spec) for spec in dict.fromkeys(specs)}
     has_person = any(p.max_retries is None for p in players.values())  # a moving bar would disturb the typing
     title = f"{game.info.name}: {', '.join(specs)}"

@@ -10,10 +10,11 @@ from typing import Any
 
 from mirrormatch import agents, games
 from mirrormatch.agents.engines._engine import stream_replies
-from mirrormatch.agents.episodes import append_episode, replay
+from mirrormatch.agents.episodes import append_episode, check_episodes_file, replay
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.play import play
 from mirrormatch.agents.players.human import Human
+from mirrormatch.agents.spec import check_spec
 from mirrormatch.agents.types import Agent, Decision, Episode, Reply, SelectiveAgent
 from mirrormatch.cli.arguments import OPPONENT
 from mirrormatch.cli.terminal.output import console
@@ -30,6 +31,9 @@ def run(options: Namespace) -> int:
     game = games.get(options.game)
     seat = _parse_seat(game.info, options.seat)
     spec = _choose_opponent(game.info, options.opponent)
+    if options.save is not None:
+        check_episodes_file(options.save)
+    check_spec(spec, game)
     screen = Screen(console(options.plain), options.plain)
     with screen.busy(f"loading {short_spec(spec)}"):
         opponent = agents.get(spec)

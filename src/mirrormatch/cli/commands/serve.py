@@ -17,6 +17,7 @@ from typing import Any
 
 from mirrormatch.agents.engines._engine import read_settings
 from mirrormatch.agents.engines._gguf_conversion import convert_if_gguf
+from mirrormatch.agents.engines._settings import VllmSettings
 from mirrormatch.agents.spec import ModelSettings, engine_target, parse_spec
 from mirrormatch.cli.terminal.output import note
 from mirrormatch.errors import UserError
@@ -50,7 +51,6 @@ def run(options: Namespace) -> int:
 def server_flags(text: str) -> tuple[str, list[str]]:
     """Converts a model with settings to its name for clients and the server's flags."""
     # torch takes seconds to import: a port in use is reported before.
-    from mirrormatch.agents.engines.vllm import VllmSettings
     from mirrormatch.agents.engines.vllm.process import is_on_cpu, load_vllm
 
     spec = parse_spec(text if text.startswith("vllm:") else f"vllm:{text}")

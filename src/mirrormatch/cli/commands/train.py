@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mirrormatch import games, prompts
 from mirrormatch.agents.llm import LLMAgent
-from mirrormatch.agents.spec import add_adapter, default_format, parse_spec
+from mirrormatch.agents.spec import add_adapter, check_spec, default_format, parse_spec
 from mirrormatch.cli.runs import load_policy, write_report
 from mirrormatch.cli.terminal.output import console, note
 from mirrormatch.cli.terminal.progress import TrainingProgress, show_progress
@@ -22,7 +22,8 @@ from mirrormatch.errors import UserError
 from mirrormatch.evals import benchmarks
 from mirrormatch.evals.exploitability import measure_exploitability
 from mirrormatch.evals.measurement import Measurement, Plan, measure_agent
-from mirrormatch.files import write_text
+from mirrormatch.files import check_folder, write_text
+from mirrormatch.games.theory.information_states import information_states
 from mirrormatch.seeds import derive
 from mirrormatch.training import estimators
 from mirrormatch.training.config import RunConfig
@@ -38,6 +39,7 @@ def run(options: Namespace) -> int:
     config = load_settings(options.config, RunConfig, options.overrides)
     _check_names(config)
     folder = RunFolder(options.out or Path("runs") / options.config.stem)
+    check_folder(folder.path, "a run")
     is_new = not folder.config_path.exists()
     try:
         return _run(config, folder, options.resume)
@@ -53,10 +55,12 @@ def _run(config: RunConfig, folder: RunFolder, resume: bool) -> int:
     # torch, transformers and TRL take seconds to import: mistakes in the config are reported before.
     from mirrormatch.training.base_model import keep_date, load_trainable
     from mirrormatch.training.computation import pin_computation, record_computation
+    from mirrormatch.training.lora import check_targets
     from mirrormatch.training.run import train
 
     pin_computation(config, folder)
     base = load_trainable(config)  # raises for a model that can't be loaded or trained, before anything is written
+    check_targets(config.lora, base.path)
     if not config.prompt.has_format:
         prompt = config.prompt.with_format(default_format(base.engine, config.model))
         config = config.model_copy(update={"prompt": prompt})
@@ -82,16 +86,18 @@ def _check_names(config: RunConfig) -> None:
     Raises:
         UserError: a name is unknown, or a game doesn't suit its measurement.
     """
-    for name in (*config.play.games, *config.measure.games, *config.measure.exploitability):
+    for name in (*config.play.games, *config.measure.games):
         games.get(name)
+    for name in config.measure.exploitability:
+        information_states(games.get(name))
     for name in config.measure.transfer:
         benchmarks.get(name)
-    for name in config.measure.exploitability:
-        if not games.get(name).info.is_two_player_zero_sum:
-            raise UserError(f"measure.exploitability: {name!r} is not a two-player zero-sum game")
     prompts.get(config.prompt.format)
     estimators.get(config.estimator.name)
-    parse_spec(config.model)
+    if parse_spec(config.model).adapter is None:  # one with an adapter is refused as a whole
+        check_spec(config.model)
+    if alone := [name for name in config.play.games if len(games.get(name).info.roles) == 1]:
+        note(f"{', '.join(alone)}: a game for one player, in which the policy plays alone, without an opponent")
 
 
 def _make_plan(config: RunConfig) -> Plan:
@@ -163,7 +169,7 @@ def _print_next_steps(config: RunConfig, folder: RunFolder, ended: Ended) -> Non
 def _program() -> str:
     """The words that start this program in the user's shell: its name if it is on the PATH, else its path."""
     if Path(sys.argv[0]).name == "__main__.py":
-        return "python -m mirrormatch.cli"
+        return "python -m mirrormatch"
     on_path = shutil.which("mirrormatch")
     is_this = on_path is not None and Path(on_path).resolve() == Path(sys.argv[0]).resolve()
     return "mirrormatch" if is_this else os.path.relpath(sys.argv[0])

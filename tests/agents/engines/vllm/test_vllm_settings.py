@@ -12,8 +12,8 @@ from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._adapter_settings import LoraSettings, read_lora_settings
 from mirrormatch.agents.engines._adapter_weights import check_fit, check_weights, read_shapes
 from mirrormatch.agents.engines._engine import read_settings
+from mirrormatch.agents.engines._settings import VllmSettings
 from mirrormatch.agents.engines._vllm_limits import check_adapter
-from mirrormatch.agents.engines.vllm import VllmSettings
 from mirrormatch.errors import UserError
 
 
