@@ -1,7 +1,10 @@
 """The adapter's settings as PEFT takes them, and their check against a base model without its weights."""
 
+import warnings
+
 import torch
 from peft import LoraConfig, get_peft_model
+from peft.tuners.tuners_utils import BaseTunerLayer
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from mirrormatch.agents.engines._model_files import find_model_files
@@ -28,12 +31,16 @@ def check_targets(lora: LoraSettings, path: str) -> None:
     """
     files = find_model_files(path)
     config = AutoConfig.from_pretrained(files.path, **files.tokenizer_arguments)
-    with torch.device("meta"):
+    with torch.device("meta"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         model = AutoModelForCausalLM.from_config(config)
         try:
-            get_peft_model(model, lora_config(lora))
+            adapted = get_peft_model(model, lora_config(lora))
         except ValueError as problem:
             raise refused_targets(lora, problem) from None
+    if isinstance(adapted.get_output_embeddings(), BaseTunerLayer):  # the loss reads the layer's own weights
+        name = next(n for n, module in model.named_modules() if module is model.get_output_embeddings())
+        raise UserError(f"lora.targets = {lora.targets!r} can't be trained: {name} is the output layer")
 
 
 def refused_targets(lora: LoraSettings, problem: ValueError) -> UserError:
