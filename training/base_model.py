@@ -5,9 +5,10 @@ from typing import NamedTuple
 from mirrormatch.agents.engines._engine import ChatEngine, DatedEngine, Engine, template_date
 from mirrormatch.agents.engines._settings import Dtype
 from mirrormatch.agents.engines.hf import TransformersEngine
-from mirrormatch.agents.spec import ModelSettings, load_engine, parse_spec
+from mirrormatch.agents.spec import load_engine
 from mirrormatch.errors import UserError
 from mirrormatch.training.config import RunConfig
+from mirrormatch.training.model_spec import check_model_spec
 from mirrormatch.training.run_folder import RunFolder
 
 
@@ -38,14 +39,7 @@ def load_trainable(config: RunConfig) -> Trainable:
     Raises:
         UserError: the model can't be trained, or not with these settings.
     """
-    spec = parse_spec(config.model)
-    if spec.adapter:
-        raise UserError(f"model = {config.model!r}: training starts from a base model, without '+ADAPTER'")
-    if given := [name for name, _ in spec.settings if name in ModelSettings.model_fields]:
-        raise UserError(
-            f"model = {config.model!r}: {given[0]!r} is for play and evals; a run's own are in [play] and [prompt]"
-        )
-    engine = load_engine(spec)
+    engine = load_engine(check_model_spec(config.model))
     if engine.base is None or isinstance(engine, ChatEngine):
         raise UserError(f"model = {config.model!r} can't be trained: it gives no tokens; write nano or hf:PATH_OR_ID")
     return Trainable(engine, engine.base, engine.dtype if isinstance(engine, TransformersEngine) else "auto")

@@ -1,6 +1,6 @@
 """The settings of one self-play run, each with its reason. `configs/` holds whole runs."""
 
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -19,7 +19,7 @@ def _as_names(value: Any) -> Any:
     return (value,) if isinstance(value, str) else value
 
 
-Names: TypeAlias = Annotated[tuple[str, ...], BeforeValidator(_as_names)]
+_NAMES = BeforeValidator(_as_names)
 
 
 class _Section(BaseModel):
@@ -67,7 +67,9 @@ class LoraSettings(_Section):
 class PlaySettings(_Section):
     """Play: games, budget, temperature and reward."""
 
-    games: Annotated[Names, Field(min_length=1, description="games, played in equal shares every step")]
+    games: Annotated[
+        tuple[str, ...], Field(min_length=1, description="games, played in equal shares every step"), _NAMES
+    ]
     episodes: Annotated[
         int,
         Field(ge=2, description="episodes per step, over all games; fewer are noisier, more learn slower per minute"),
@@ -138,13 +140,15 @@ class LearnSettings(_Section):
 class MeasureSettings(_Section):
     """The measurements before, during and after the training."""
 
-    games: Annotated[Names, Field(description="games in which win rates against random and optimal are measured")] = ()
+    games: Annotated[
+        tuple[str, ...], Field(description="games in which win rates against random and optimal are measured"), _NAMES
+    ] = ()
     episodes: Annotated[int, Field(ge=2, description="episodes per opponent and game, seats swapped")] = 200
     exploitability: Annotated[
-        Names, Field(description="small two-player zero-sum games whose exploitability is measured")
+        tuple[str, ...], Field(description="small two-player zero-sum games whose exploitability is measured"), _NAMES
     ] = ()
     thoughts: Annotated[int, Field(ge=2, description="number of thoughts sampled per information state")] = 64
-    transfer: Annotated[Names, Field(description="benchmarks of transfer")] = ()
+    transfer: Annotated[tuple[str, ...], Field(description="benchmarks of transfer"), _NAMES] = ()
     items: Annotated[int, Field(ge=1, description="number of items per transfer task")] = 100
     max_tokens: Annotated[
         int | None,

@@ -28,6 +28,7 @@ _NAMES = {
     datetime.date: "date, YYYY-MM-DD",
 }
 _BOUNDS = (("ge", "≥"), ("gt", "above"), ("le", "≤"), ("lt", "below"))
+_MOST_DIGITS = 10**9  # larger whole numbers are limits of a number type
 _ENGINES = (("hf", HfSettings), ("vllm", VllmSettings), ("openai", OpenAISettings))
 
 
@@ -86,7 +87,7 @@ def _list_rows(fields: dict[str, FieldInfo]) -> Iterator[str]:
 
 def _describe_type(field: FieldInfo) -> str:
     bounds = [
-        f"{word} {getattr(constraint, bound):g}"
+        f"{word} {_describe_bound(getattr(constraint, bound))}"
         for constraint in field.metadata
         for bound, word in _BOUNDS
         if getattr(constraint, bound, None) is not None
@@ -94,6 +95,10 @@ def _describe_type(field: FieldInfo) -> str:
     least = [m.min_length for m in field.metadata if isinstance(m, annotated_types.MinLen)]
     bounds += [f"{n} or more of them" for n in least]
     return _escape_cell(", ".join([_describe_annotation(field.annotation), *bounds]))
+
+
+def _describe_bound(bound: float) -> str:
+    return f"2^{bound.bit_length()} - 1" if isinstance(bound, int) and bound > _MOST_DIGITS else f"{bound:g}"
 
 
 def _describe_annotation(kind: Any) -> str:

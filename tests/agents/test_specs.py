@@ -168,8 +168,8 @@ def test_the_order_of_an_engines_settings_makes_no_other_engine(tiny: Path) -> N
     [
         ("random,temperature=0", "only a model takes settings, and 'random' is none"),
         ("nano,temperature=cold", "temperature: Input should be a valid number"),
-        ("nano,max_bach=3", "unknown key 'max_bach', did you mean 'max_batch'"),
-        ("scripted:4,speed=2", "unknown key 'speed'"),
+        ("nano,max_bach=3", "unknown setting of nano 'max_bach', did you mean 'max_batch'"),
+        ("scripted:4,speed=2", "unknown setting of scripted 'speed'"),
     ],
 )
 def test_a_setting_that_is_none_gives_a_one_line_error(given: str, expected_error: str) -> None:

@@ -196,7 +196,7 @@ def test_a_seed_is_drawn_and_shown_when_none_is_given(cli: Cli) -> None:
 
 def play_against_thinker(cli: Cli, monkeypatch: pytest.MonkeyPatch, *extra: str) -> str:
     monkeypatch.setattr(agents, "get", lambda spec: Thinker())
-    line = ("play", "kuhn_poker", "--opponent", "thinker", "--seed", "3", "--seat", "2", *extra)
+    line = ("play", "kuhn_poker", "--opponent", "random", "--seed", "3", "--seat", "2", *extra)
     return cli(*line, typed="pass\npass\n").out
 
 
@@ -317,8 +317,8 @@ def test_a_mirror_match_is_marked(cli: Cli) -> None:
 def test_what_went_wrong_is_in_the_table_by_kind(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     from mirrormatch.agents.players.random import RandomAgent
 
-    monkeypatch.setattr(agents, "get", lambda spec: Thinker() if spec == "thinker" else RandomAgent())
-    printed = cli("match", "kuhn_poker", "thinker", "random", "--episodes", "10")
+    monkeypatch.setattr(agents, "get", lambda spec: Thinker() if spec == "random" else RandomAgent())
+    printed = cli("match", "kuhn_poker", "random", "optimal", "--episodes", "10")
     assert re.search(r"no moves +none \d+ +-", printed.out)
 
 

@@ -166,6 +166,9 @@ def run(tmp_path: Path) -> RunFolder:
 def test_a_run_is_compared_by_its_newest_adapter_asked_as_it_was_trained(
     cli: Cli, run: RunFolder, models: list[Any]
 ) -> None:
+    weights = run.adapter_path(1) / "adapter_model.safetensors"
+    weights.parent.mkdir(parents=True)
+    weights.touch()
     cli.json("compare", "random", str(run.path), "--games", "kuhn_poker", *FEW)
     settings = PromptSettings(list_legal=False, thinking=True)
     assert models == [(f"nano+{run.path}", settings, Sampling(max_tokens=40, temperature=0.5), "boxed")]

@@ -26,7 +26,7 @@ WITH_SPECS = (
     "play kuhn_poker --opponent {}", "match kuhn_poker random {}", "eval games {}", "eval exploitability {}",
     "compare random {}", "compare {} random",
 )  # fmt: skip
-WITH_MODELS = (*WITH_SPECS, "eval transfer {}", f"train {CONFIG} --set model={{}}")
+WITH_MODELS = (*WITH_SPECS, "eval transfer {}")
 UNWRITABLE = ("nowhere/here", "a_file/here", ".")
 
 
@@ -150,6 +150,22 @@ def test_a_model_with_a_wrong_part_is_refused_before_torch_is_loaded(
     cli: Cli, command: str, spec: str, expected: str, folder: Path
 ) -> None:
     assert expected in refusal(cli, command.format(spec), folder)
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("nano,max_bach=9", "unknown setting of nano 'max_bach', did you mean 'max_batch'?"),
+        ("hf:/nowhere", "no model at '/nowhere'"),
+        ("nano+/nowhere", "training starts from a base model, without '+ADAPTER'"),
+        ("nano,temperature=0", "'temperature' is for play and evals"),
+        ("random", "can't be trained"),
+    ],
+)
+def test_a_model_that_cannot_be_trained_is_refused_before_torch_is_loaded(
+    cli: Cli, model: str, expected: str, folder: Path
+) -> None:
+    assert expected in refusal(cli, f"train {CONFIG} --set model={model}", folder)
 
 
 @pytest.mark.parametrize("command", WITH_SPECS)

@@ -124,6 +124,13 @@ def test_an_unknown_key_is_reported_with_all_that_are_allowed(config: Path) -> N
     assert error_message(config, "lora.x=3").endswith("there are: alpha, rank, targets")
 
 
+@pytest.mark.parametrize("key", ["play.games", "measure.games", "measure.exploitability"])
+def test_one_name_needs_no_brackets(config: Path, key: str) -> None:
+    section, name = key.split(".")
+    settings = load_settings(config, RunConfig, [f"{key}=kuhn_poker"])
+    assert getattr(getattr(settings, section), name) == ("kuhn_poker",)
+
+
 @pytest.mark.parametrize(
     ("override", "expected"),
     [

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mirrormatch import games, prompts
 from mirrormatch.agents.llm import LLMAgent
-from mirrormatch.agents.spec import add_adapter, check_spec, default_format, parse_spec
+from mirrormatch.agents.spec import add_adapter, default_format
 from mirrormatch.cli.runs import load_policy, write_report
 from mirrormatch.cli.terminal.output import console, note
 from mirrormatch.cli.terminal.progress import TrainingProgress, show_progress
@@ -27,6 +27,7 @@ from mirrormatch.games.theory.information_states import information_states
 from mirrormatch.seeds import derive
 from mirrormatch.training import estimators
 from mirrormatch.training.config import RunConfig
+from mirrormatch.training.model_spec import check_model_spec
 from mirrormatch.training.run_folder import RunFolder
 from mirrormatch.training.watcher import Ended, Probe
 
@@ -94,8 +95,7 @@ def _check_names(config: RunConfig) -> None:
         benchmarks.get(name)
     prompts.get(config.prompt.format)
     estimators.get(config.estimator.name)
-    if parse_spec(config.model).adapter is None:  # one with an adapter is refused as a whole
-        check_spec(config.model)
+    check_model_spec(config.model)
     if alone := [name for name in config.play.games if len(games.get(name).info.roles) == 1]:
         note(f"{', '.join(alone)}: a game for one player, in which the policy plays alone, without an opponent")
 
