@@ -195,6 +195,16 @@ def test_a_torn_file_of_episodes_is_refused_before_the_game(cli: Cli, folder: Pa
 
 
 @pytest.mark.parametrize("path", UNWRITABLE)
+def test_a_file_for_the_output_of_a_server_is_checked_before_its_start(cli: Cli, path: str, folder: Path) -> None:
+    assert f"can't write the server's output to {path!r}" in refusal(cli, f"serve nano --log {path}", folder)
+
+
+def test_a_server_with_a_wrong_setting_or_model_is_refused_before_vllm_is_loaded(cli: Cli, folder: Path) -> None:
+    assert "did you mean 'memory_share'?" in refusal(cli, "serve nano,memory_shar=1", folder)
+    assert "no model at '/nowhere'" in refusal(cli, "serve /nowhere", folder)
+
+
+@pytest.mark.parametrize("path", UNWRITABLE)
 def test_a_report_is_not_written_to_a_folder_that_does_not_exist(cli: Cli, path: str, folder: Path) -> None:
     assert f"can't write the report to {path!r}" in refusal(cli, f"report {folder} --out {path}", folder)
 

@@ -18,9 +18,10 @@ from typing import Any
 from mirrormatch.agents.engines._engine import read_settings
 from mirrormatch.agents.engines._gguf_conversion import convert_if_gguf
 from mirrormatch.agents.engines._settings import VllmSettings
-from mirrormatch.agents.spec import ModelSettings, engine_target, parse_spec
+from mirrormatch.agents.spec import ModelSettings, check_spec, engine_target, parse_spec
 from mirrormatch.cli.terminal.output import note
 from mirrormatch.errors import UserError
+from mirrormatch.files import check_file
 from mirrormatch.text import one_line
 
 START_S = 600.0  # reading a large model from disk takes minutes
@@ -32,6 +33,8 @@ _ENGINE_ONLY = ("use_tqdm_on_load",)  # settings without a flag of vLLM's server
 
 def run(options: Namespace) -> int:
     """Serves until it is interrupted."""
+    if options.log is not None:
+        check_file(options.log, "the server's output")
     port = _choose_port(options.host, options.port)
     name, flags = server_flags(options.model)
     name = options.name or name
@@ -58,6 +61,7 @@ def server_flags(text: str) -> tuple[str, list[str]]:
         raise UserError(f"{text!r}: serve the base model; clients load adapters, as in openai:MODEL@URL+ADAPTER")
     if clients_own := [key for key, _ in spec.settings if key in ModelSettings.model_fields]:
         raise UserError(f"{text!r}: {clients_own[0]!r} is a setting of clients: openai:MODEL@URL,{clients_own[0]}=...")
+    check_spec(spec.text)
     load_vllm()
     path = convert_if_gguf(engine_target(spec))
     if Path(path).is_dir():
