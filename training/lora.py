@@ -33,7 +33,7 @@ def check_targets(lora: LoraSettings, path: str) -> None:
     config = AutoConfig.from_pretrained(files.path, **files.tokenizer_arguments)
     with torch.device("meta"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = AutoModelForCausalLM.from_config(config)
+        model = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
         try:
             adapted = get_peft_model(model, lora_config(lora))
         except ValueError as problem:
