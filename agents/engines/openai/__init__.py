@@ -21,11 +21,11 @@ from mirrormatch.agents.engines._engine import SpecSettings, read_settings
 from mirrormatch.agents.engines._settings import DEFAULT_KEY_ENV, OpenAISettings
 from mirrormatch.agents.engines._token_engine import load_tokenizer
 from mirrormatch.agents.engines.openai.answers import Card, Cards, ChatAnswer, Meter, parse_answer, read_text
+from mirrormatch.agents.engines.openai.bodies import MalformedAnswer
 from mirrormatch.agents.engines.openai.chat_server import ChatServer, list_models, refusal_message
 from mirrormatch.agents.engines.openai.http import (
     Client,
     ErrorAnswer,
-    MalformedAnswer,
     Refusal,
     RetryPolicy,
     extract_reason,
@@ -185,7 +185,7 @@ def _fetch_cards(target: Target, client: Client) -> tuple[Card, ...]:
 
 
 def _read_cards(client: Client, path: str) -> tuple[Card, ...]:
-    text = _loop().call(client.request(path, None, read_text, waits=False))
+    text = client.hide_key(_loop().call(client.request(path, None, read_text, waits=False)))
     try:
         return parse_answer(text.encode(), Cards).data
     except ErrorAnswer as problem:

@@ -6,13 +6,14 @@ Servers agree on little: a field that some of them lack is optional here, and er
 import json
 import re
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import httpx
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from mirrormatch.agents.engines._types import Usage
-from mirrormatch.agents.engines.openai.http import Beat, ErrorAnswer, MalformedAnswer, Reader, Refusal
+from mirrormatch.agents.engines.openai.bodies import MAX_ANSWER_BYTES, Beat, MalformedAnswer, read_body
+from mirrormatch.agents.engines.openai.http import ErrorAnswer, Reader, Refusal
 from mirrormatch.config_file import describe_validation_error
 from mirrormatch.text import replace_surrogates
 
@@ -51,6 +52,9 @@ def _content_text(value: Any) -> Any:
 
 
 Text = Annotated[str, BeforeValidator(_content_text)]
+Count = Annotated[int, Field(ge=0, lt=1 << 53)]  # exact in a floating-point number
+TokenId = Annotated[int, Field(ge=0, lt=1 << 31)]
+Logprob = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class _Answer(BaseModel):
@@ -60,21 +64,21 @@ class _Answer(BaseModel):
 class PromptDetails(_Answer):
     """Counts of the prompt's tokens."""
 
-    cached_tokens: int | None = None
+    cached_tokens: Count | None = None
 
 
 class Tokens(_Answer):
     """A server's token counts."""
 
-    prompt_tokens: int = 0
-    completion_tokens: int | None = 0
+    prompt_tokens: Count = 0
+    completion_tokens: Count | None = 0
     prompt_tokens_details: PromptDetails | None = None
 
 
 class Meta(_Answer):
     """What llama.cpp adds to a card."""
 
-    n_vocab: Annotated[int, Field(ge=0)] = 0
+    n_vocab: Annotated[int, Field(ge=0, le=1 << 22)] = 0
 
 
 class Card(_Answer):
@@ -83,7 +87,7 @@ class Card(_Answer):
     id: str
     root: str | None = None
     parent: str | None = None
-    max_model_len: int | None = None
+    max_model_len: Count | None = None
     owned_by: str | None = None
     meta: Annotated[Meta | None, BeforeValidator(lambda given: given if isinstance(given, dict) else None)] = None
 
@@ -143,16 +147,23 @@ class ChatPiece(_Answer):
 class TokenLogprobs(_Answer):
     """Log-probs of a completion's tokens."""
 
-    token_logprobs: tuple[float, ...]
-    top_logprobs: tuple[dict[str, float], ...] = ()
+    token_logprobs: tuple[Logprob, ...]
+    top_logprobs: tuple[dict[str, Logprob], ...] = ()
 
 
 class TokenChoice(_Answer):
     """One completion in tokens, as vLLM returns it."""
 
-    token_ids: tuple[int, ...]
+    token_ids: tuple[TokenId, ...]
     logprobs: TokenLogprobs
     finish_reason: Literal["stop", "length"]
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> Self:
+        num_ids, num_logprobs = len(self.token_ids), len(self.logprobs.token_logprobs)
+        if num_ids != num_logprobs:
+            raise ValueError(f"{num_ids} tokens with {num_logprobs} log-probs")
+        return self
 
 
 class TokenAnswer(_Answer):
@@ -166,7 +177,7 @@ class TokenAnswer(_Answer):
 class TokenPieceChoice(_Answer):
     """A stream's addition to a completion in tokens."""
 
-    token_ids: tuple[int, ...] | None = None
+    token_ids: tuple[TokenId, ...] | None = None
     logprobs: TokenLogprobs | None = None
     finish_reason: str | None = None
 
@@ -212,18 +223,18 @@ class Meter:
         )
 
 
-def answer_reader(model: type[Answer]) -> Reader[Answer]:
-    """A reader of whole JSON answers."""
+def answer_reader(model: type[Answer], limit: int = MAX_ANSWER_BYTES) -> Reader[Answer]:
+    """A reader of whole JSON answers of up to `limit` bytes."""
 
     async def read(response: httpx.Response, beat: Beat) -> Answer:
-        return parse_answer(await response.aread(), model)
+        return parse_answer(await read_body(response, limit), model)
 
     return read
 
 
 async def read_text(response: httpx.Response, beat: Beat) -> str:
     """Reads an answer that isn't JSON."""
-    return (await response.aread()).decode("utf-8", "replace")
+    return (await read_body(response)).decode("utf-8", "replace")
 
 
 def parse_answer(raw: bytes, model: type[Answer]) -> Answer:
@@ -235,11 +246,11 @@ def parse_answer(raw: bytes, model: type[Answer]) -> Answer:
     """
     try:
         found = json.loads(raw.decode("utf-8", "replace"))
-    except ValueError as problem:
+        if error := _find_error(found):
+            raise ErrorAnswer(_error_status(error), json.dumps({"error": error}).encode())
+        return validate_answer(found, model)
+    except (ValueError, RecursionError) as problem:
         raise MalformedAnswer(f"no JSON: {problem}") from None
-    if error := _find_error(found):
-        raise ErrorAnswer(_error_status(error), json.dumps({"error": error}).encode())
-    return validate_answer(found, model)
 
 
 def validate_answer(found: Any, model: type[Answer]) -> Answer:

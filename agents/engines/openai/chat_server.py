@@ -16,6 +16,7 @@ from mirrormatch.agents.engines._background_loop import BackgroundLoop
 from mirrormatch.agents.engines._types import ChatReply, Completion, Sampling, Usage
 from mirrormatch.agents.engines.openai.answers import (
     ChatAnswer,
+    ChatChoice,
     ChatPiece,
     Meter,
     Tokens,
@@ -26,7 +27,8 @@ from mirrormatch.agents.engines.openai.answers import (
     names_role,
     parse_answer,
 )
-from mirrormatch.agents.engines.openai.http import Beat, Client, Reader, Refusal, read_events
+from mirrormatch.agents.engines.openai.bodies import Beat, read_body, read_events
+from mirrormatch.agents.engines.openai.http import Client, Reader, Refusal
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.prompt import Message
 from mirrormatch.text import replace_surrogates
@@ -38,6 +40,7 @@ _OPTIONAL = frozenset({"seed", "top_k", "top_p", "temperature", "stop", "stream"
 _SYSTEM = "system role"  # left out when the server refuses it
 _MAX_LISTED = 8  # models in the error for an unknown one: hosted servers have hundreds
 _PIECES_PER_TOKEN = 4  # of a streamed reply at most: a reply with more ignores its budget and is cut off
+_CHARS_PER_TOKEN = 128  # of a reply at most: the longest tokens are runs of spaces
 # Special tokens as chat templates spell them. `<|` and its like begin those of Qwen, Llama 3, Phi, Command R, GLM,
 # gpt-oss and DeepSeek; those of Gemma, Llama 1 and 2, Mistral, ChatGLM, Granite and BERT are listed.
 _NAMES = (
@@ -118,12 +121,13 @@ class ChatServer:
         if answer is None:
             return ChatReply(text="", thinking="", finish="length")
         self._meter.count_answer(answer.usage)
-        choice = answer.choices[0]
-        return ChatReply(
-            text=choice.message.content,
-            thinking=choice.message.thinking,
-            finish="length" if choice.finish_reason == "length" else "stop",
-        )
+        return self._to_reply(answer.choices[0], _CHARS_PER_TOKEN * sampling.max_tokens)
+
+    def _to_reply(self, choice: ChatChoice, max_chars: int) -> ChatReply:
+        """The reply without the key; one that ignores its budget is cut off."""
+        text, thinking = (self._client.hide_key(t) for t in (choice.message.content, choice.message.thinking))
+        is_cut = choice.finish_reason == "length" or len(text) > max_chars or len(thinking) > max_chars
+        return ChatReply(text=text[:max_chars], thinking=thinking[:max_chars], finish="length" if is_cut else "stop")
 
     def encode(self, messages: Sequence[Message]) -> tuple[int, ...]:
         self._refuse("encode a prompt")
@@ -152,7 +156,7 @@ class ChatServer:
         """The server's answer, without what it refuses; None if the prompt doesn't fit into the context."""
         while True:
             body = self._body(messages, sampling, seed)
-            read = functools.partial(self._read, max_pieces=_PIECES_PER_TOKEN * sampling.max_tokens)
+            read = functools.partial(self._read, budget=sampling.max_tokens)
             try:
                 return await self._loop.run(self._post(body, read))
             except Refusal as refusal:
@@ -228,22 +232,22 @@ class ChatServer:
             f"{message}; it serves {list_models(self._model, self._listed)}" if self._listed and is_unknown else message
         )
 
-    async def _read(self, response: httpx.Response, beat: Beat, max_pieces: int) -> ChatAnswer:
+    async def _read(self, response: httpx.Response, beat: Beat, budget: int) -> ChatAnswer:
         """Reads a reply, whole or streamed: some servers don't stream."""
         if response.headers.get("Content-Type", "").startswith("text/event-stream"):
-            answer = await self._read_stream(response, beat, max_pieces)
+            answer = await self._read_stream(response, beat, budget)
         else:
-            answer = parse_answer(await response.aread(), ChatAnswer)
+            answer = parse_answer(await read_body(response), ChatAnswer)
         check_finish(answer.choices[0])
         return answer
 
-    async def _read_stream(self, response: httpx.Response, beat: Beat, max_pieces: int) -> ChatAnswer:
+    async def _read_stream(self, response: httpx.Response, beat: Beat, budget: int) -> ChatAnswer:
         """Reads a streamed reply into the form of a whole one."""
         self._show("")
         texts, thoughts = list[str](), list[str]()
         finish: str | None = None
         usage: Tokens | None = None
-        async for data in read_events(response, beat):
+        async for data in read_events(response, beat, budget):
             if data == _DONE:
                 break
             piece = parse_answer(data.encode(), ChatPiece)
@@ -254,7 +258,7 @@ class ChatServer:
                 finish = choice.finish_reason or finish
                 if text := choice.delta.thinking + choice.delta.content:
                     self._show(text)
-            if finish is None and len(texts) > max_pieces:
+            if finish is None and len(texts) > _PIECES_PER_TOKEN * budget:
                 finish = "length"
                 break
         else:

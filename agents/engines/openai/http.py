@@ -12,17 +12,17 @@ import math
 import random
 import re
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import httpx
 
+from mirrormatch.agents.engines.openai.bodies import ENCODING, MAX_ERROR_BYTES, Beat, MalformedAnswer, read_body
 from mirrormatch.agents.engines.openai.gate import Gate, Visit
 from mirrormatch.errors import UserError
 
 T = TypeVar("T")
-Beat: TypeAlias = Callable[[], None]  # called at each part of a reply
 Reader: TypeAlias = Callable[[httpx.Response, Beat], Awaitable[T]]
 Send: TypeAlias = Callable[[], Awaitable[httpx.Response]]
 
@@ -70,10 +70,6 @@ class Refusal(Exception):
         super().__init__(status, reason)
         self.status = status
         self.reason = reason
-
-
-class MalformedAnswer(Exception):
-    """An answer that can't be parsed; raised by readers."""
 
 
 class ErrorAnswer(Exception):
@@ -249,7 +245,7 @@ class Client:
         timeout_s = self._policy.timeout_s
         key = {"Authorization": f"Bearer {self._key}"} if self._key else {}
         client = httpx.AsyncClient(
-            headers={"Content-Type": "application/json", **key},
+            headers={"Content-Type": "application/json", "Accept-Encoding": ENCODING, **key},
             timeout=httpx.Timeout(None, connect=min(CONNECT_S, timeout_s)),
             limits=httpx.Limits(max_connections=1, keepalive_expiry=KEEPALIVE_S),
             trust_env=not is_local(self.url),  # no proxy between this machine and itself
@@ -304,7 +300,8 @@ class Client:
             response = await send()
             try:
                 if response.status_code != httpx.codes.OK:
-                    raise self._failure(response.status_code, await response.aread(), response.headers, final)
+                    body = await read_body(response, MAX_ERROR_BYTES, cut=True)
+                    raise self._failure(response.status_code, body, response.headers, final)
                 return await read(response, functools.partial(self._hear, visit))
             except ErrorAnswer as problem:
                 if problem.status is None:
@@ -316,7 +313,7 @@ class Client:
             raise _AttemptFailed(self.sanitize(str(problem)) or "it can't be reached", is_gone=True) from None
         except httpx.TransportError as problem:
             raise _AttemptFailed(f"the connection was dropped: {self.sanitize(str(problem))}") from None
-        except (MalformedAnswer, httpx.DecodingError) as problem:
+        except (MalformedAnswer, RecursionError, OverflowError) as problem:  # deep JSON, and numbers of 400 digits
             raise _AttemptFailed(self.sanitize(str(problem)), is_malformed=True) from None
 
     def _failure(self, status: int, raw: bytes, headers: httpx.Headers, final: Sequence[int]) -> Exception:
@@ -332,32 +329,11 @@ class Client:
 
     def sanitize(self, text: str) -> str:
         """A server's text in one short line, without the key."""
-        hidden = text.replace(self._key, "***") if self._key else text
-        return " ".join(hidden.split())[:MAX_REASON_CHARS]
+        return " ".join(self.hide_key(text).split())[:MAX_REASON_CHARS]
 
-
-async def read_events(response: httpx.Response, beat: Beat) -> AsyncIterator[str]:
-    """The data of server-sent events (WHATWG HTML, section 9.2), up to the end of the stream.
-
-    Args:
-        response: the response.
-        beat: called at each event. Comments, which only keep the connection open, don't count.
-    """
-    lines = response.aiter_lines()
-    while (data := await _next_event(lines)) is not None:
-        beat()
-        yield data
-
-
-async def _next_event(lines: AsyncIterator[str]) -> str | None:
-    data: list[str] = []
-    async for line in lines:
-        name, _, value = line.partition(":")
-        if name == "data":
-            data.append(value.removeprefix(" "))
-        elif not line and data:
-            return "\n".join(data)
-    return "\n".join(data) if data else None
+    def hide_key(self, text: str) -> str:
+        """A server's text without the key, which it may repeat."""
+        return text.replace(self._key, "***") if self._key else text
 
 
 def is_local(url: str) -> bool:
@@ -373,7 +349,7 @@ def extract_reason(raw: bytes) -> str:
     text = raw.decode("utf-8", "replace")
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
     upstream = ""
     for name in ("error", "message", "detail"):

@@ -5,6 +5,7 @@ top_p 0.95, min_p 0.05) are off unless requested. Adapters are chosen when the s
 evaluated, never trained.
 """
 
+import functools
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -20,15 +21,19 @@ from mirrormatch.agents.engines._chat_template import TemplateSettings
 from mirrormatch.agents.engines._token_engine import EncodingEngine
 from mirrormatch.agents.engines._types import Completion, Constraint, Sampling, Usage
 from mirrormatch.agents.engines.openai.answers import (
+    Count,
+    Logprob,
     Meter,
     PromptDetails,
+    TokenId,
     Tokens,
     answer_reader,
     is_overflow,
     parse_answer,
 )
+from mirrormatch.agents.engines.openai.bodies import MAX_ANSWER_BYTES, Beat, read_body, read_events
 from mirrormatch.agents.engines.openai.chat_server import refusal_message
-from mirrormatch.agents.engines.openai.http import Beat, Client, Refusal, read_events
+from mirrormatch.agents.engines.openai.http import Client, Refusal
 from mirrormatch.agents.engines.openai.llama_tokenizer import Answer, Content, LlamaTokenizer
 from mirrormatch.errors import UserError
 
@@ -37,6 +42,7 @@ _SEEDS = (1 << 32) - 1  # the greatest one means a random seed
 _FORCED = 1_000.0  # a bias that outweighs every logit
 _LEAST_PROBABILITY = 1e-38  # a rounded zero
 _WHOLE_VOCABULARY = 1 << 22  # more tokens than any model has
+_VOCABULARY_BYTES = 128 << 20  # of an answer that lists it; usual are 20 MB
 _CHARACTER = r"\\.|[^\\]"
 _REGEX_PART = re.compile(r"\[\^?(?:\\.|[^\]\\])*\]|\\.|.", re.DOTALL)
 
@@ -48,7 +54,7 @@ class _Answer(BaseModel):
 class Slot(_Answer):
     """The part of the server's settings that holds for one request at a time."""
 
-    n_ctx: Annotated[int, Field(ge=1)]
+    n_ctx: Annotated[Count, Field(ge=1)]
 
 
 class Props(_Answer):
@@ -63,9 +69,9 @@ class Props(_Answer):
 class Candidate(_Answer):
     """A token with its log-probability at temperature 1, or its probability after temperature and filters."""
 
-    id: int
-    logprob: float = 0.0
-    prob: float | None = None
+    id: TokenId
+    logprob: Logprob = 0.0
+    prob: Annotated[float | None, Field(ge=0, le=1.001)] = None  # rounded
 
 
 class Drawn(Candidate):
@@ -77,8 +83,8 @@ class Drawn(Candidate):
 class Timings(_Answer):
     """The server's counts of the prompt's tokens, those from its cache apart."""
 
-    cache_n: int = 0
-    prompt_n: int = 0
+    cache_n: Count = 0
+    prompt_n: Count = 0
 
 
 class Piece(_Answer):
@@ -88,10 +94,10 @@ class Piece(_Answer):
     """
 
     content: str = ""
-    tokens: tuple[int, ...] = ()
+    tokens: tuple[TokenId, ...] = ()
     completion_probabilities: tuple[Drawn, ...] = ()
     stop_type: Literal["none", "eos", "limit", "word"] | None = None
-    tokens_predicted: int = 0
+    tokens_predicted: Count = 0
     timings: Timings = Timings()
 
 
@@ -191,21 +197,23 @@ class LlamaServer(EncodingEngine):
 
     async def _generate(self, prompt_ids: Sequence[int], sampling: Sampling, room: int, seed: int) -> Completion:
         body = self._body(prompt_ids, sampling, room, seed)
-        pieces = await self._client.request(_PATH, {**body, "stream": self._stream}, self._read)
+        read = functools.partial(self._read, budget=room)
+        pieces = await self._client.request(_PATH, {**body, "stream": self._stream}, read)
         if self._stream and _has_gap(pieces):
-            pieces = await self._client.request(_PATH, {**body, "stream": False}, self._read)
+            pieces = await self._client.request(_PATH, {**body, "stream": False}, read)
         last = pieces[-1]
         ids = tuple(i for piece in pieces for i in piece.tokens)
         drawn = [d for piece in pieces for d in piece.completion_probabilities]
         self._count(last.timings, len(ids))
-        is_ended = last.stop_type == "eos"
+        is_ended = last.stop_type == "eos" and len(ids) > 0
         if is_ended:
             self._encoder.end_ids |= {ids[-1]}
         shown = {"tokens": ids[:-1] if is_ended else ids}
+        text = (await self._client.request("/detokenize", shown, answer_reader(Content))).content
         return Completion(
             token_ids=ids,
             logprobs=await self._align(tuple(prompt_ids), ids, drawn, sampling.temperature),
-            text=(await self._client.request("/detokenize", shown, answer_reader(Content))).content,
+            text=self._client.hide_key(text),
             finish="length" if last.stop_type == "limit" else "stop",
             adapter=None,
         )
@@ -244,13 +252,13 @@ class LlamaServer(EncodingEngine):
             body["grammar"] = answer_grammar(sampling.constraint)
         return body
 
-    async def _read(self, response: httpx.Response, beat: Beat) -> list[Piece]:
+    async def _read(self, response: httpx.Response, beat: Beat, budget: int) -> list[Piece]:
         """Reads a completion, in one piece or streamed."""
         if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
-            return [parse_answer(await response.aread(), Piece)]
+            return [parse_answer(await read_body(response), Piece)]
         self._show("")
         pieces = list[Piece]()
-        async for data in read_events(response, beat):
+        async for data in read_events(response, beat, budget):
             piece = parse_answer(data.encode(), Piece)
             pieces.append(piece)
             self._show(piece.content)
@@ -288,14 +296,17 @@ class LlamaServer(EncodingEngine):
         """
         if temperature == 1.0 and (forced := await self._force(ids, token, 1)):
             return forced[0].logprob
-        (end,) = await self._force(ids, min(self.end_ids), _WHOLE_VOCABULARY)
-        logits = {c.id: c.logprob / temperature for c in end.top_logprobs}
+        ends = await self._force(ids, min(self.end_ids), _WHOLE_VOCABULARY)
+        logits = {c.id: c.logprob / temperature for end in ends[:1] for c in end.top_logprobs}
+        if token not in logits:
+            raise UserError(f"the server at {self._client.url!r} gives no log-prob of the token {token}")
         return logits[token] - math.log(math.fsum(map(math.exp, logits.values())))
 
     async def _force(self, ids: Sequence[int], token: int, num_listed: int) -> tuple[Drawn, ...]:
         body = self._body(ids, Sampling(temperature=0), 1, 0)
         body |= {"logit_bias": [[token, _FORCED]], "n_probs": num_listed}
-        return (await self._client.request(_PATH, body, answer_reader(Piece))).completion_probabilities
+        read = answer_reader(Piece, MAX_ANSWER_BYTES if num_listed == 1 else _VOCABULARY_BYTES)
+        return (await self._client.request(_PATH, body, read)).completion_probabilities
 
 
 async def read_props(client: Client) -> Props:

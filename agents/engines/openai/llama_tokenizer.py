@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from mirrormatch.agents.engines._added_tokens import TAG
+from mirrormatch.agents.engines.openai.answers import TokenId
 from mirrormatch.errors import UserError
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -29,7 +30,7 @@ class _Answer(BaseModel):
 class TokenList(_Answer):
     """The answer of POST /tokenize."""
 
-    tokens: tuple[int, ...]
+    tokens: tuple[TokenId, ...]
 
 
 class Content(_Answer):

@@ -5,6 +5,7 @@ token. Every answer names its model, and the name contains the adapter's hash.
 """
 
 import asyncio
+import functools
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,8 +30,9 @@ from mirrormatch.agents.engines.openai.answers import (
     parse_answer,
     validate_answer,
 )
+from mirrormatch.agents.engines.openai.bodies import Beat, MalformedAnswer, read_body, read_events
 from mirrormatch.agents.engines.openai.chat_server import refusal_message
-from mirrormatch.agents.engines.openai.http import Beat, Client, MalformedAnswer, Refusal, read_events
+from mirrormatch.agents.engines.openai.http import Client, Refusal
 from mirrormatch.agents.engines.openai.vllm_lora import PREFIX, BatchGate, ServedAdapters
 from mirrormatch.errors import UserError
 
@@ -110,12 +112,10 @@ class TokenServer(TokenEngine):
             if is_overflow(refusal):
                 return Completion.empty(adapter)
             raise UserError(refusal_message(self._client.url, self._model, refusal)) from None
-        logprobs = choice.logprobs.token_logprobs
-        assert len(logprobs) == len(choice.token_ids), f"{len(logprobs)} log-probs of {len(choice.token_ids)} tokens"
         return Completion(
             token_ids=choice.token_ids,
-            logprobs=logprobs,
-            text=self._encoder.decode(choice.token_ids),
+            logprobs=choice.logprobs.token_logprobs,
+            text=self._client.hide_key(self._encoder.decode(choice.token_ids)),
             finish=choice.finish_reason,
             adapter=adapter,
         )
@@ -209,7 +209,8 @@ class TokenServer(TokenEngine):
             for num_left in reversed(range(_MAX_ATTEMPTS)):
                 name = self._model if adapter is None else await self._adapters.ensure_loaded(adapter)
                 try:
-                    answer = await self._client.request(_PATH, {"model": name, **body}, read_tokens)
+                    read = functools.partial(read_tokens, budget=body["max_tokens"])
+                    answer = await self._client.request(_PATH, {"model": name, **body}, read)
                     break
                 except Refusal as refusal:
                     if adapter is None or refusal.status != 404 or not num_left:
@@ -234,13 +235,21 @@ class TokenServer(TokenEngine):
         return answer.choices[0].logprobs.token_logprobs == (0.0,)
 
 
-async def read_tokens(response: httpx.Response, beat: Beat) -> TokenAnswer:
-    """Reads a completion, whole or streamed."""
-    if not response.headers.get("Content-Type", "").startswith("text/event-stream"):
-        return parse_answer(await response.aread(), TokenAnswer)
+async def read_tokens(response: httpx.Response, beat: Beat, budget: int) -> TokenAnswer:
+    """Reads a completion of up to `budget` tokens, whole or streamed."""
+    if response.headers.get("Content-Type", "").startswith("text/event-stream"):
+        answer = await _read_stream(response, beat, budget)
+    else:
+        answer = parse_answer(await read_body(response), TokenAnswer)
+    if (most := max(len(choice.token_ids) for choice in answer.choices)) > budget:
+        raise MalformedAnswer(f"a completion of {most} tokens, of which {budget} were requested")
+    return answer
+
+
+async def _read_stream(response: httpx.Response, beat: Beat, budget: int) -> TokenAnswer:
     ids, logprobs = list[int](), list[float]()
     model, finish, usage = "", None, None
-    async for data in read_events(response, beat):
+    async for data in read_events(response, beat, budget):
         if data == "[DONE]":
             break
         piece = parse_answer(data.encode(), TokenPiece)
@@ -258,6 +267,6 @@ async def read_tokens(response: httpx.Response, beat: Beat) -> TokenAnswer:
 
 async def _read_probe(response: httpx.Response, beat: Beat) -> TokenAnswer:
     try:
-        return parse_answer(await response.aread(), TokenAnswer)
+        return parse_answer(await read_body(response), TokenAnswer)
     except MalformedAnswer:
         raise NoTokenIds("its completions have no token ids") from None
