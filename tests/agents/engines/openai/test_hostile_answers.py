@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from tests.agents.engines.openai.clients import chat_server, complete, error_of_reply, reply, token_server
+from tests.agents.engines.openai.clients import chat_server, complete, connect_to, error_of_reply, reply, token_server
 from tests.agents.engines.openai.faulty_server import (
     Fault,
     FaultyServer,
@@ -25,8 +25,6 @@ from tests.agents.engines.openai.faulty_server import (
 
 from mirrormatch.agents.engines._engine import Engine
 from mirrormatch.agents.engines._types import Sampling
-from mirrormatch.agents.engines.openai import connect
-from mirrormatch.errors import UserError
 
 pytestmark = pytest.mark.slow
 
@@ -231,11 +229,8 @@ def test_a_key_in_a_reply_is_hidden(
     assert (first.text, first.thinking, second.text) == ("Key: ***", "***", "Key: ***")
 
 
-def test_a_key_among_the_names_of_models_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_among_the_names_of_models_is_hidden(monkeypatch: pytest.MonkeyPatch, engines: list[Engine]) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", SECRET)
     with FaultyServer(models=(SECRET,)) as server:
-        engine = connect(f"other@{server.url}", (("deadline_s", "1"),))
-        with pytest.raises(UserError) as problem:
-            asyncio.run(engine.chat((), SHORT))
-        engine.close()
-    assert "***" in str(problem.value) and SECRET not in str(problem.value)
+        message = error_of_reply(connect_to(server, engines, "other"))
+    assert "it serves '***'" in message
