@@ -104,6 +104,7 @@ docs: setup
 	$(BIN)/python docs/generate/textarena.py docs/textarena.md
 	$(BIN)/python docs/generate/configuration.py docs/configuration.md
 	$(BIN)/python docs/generate/engines_tried.py docs/engines.md
+	$(BIN)/python docs/generate/reliability.py docs/reliability.md
 
 # Builds the documentation site: without a network, once its tools are installed.
 docs-site: $(BIN)/.docs

@@ -6,18 +6,17 @@ Metrics are plain names and numbers: one JSON line per step, and TensorBoard bes
 import itertools
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
-from typing import TypeAlias
 
 from mirrormatch.agents.types import Episode, Turn
 from mirrormatch.games.types import ProblemKind
 from mirrormatch.training.estimator import State
+from mirrormatch.training.metrics_file import Metrics as Metrics
+from mirrormatch.training.metrics_file import read_metrics
 from mirrormatch.training.rows import Batch
 from mirrormatch.training.trajectories import Trajectory
-
-Metrics: TypeAlias = dict[str, float]
 
 # TRL's names of the figures that we report, and ours.
 _FROM_TRL = {
@@ -120,7 +119,4 @@ class MetricsLog:
 
 def read(path: Path) -> list[Metrics]:
     """Reads all steps' metrics, in order; an incomplete last line is left out."""
-    if not path.exists():
-        return []
-    lines: Iterable[str] = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    return read_metrics(path)

@@ -12,10 +12,11 @@ import torch
 from mirrormatch.training import estimators, metrics
 from mirrormatch.training.alarms import Alarms
 from mirrormatch.training.base_model import keep_date, load_trainable
+from mirrormatch.training.checkpoints import Checkpoint
 from mirrormatch.training.computation import pin_computation, record_computation
 from mirrormatch.training.config import RunConfig
 from mirrormatch.training.rows import build_batch
-from mirrormatch.training.run_folder import Checkpoint, RunFolder
+from mirrormatch.training.run_folder import RunFolder
 from mirrormatch.training.self_play import SelfPlay
 from mirrormatch.training.trajectories import extract_trajectories
 from mirrormatch.training.trl_trainer import TrlLearner
@@ -40,7 +41,8 @@ def train(
     alarms = Alarms(config.alarms)
     for earlier in metrics.read(folder.metrics_path):
         alarms.check(earlier)
-    if start is not None and (start.step >= config.learn.steps or alarms.lasting_alarm()):
+    is_over = start is not None and (start.step >= config.learn.steps or alarms.lasting_alarm() is not None)
+    if start is not None and is_over and folder.has_adapter(start):
         return Ended(start.step, folder.adapter_path(start.step), alarms.lasting_alarm())
     pin_computation(config, folder)
     engine, path, dtype = load_trainable(config)
@@ -73,6 +75,7 @@ def train(
             if probe is not None and learner.step % probe.every == 0:
                 measured |= probe.measure(policy.agent())
                 policy.sleep_engine()
+                folder.keep_best(learner.step, measured, config.keep_adapters)
             log.append(learner.step, measured)
             watcher.step(learner.step, measured, ringing)
             # save

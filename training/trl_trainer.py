@@ -8,7 +8,9 @@ returns. A contract test compares the gradient with a plain loss; it fails when 
 B rows, T completion tokens.
 """
 
+import json
 import os
+import shutil
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,26 +19,25 @@ from typing import Any
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # TRL's trainers report their construction otherwise
 os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
 
-import safetensors.torch
 import torch
 from datasets import Dataset  # type: ignore[import-untyped]
 from peft import PeftModel
 from torch import Tensor
-from transformers import PrinterCallback, TrainerState
+from transformers import PrinterCallback
 from trl.trainer.grpo_config import GRPOConfig
 from trl.trainer.grpo_trainer import GRPOTrainer
 
+from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._settings import Dtype
 from mirrormatch.agents.engines.hf import load_base
 from mirrormatch.training import metrics
 from mirrormatch.training.config import RunConfig
+from mirrormatch.training.learner_state import TorchState, load_learner, save_learner
 from mirrormatch.training.lora import lora_config, refused_targets
 from mirrormatch.training.rows import Batch, Row, count_own_tokens
 
 MAGNET = "magnet"  # the adapter that follows the policy slowly
 LEARNER = "default"  # the adapter that is trained, as PEFT names it
-_MAGNET_FILE = "magnet.safetensors"
-_STATE_FILE = "trainer_state.json"
 _TRL_SEEDS = 1 << 32  # it refuses larger seeds
 
 # TRL's loss "dapo" divides the token sum by a number that we give: the number of tokens (DAPO), or trajectories times a
@@ -71,8 +72,6 @@ class TrlLearner:
             _blend(self._peft, LEARNER, MAGNET, keep=0.0)
             self._peft.set_adapter(LEARNER)
         self._trainer.prepare(checkpoint)
-        if checkpoint is not None and (saved := checkpoint / _MAGNET_FILE).is_file():
-            self.restore_magnet(safetensors.torch.load_file(saved))
 
     @property
     def step(self) -> int:
@@ -89,25 +88,18 @@ class TrlLearner:
     def save_adapter(self, folder: Path) -> None:
         """Writes the trained adapter, in PEFT's format, as it is now."""
         self._peft.save_pretrained(str(folder), selected_adapters=[LEARNER], save_embedding_layers=False)
+        _sort_targets(folder / _adapters.CONFIG)
 
     def save_checkpoint(self) -> None:
-        """Writes the adapter, the optimizer and the magnet to `checkpoint-STEP` and removes the oldest checkpoint."""
-        self._trainer.save()
-        if magnet := self.magnet_state():
-            safetensors.torch.save_file(magnet, self._checkpoints / f"checkpoint-{self.step}" / _MAGNET_FILE)
+        """Writes the adapter, the optimizer and the magnet to `checkpoint-STEP`."""
+        folder = self._checkpoints / f"checkpoint-{self.step}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        self._trainer.save(folder)
 
     def move_magnet(self) -> None:
         """Moves the magnet one step towards the policy."""
         _blend(self._peft, LEARNER, MAGNET, keep=self._config.learn.magnet_decay)
-
-    def magnet_state(self) -> dict[str, Tensor]:
-        """The magnet's weights; empty without one."""
-        return {k: v.detach().clone() for k, v in _weights(self._peft, MAGNET).items()} if self._uses_magnet else {}
-
-    def restore_magnet(self, state: dict[str, Tensor]) -> None:
-        """Loads saved weights of the magnet."""
-        for name, weight in _weights(self._peft, MAGNET).items():
-            weight.data.copy_(state[name])
 
     @property
     def _peft(self) -> PeftModel:
@@ -189,15 +181,11 @@ class _Trainer(GRPOTrainer):
             model: Any = self.peft  # transformers renamed the method in 5.23
             enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
             enable(self.args.gradient_checkpointing_kwargs)
-        if checkpoint is not None:
-            self._load_from_checkpoint(str(checkpoint))
         self.create_optimizer()
         self.model_wrapped, self.optimizer = self.accelerator.prepare(self.model, self.optimizer)
         self.create_scheduler(num_training_steps=self.args.max_steps)
         if checkpoint is not None:
-            self._load_optimizer_and_scheduler(str(checkpoint))  # type: ignore[no-untyped-call]
-            self._load_rng_state(str(checkpoint))
-            self.state = TrainerState.load_from_json(str(checkpoint / _STATE_FILE))
+            self.state.global_step = load_learner(checkpoint, self._adapters(), *self._schedule())
 
     def update(self, parts: Sequence[dict[str, Tensor]]) -> dict[str, float]:
         """Makes one optimizer step and returns what TRL logs of it."""
@@ -222,12 +210,17 @@ class _Trainer(GRPOTrainer):
             total += loss.detach()
         return total
 
-    def save(self) -> None:
-        """Writes `checkpoint-STEP` with the adapter, the optimizer, the schedule and the generators' states."""
-        with warnings.catch_warnings():
-            # PEFT looks for the base model's config.json to learn whether the vocabulary grew; a GGUF file has none.
-            warnings.filterwarnings("ignore", "Could not find a config file")
-            self._save_checkpoint(self.model_wrapped, None)  # type: ignore[no-untyped-call]
+    def save(self, folder: Path) -> None:
+        """Writes the adapters, the optimizer, the schedule and the generators' states."""
+        save_learner(folder, self.state.global_step, self._adapters(), *self._schedule())
+
+    def _adapters(self) -> dict[str, Tensor]:
+        """The weights of all adapters, by their names in the model."""
+        return {name: weight for name, weight in self.peft.named_parameters() if "lora_" in name}
+
+    def _schedule(self) -> tuple[TorchState, TorchState]:
+        assert self.optimizer is not None and self.lr_scheduler is not None, "prepare() makes them"
+        return self.optimizer, self.lr_scheduler
 
     @torch.no_grad()
     def logps(self, part: dict[str, Tensor]) -> Tensor:
@@ -281,6 +274,13 @@ def collate(batch: Sequence[Row], pad_id: int, device: torch.device) -> dict[str
     return {name: torch.tensor(values, dtype=dtype, device=device) for name, (values, dtype) in columns.items()}
 
 
+def _sort_targets(path: Path) -> None:
+    """Sorts the target modules in an adapter's settings: PEFT writes a set, in another order in every process."""
+    settings = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(settings["target_modules"], list):
+        path.write_text(json.dumps(settings | {"target_modules": sorted(settings["target_modules"])}, indent=2) + "\n")
+
+
 def _silence_noise(model: torch.nn.Module) -> None:
     """Sets rates of dropout, skipped layers and router noise to 0 that modules keep as numbers (OPT, Mixtral).
 
@@ -317,7 +317,6 @@ def _arguments(config: RunConfig, folder: Path) -> GRPOConfig:
         use_cpu=not torch.cuda.is_available(),
         seed=config.seed % _TRL_SEEDS,
         report_to="none",
-        save_total_limit=2,  # the newest may be torn by a kill, the one before it isn't
         disable_tqdm=True,
         dataloader_pin_memory=False,
     )

@@ -1,15 +1,21 @@
 """A run's folder: the files that a kill may leave, and the checkpoint from which the run resumes."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from mirrormatch.config_file import parse_settings
 from mirrormatch.errors import UserError
 from mirrormatch.training import metrics
+from mirrormatch.training.checkpoints import COMPLETE
 from mirrormatch.training.config import RunConfig
-from mirrormatch.training.run_folder import COMPLETE, RunFolder
+from mirrormatch.training.run_folder import RunFolder
+from mirrormatch.training.run_record import Best
+from mirrormatch.training.setting_kinds import MACHINE, SCHEDULE
 
 STATE = {"estimator": {"kuhn_poker/0": 0.125}}
 
@@ -80,7 +86,7 @@ def test_a_run_goes_on_from_its_newest_checkpoint(folder: RunFolder) -> None:
     for step in (1, 2, 10):
         checkpoint(folder, step)
     found = folder.open(config(), resume=True)
-    assert found == (folder.checkpoints / "checkpoint-10", 10, STATE)
+    assert found == (folder.checkpoints / "checkpoint-10", 10, STATE, {})
 
 
 def test_a_torn_checkpoint_is_passed_over(folder: RunFolder) -> None:
@@ -183,6 +189,103 @@ def test_a_refused_resume_touches_nothing(folder: RunFolder) -> None:
 def test_settings_that_can_not_be_read_are_named(folder: RunFolder, text: str) -> None:
     folder.config_path.write_text(text)
     assert refusal(folder, config()).startswith(f"the run's settings in '{folder.config_path}' can't be read")
+
+
+def test_a_schedule_may_be_extended(folder: RunFolder) -> None:
+    checkpoint(folder, 3)
+    lines: list[str] = []
+    start = folder.open(config(learn={"steps": 12}, alarms={"stop": True}), resume=True, note=lines.append)
+    assert start is not None and start.step == 3
+    assert lines == ["alarms.stop = True from step 3 on, False before", "learn.steps = 12 from step 3 on, 9 before"]
+
+
+def test_settings_of_the_machine_are_free(folder: RunFolder) -> None:
+    checkpoint(folder, 3)
+    start = folder.open(config(learn={"steps": 9, "micro_batches": 4}, threads=2), resume=True)
+    assert start is not None and start.step == 3
+
+
+@pytest.mark.parametrize(
+    "model", ["hf:nano", "nano,max_batch=8", "vllm:nano,memory_share=0.5", "hf:nano,dtype=bfloat16"]
+)
+def test_the_same_weights_in_another_engine_are_the_same_model(folder: RunFolder, model: str) -> None:
+    assert folder.open(config(model=model), resume=True) is None
+
+
+@pytest.mark.parametrize("model", ["hf:other", "nano,template.enable_thinking=false", "nano,date=2026-01-31"])
+def test_other_weights_or_another_template_are_another_model(folder: RunFolder, model: str) -> None:
+    assert f"with model = 'nano', not {model!r}" in refusal(folder, config(model=model))
+
+
+def test_weights_that_have_moved_are_known_by_their_content(tmp_path: Path) -> None:
+    made = RunFolder(tmp_path / "run")
+    made.open(config(model="hf:/models/a"), resume=False, base="1234")
+    assert made.open(config(model="hf:/models/b"), resume=True, base="1234") is None
+    with pytest.raises(UserError, match="with model = 'hf:/models/b', not 'hf:/models/c'"):
+        made.open(config(model="hf:/models/c"), resume=True, base="5678")
+
+
+def test_the_settings_of_a_resumed_run_are_the_new_ones(folder: RunFolder) -> None:
+    folder.open(config(learn={"steps": 12}), resume=True)
+    assert json.loads(folder.config_path.read_text())["learn"]["steps"] == 12
+    (change,) = json.loads(folder.record_path.read_text())["changes"]
+    assert change == {"step": 0, "key": "learn.steps", "before": "9", "after": "12"}
+
+
+def test_an_extended_run_is_measured_again_at_its_new_end(folder: RunFolder) -> None:
+    after = folder.measurement_path("after")
+    after.parent.mkdir()
+    checkpoint(folder, 9)
+    after.write_text("{}")
+    folder.open(config(), resume=True)
+    assert after.exists()
+    folder.open(config(learn={"steps": 12}), resume=True)
+    assert not after.exists()
+
+
+@pytest.mark.parametrize("key", [*SCHEDULE, *MACHINE])
+def test_every_setting_that_may_change_exists(key: str) -> None:
+    section, _, name = key.rpartition(".")
+    model = RunConfig.model_fields[section].annotation if section else RunConfig
+    assert isinstance(model, type) and issubclass(model, BaseModel) and name in model.model_fields
+
+
+# the lock
+
+
+def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
+    code = (
+        "import sys, time; from pathlib import Path\n"
+        "from mirrormatch.training.run_folder import RunFolder\n"
+        "with RunFolder(Path(sys.argv[1])).lock(): print('locked', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None and other.stdout.readline() == b"locked\n"
+        with pytest.raises(UserError) as problem, RunFolder(tmp_path).lock():
+            pass
+        other.kill()
+    assert str(problem.value) == (
+        f"another process ({other.pid}) is at work in '{tmp_path}': wait for its end, or --out DIR starts another run"
+    )
+    with RunFolder(tmp_path).lock():
+        pass  # the kill has freed it
+
+
+# the best policy
+
+
+def test_the_best_policy_is_kept_and_its_predecessor_is_removed(folder: RunFolder) -> None:
+    for step, value in ((2, 0.4), (4, 0.3), (6, 0.35)):
+        folder.write_adapter(step, lambda beside: (beside / "weights").touch())
+        folder.keep_best(step, {"exploitability/kuhn_poker": value, "loss": 0.1}, keep_adapters=20)
+        folder.drop_adapter(step)
+    assert folder.best == Best(step=4, metric="exploitability/kuhn_poker", value=0.3)
+    assert [path.name for path in (folder.path / "adapters").iterdir()] == ["step-000004"]
+
+
+def test_without_a_probe_no_policy_is_the_best(folder: RunFolder) -> None:
+    folder.keep_best(2, {"loss": 0.1, "exploitability/kuhn_poker": float("nan")}, keep_adapters=20)
+    assert folder.best is None
 
 
 # adapters

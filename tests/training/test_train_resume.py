@@ -16,7 +16,9 @@ from tests.paths import ROOT
 
 from mirrormatch.agents.engines import _adapters
 from mirrormatch.training import metrics
-from mirrormatch.training.run_folder import COMPLETE, RunFolder
+from mirrormatch.training.checkpoints import COMPLETE
+from mirrormatch.training.learner_state import WEIGHTS_FILE
+from mirrormatch.training.run_folder import RunFolder
 
 pytestmark = pytest.mark.slow
 
@@ -193,7 +195,7 @@ def test_the_metrics_are_those_of_the_undisturbed_run(story: Story) -> None:
 def test_the_baselines_and_the_magnet_are_those_of_the_undisturbed_run(story: Story) -> None:
     def last(run: RunFolder) -> tuple[str, bytes]:
         path = run.checkpoints / f"checkpoint-{NUM_STEPS}"
-        return (path / COMPLETE).read_text(), (path / "magnet.safetensors").read_bytes()
+        return (path / COMPLETE).read_text(), (path / WEIGHTS_FILE).read_bytes()
 
     undisturbed, killed = both(story, last)
     assert undisturbed == killed

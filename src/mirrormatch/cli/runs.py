@@ -130,7 +130,7 @@ def report_input(folder: RunFolder) -> ReportInput:
     """Everything that a run's folder contributes to its report."""
     config = read_config(folder)
     steps = metrics.read(folder.metrics_path)
-    before, after = _read_measurement(folder, "before"), _read_measurement(folder, "after")
+    before, after = read_measurement(folder, "before"), read_measurement(folder, "after")
     episodes, note = _sample_episodes(folder, config.seed)
     return ReportInput(
         title=f"Self-play in {', '.join(config.play.games)}: {folder.path.resolve().name}",
@@ -145,14 +145,19 @@ def report_input(folder: RunFolder) -> ReportInput:
     )
 
 
-def _read_measurement(folder: RunFolder, name: str) -> Measurement | None:
+def read_measurement(folder: RunFolder, name: str) -> Measurement | None:
+    """Reads a run's measurement, "before" or "after"; None if it has none.
+
+    Raises:
+        UserError: the file is broken.
+    """
     path = folder.measurement_path(name)
     if not path.is_file():
         return None
     try:
         return Measurement.model_validate_json(path.read_text(encoding="utf-8"))
     except ValidationError as problem:
-        raise UserError(f"{str(path)!r} is no measurement: {describe_validation_error(problem)}") from None
+        raise UserError(f"{str(path)!r} is no measurement: {describe_validation_error(problem)}; remove it") from None
 
 
 def _sample_episodes(folder: RunFolder, seed: int) -> tuple[list[Episode], str]:

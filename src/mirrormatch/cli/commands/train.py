@@ -4,6 +4,7 @@ Training and evals don't import each other: this command passes an evaluation ca
 """
 
 import asyncio
+import errno
 import os
 import shutil
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 from mirrormatch import games, prompts
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.spec import add_adapter, default_format
-from mirrormatch.cli.runs import load_policy, write_report
+from mirrormatch.cli.runs import load_policy, read_measurement, write_report
 from mirrormatch.cli.terminal.output import console, note
 from mirrormatch.cli.terminal.progress import TrainingProgress, show_progress
 from mirrormatch.cli.terminal.tables import comparison_table
@@ -41,13 +42,17 @@ def run(options: Namespace) -> int:
     _check_names(config)
     folder = RunFolder(options.out or Path("runs") / options.config.stem)
     check_folder(folder.path, "a run")
+    folder.check_free(options.resume)
     is_new = not folder.config_path.exists()
     try:
-        return _run(config, folder, options.resume)
+        with folder.lock():
+            return _run(config, folder, options.resume)
     except UserError:
         if is_new:
             folder.discard_unused()
         raise
+    except OSError as problem:
+        raise UserError(_describe_failure(folder, problem)) from None
     except KeyboardInterrupt:
         raise KeyboardInterrupt(f"--resume goes on with {str(folder.path)!r}") from None
 
@@ -65,7 +70,7 @@ def _run(config: RunConfig, folder: RunFolder, resume: bool) -> int:
     if not config.prompt.has_format:
         prompt = config.prompt.with_format(default_format(base.engine, config.model))
         config = config.model_copy(update={"prompt": prompt})
-    start = folder.open(config, resume)
+    start = folder.open(config, resume, base.engine.fingerprint, note)
     record_computation(base.engine, folder)
     keep_date(base.engine, folder)
     before = _measure_once(config, folder, "before", load_policy(config))
@@ -79,6 +84,15 @@ def _run(config: RunConfig, folder: RunFolder, resume: bool) -> int:
     write_report(folder)
     _print_next_steps(config, folder, ended)
     return 0
+
+
+def _describe_failure(folder: RunFolder, problem: OSError) -> str:
+    """The line about a file of the run that can't be read or written."""
+    reason = problem.strerror or str(problem)
+    if problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"{reason} for the run in {str(folder.path)!r}: make some room, then --resume goes on with it"
+    name = f": {problem.filename!r}" if problem.filename else ""
+    return f"the run in {str(folder.path)!r} ends: {reason}{name}; --resume goes on with it"
 
 
 def _check_names(config: RunConfig) -> None:
@@ -117,13 +131,12 @@ def _measure_once(config: RunConfig, folder: RunFolder, name: str, agent: LLMAge
     measure = config.measure
     if not (measure.games or measure.exploitability or measure.transfer):
         return None
-    path = folder.measurement_path(name)
-    if path.is_file():
-        return Measurement.model_validate_json(path.read_text(encoding="utf-8"))
+    if (found := read_measurement(folder, name)) is not None:
+        return found
     _set_threads(config)
     with show_progress(f"measuring {name} training") as progress:
         found = asyncio.run(measure_agent(agent, _make_plan(config), derive(config.seed, "measure"), progress))
-    write_text(path, found.model_dump_json())
+    write_text(folder.measurement_path(name), found.model_dump_json())
     return found
 
 
@@ -158,12 +171,21 @@ def _print_next_steps(config: RunConfig, folder: RunFolder, ended: Ended) -> Non
     lines = (
         f"Report:  {folder.report_path}",
         f"Adapter: {ended.adapter}",
+        *_describe_best(folder),
         "Next:",
         f"  {program} play {game} --opponent {add_adapter(config.model, folder.path)}",
         f"  {program} watch {folder.episodes_path(ended.step - 1)} --episode 1",
         f"  {program} train {REAL_CONFIG}",
     )
     print("\n".join(lines))
+
+
+def _describe_best(folder: RunFolder) -> list[str]:
+    """The line about the best adapter by the probe, if the run has one."""
+    best = folder.best
+    if best is None:
+        return []
+    return [f"Best:    {folder.adapter_path(best.step)} ({best.metric} {best.value:.3f} after step {best.step})"]
 
 
 def _program() -> str:
