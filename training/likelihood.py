@@ -59,7 +59,8 @@ class Likelihood:
     """
 
     def __init__(self, model: Any) -> None:
-        self._model: Any = model.get_base_model() if isinstance(model, PeftModel) else model
+        peft: Any = model
+        self._model: Any = peft.get_base_model() if isinstance(model, PeftModel) else model
         self._trunk: Any = self._model.get_decoder()
         self._has_trunk = self._trunk is not self._model
         with _evaluation(self._model):
