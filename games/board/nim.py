@@ -64,7 +64,7 @@ class Nim(Game[Piles, View]):
             for form in _FORMS
         }
         self.info = Info(
-            name=settings.full_name("nim"), version=1, roles=("first", "second"), min_return=-1.0, max_return=1.0,
+            name=settings.full_name("nim"), version=2, roles=("first", "second"), min_return=-1.0, max_return=1.0,
             zero_sum=True, max_turns=sum(self._start), hidden=False, random=False, open_text=False, solver="exact",
             forfeit=-1.0, source="Bouton 1901, Nim, a game with a complete mathematical theory; OpenSpiel nim",
         )  # fmt: skip
@@ -94,7 +94,7 @@ class Nim(Game[Piles, View]):
         ends = "loses" if self._misere else "wins"
         return (
             f"Nim. Piles of objects at the start: {start}. Two players move in turn. A move takes 1 or more objects "
-            f"from one pile. Who takes the last object of all {ends}. "
+            f"from one pile. The player who takes the very last object {ends}. "
             "Write a move as the pile's letter and how many you take: 'b2' takes 2 from pile B."
         )
 

@@ -16,7 +16,7 @@ class ReverseTicTacToe(TicTacToe):
     """
 
     info = Info(
-        name="reverse_tictactoe", version=1, roles=("X", "O"), min_return=-1.0, max_return=1.0, zero_sum=True,
+        name="reverse_tictactoe", version=2, roles=("X", "O"), min_return=-1.0, max_return=1.0, zero_sum=True,
         max_turns=9, hidden=False, random=False, open_text=False, solver="exact", forfeit=-1.0,
         source="OpenSpiel misere(game=tic_tac_toe())",
     )  # fmt: skip
@@ -29,8 +29,8 @@ class ReverseTicTacToe(TicTacToe):
 
     def rules(self) -> str:
         return (
-            "Reverse tic-tac-toe on squares 1 to 9, row by row. X moves first. Who gets three of the own marks in a "
-            "row, column or diagonal loses; a full board is a draw. A move is the number of an empty square."
+            "Reverse tic-tac-toe on squares 1 to 9, row by row. X moves first. The player who gets three own marks in "
+            "a row, column or diagonal loses; a full board is a draw. A move is the number of an empty square."
         )
 
     def render(self, view: View) -> str:

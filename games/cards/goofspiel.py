@@ -89,7 +89,7 @@ class Goofspiel(Game[Rounds, View]):
         self._spellings = _spellings(settings.cards)
         most = 1.0 if settings.score == "win_loss" else settings.cards * (settings.cards + 1) / 4 - 1
         self.info = Info(
-            name=settings.full_name("goofspiel"), version=1, roles=_SEATS, min_return=-most, max_return=most,
+            name=settings.full_name("goofspiel"), version=2, roles=_SEATS, min_return=-most, max_return=most,
             zero_sum=True, max_turns=self._num_bids - 2, hidden=True, random=self._by_chance, open_text=False,
             solver="exact" if settings.cards <= MAX_SOLVED[settings.order] else "rules", forfeit=-most,
             source="OpenSpiel goofspiel; Ross 1971, Goofspiel: the game of pure strategy",
@@ -149,7 +149,7 @@ class Goofspiel(Game[Rounds, View]):
         return (
             f"Goofspiel with {cards} rounds. Each player has the cards 1 to {cards}. The prizes are worth 1 to {cards} "
             f"points and come in {order} order, one a round. In each round both players secretly bid one of their "
-            "cards for the prize; the higher card wins it, with equal cards nobody does, and both cards are spent. "
+            "cards for the prize; the higher card wins it, equal cards win nothing, and both cards are spent. "
             f"The last round plays itself. {_GOALS[self.settings.score]} A move is the number of a card."
         )
 
@@ -264,7 +264,7 @@ def _render_past(role: int, prizes: Cards, bids: Cards) -> str:
     if not bids:
         return f"You are the {_SEATS[role]} player.\n"
     prize, own, other = prizes[len(bids) // 2 - 1], bids[role - 2], bids[-1 - role]
-    winner = "nobody wins" if own == other else "you win" if own > other else "the other wins"
+    winner = "neither wins" if own == other else "you win" if own > other else "the other wins"
     return f"{_render_past(role, prizes, bids[:-2])}Prize {prize}: you bid {own}, the other {other}, {winner}.\n"
 
 

@@ -32,8 +32,8 @@ class MatrixGameSettings(GameSettings):
 
     game: str = setting("prisoners_dilemma", "the game, by its name or its number g111 to g466", names())
     rounds: int = setting(1, "how often everything is played", range(1, 21))
-    story: str = setting(_NONE, "the scene that is told around it", (_NONE, *STORIES))
-    labels: str = setting("ab", "the letters of the choices where no story is told", ("ab", "fj", "xy"))
+    story: str = setting(_NONE, "the scene around it", (_NONE, *STORIES))
+    labels: str = setting("ab", "the letters of the choices without a story", ("ab", "fj", "xy"))
     compose: str = setting(
         "single", "whether it is played with others, and how", ("single", "sequential", "parallel", "nested")
     )
@@ -85,7 +85,7 @@ class MatrixGame(RepeatedGame):
         self.scenes = _scenes(settings)
         super().__init__(_stages(settings), settings.rounds)
         self.info = Info(
-            name=settings.full_name("matrix_game"), version=1, roles=("first", "second"),
+            name=settings.full_name("matrix_game"), version=2, roles=("first", "second"),
             min_return=self.bounds[0], max_return=self.bounds[1], zero_sum=False, max_turns=self.max_moves,
             hidden=True, random=False, open_text=False, solver="exact", forfeit=self.bounds[0],
             source="Robinson and Goforth 2005, The topology of the 2x2 games; Wang et al. 2024, TMGBench",
@@ -94,8 +94,8 @@ class MatrixGame(RepeatedGame):
     def rules(self) -> str:
         rounds = "" if self.num_rounds == 1 else f" This is repeated for {self.num_rounds} rounds."
         return (
-            f"You and another player choose at the same time. {self._render_offers()} The table says what each pair "
-            f"of choices brings you and the other.{self._render_order()}{rounds} Each time both then see both choices. "
+            f"You and another player choose at the same time. {self._render_offers()} The table gives both players' "
+            f"points for each pair of choices.{self._render_order()}{rounds} Each time both then see both choices. "
             f"Points add up; get as many as you can. {self._render_notation()}"
         )
 

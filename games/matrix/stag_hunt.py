@@ -32,7 +32,7 @@ class StagHunt(RepeatedGame):
     """Trust pays if it is mutual: hunt the stag together or a hare alone.
 
     In each of 5 rounds (`rounds=1` to `50`) both hunters choose at the same time, and then see both choices. A hare is
-    caught alone, whatever the other does: 3. A stag takes two: 4 for each if both hunt it, 0 for one that hunts it
+    caught alone, for 3 points in any case. A stag takes two: 4 for each if both hunt it, 0 for one that hunts it
     alone. The return is the sum over all rounds. There are two pure equilibria of a round, both stag (better for both)
     and both hare (safer: hunting the stag pays only if the other does so more than three times in four). With best play
     both get 4 a round. The built-in player hunts the stag until one of them has hunted a hare, and hares from then on:
@@ -45,7 +45,7 @@ class StagHunt(RepeatedGame):
         super().__init__((Stage((_TABLE,), (WORDS,)),), settings.rounds)
         self.settings = settings
         self.info = Info(
-            name=settings.full_name("stag_hunt"), version=1, roles=("first", "second"),
+            name=settings.full_name("stag_hunt"), version=2, roles=("first", "second"),
             min_return=self.bounds[0], max_return=self.bounds[1], zero_sum=False, max_turns=self.max_moves,
             hidden=True, random=False, open_text=False, solver="exact", forfeit=self.bounds[0],
             source="Rousseau 1755, Discourse on inequality; payoffs 4, 3, 0 after Skyrms 2001, The stag hunt",
@@ -55,8 +55,8 @@ class StagHunt(RepeatedGame):
         rounds = "one round" if self.num_rounds == 1 else f"{self.num_rounds} rounds"
         return (
             f"Stag hunt, {rounds}. In each round you and the other hunter choose at the same time: stag or hare. "
-            f"Hare: {HARE} points for you, whatever the other does. Stag: {STAG} points for each if both choose stag, "
-            f"{NOTHING} for one that chooses it alone. Then both see both choices. Points add up; get as many as "
+            f"Hare: {HARE} points for you in any case. Stag: {STAG} points for each if both choose stag, "
+            f"{NOTHING} for a player who chooses it alone. Then both see both choices. Points add up; get as many as "
             "you can. A move is one word: stag or hare."
         )
 

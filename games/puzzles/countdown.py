@@ -73,7 +73,7 @@ class Countdown(Game[Puzzle, Puzzle]):
     On the table lie 4 numbers from 1 to 10 and a target from 10 to 100 (one of 512 puzzles; with `highest=999` there
     may be 25, 50, 75 and 100 too). The player answers with one expression of +, -, *, / and parentheses that uses each
     number at most once; it is evaluated exactly, fractions included. If it makes the target the game ends with 1; else
-    the player is told what it makes and tries again, three times in all, and ends with 0. Every puzzle has a solution
+    the player sees what it makes and tries again, three times in all, and ends with 0. Every puzzle has a solution
     that uses all numbers and never leaves the positive whole numbers; best play always earns 1.
     """
 
@@ -83,7 +83,7 @@ class Countdown(Game[Puzzle, Puzzle]):
     def __init__(self, settings: CountdownSettings = _DEFAULT) -> None:
         self.settings = settings
         self.info = Info(
-            name=settings.full_name("countdown"), version=1, roles=("player",), min_return=0.0, max_return=1.0,
+            name=settings.full_name("countdown"), version=2, roles=("player",), min_return=0.0, max_return=1.0,
             zero_sum=False, max_turns=settings.tries, hidden=False, random=True, open_text=True, solver="exact",
             forfeit=0.0, source="the numbers round of the television game Countdown, exact targets only", win_at=1.0,
         )  # fmt: skip
@@ -122,11 +122,11 @@ class Countdown(Game[Puzzle, Puzzle]):
 
     def rules(self) -> str:
         num = self.settings.tries
-        tries = "one try" if num == 1 else f"{num} tries and are told what each makes"
+        tries = "one try" if num == 1 else f"{num} tries and see the result of each"
         return (
             "Countdown, the numbers game. Make the target with the given numbers and + - * / and parentheses. Use "
-            "each number at most once; you need not use all. There is always a solution. Division is exact, fractions "
-            f"are allowed on the way. You have {tries}. You win if one makes exactly the target. "
+            "each number at most once, and not necessarily all. There is always a solution. Division is exact, "
+            f"fractions are allowed on the way. You have {tries}. You win if one makes exactly the target. "
             "A move is one expression and nothing else, like (3 + 5) * 7 - 2."
         )
 

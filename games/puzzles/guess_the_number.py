@@ -48,7 +48,7 @@ class GuessTheNumber(Game[Secret, View]):
     Chance draws a number from 1 to 50, each equally likely. The player names a number; the answer is "higher" if the
     secret is higher than the guess and "lower" if it is lower. There are 6 guesses. The return is 1 if one of them is
     the secret, else 0. Always guessing the middle of what is left finds one of n numbers in at most ceil(log2(n + 1))
-    guesses, which is what the player has (6 for 50), and nobody can do it in fewer. With `spare=-1` luck is needed
+    guesses, which is what the player has (6 for 50), and no player can do it in fewer. With `spare=-1` luck is needed
     too: k guesses can find at most 2^k - 1 of the n numbers, and bisection finds that many.
     """
 
@@ -62,7 +62,7 @@ class GuessTheNumber(Game[Secret, View]):
         self._legal = tuple(sorted(self._numbers))
         self._notation = {**{n: n for n in self._numbers}, **{f"guess {n}": n for n in self._numbers}}
         self.info = Info(
-            name=settings.full_name("guess_the_number"), version=1, roles=("player",), min_return=0.0, max_return=1.0,
+            name=settings.full_name("guess_the_number"), version=2, roles=("player",), min_return=0.0, max_return=1.0,
             zero_sum=False, max_turns=self.num_guesses, hidden=True, random=True, open_text=False, solver="exact",
             forfeit=0.0, source="folklore; the bound on guesses is binary search's", win_at=1.0,
         )  # fmt: skip
@@ -100,7 +100,7 @@ class GuessTheNumber(Game[Secret, View]):
 
     def rules(self) -> str:
         return (
-            f"Guess the number. It is a whole number from 1 to {self._numbers[-1]}. After a wrong guess you are told "
+            f"Guess the number. It is a whole number from 1 to {self._numbers[-1]}. After a wrong guess you learn "
             f"whether the secret number is higher or lower than your guess. You have {self.num_guesses} guesses. "
             "You win if one of them is the number. A move is the number that you guess, like 7."
         )

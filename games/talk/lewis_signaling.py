@@ -87,7 +87,7 @@ class LewisSignaling(Game[Talk, View]):
         self._guesses = tuple(sorted(STATES[: settings.states]))
         self._signals = SIGNALS[: settings.signals]
         self.info = Info(
-            name=settings.full_name("lewis_signaling"), version=1, roles=_SEATS, min_return=0.0,
+            name=settings.full_name("lewis_signaling"), version=2, roles=_SEATS, min_return=0.0,
             max_return=float(rounds), zero_sum=False, max_turns=2 * rounds, hidden=True, random=True,
             open_text=False, solver="exact", forfeit=0.0, cooperative=common,
             win_at=float(-(-2 * rounds // 3)) if common else None,
@@ -153,8 +153,8 @@ class LewisSignaling(Game[Talk, View]):
         times = "One round" if s.rounds == 1 else f"{s.rounds} rounds"
         return (
             f"Signalling game. {times}. In each, a state is drawn at random from the list: {states}. Only the sender "
-            f"sees it, and sends one signal: {signals}. Signals have no meaning but what you give them. The receiver "
-            f"sees the signal alone and guesses the state. Then both see the state. {aim} "
+            f"sees it, and sends one signal: {signals}. A signal has only the meaning that you give it. The receiver "
+            f"sees only the signal and guesses the state. Then both see the state. {aim} "
             f"Moves: the sender's is a signal like '{SIGNALS[0]}', the receiver's a state like '{STATES[0]}'."
         )
 
@@ -194,7 +194,7 @@ def _describe_round(k: int, r: Round, num_states: int, is_biased: bool) -> str:
     result = "right" if r.state == r.guess else "wrong"
     if is_biased:
         following = (r.state + 1) % num_states == r.guess
-        point = "the receiver" if r.state == r.guess else "the sender" if following else "nobody"
+        point = "the receiver" if r.state == r.guess else "the sender" if following else "neither"
         result = f"a point for {point}"
     return f"Round {k + 1}: state {STATES[r.state]}, signal {SIGNALS[r.signal]}, guess {STATES[r.guess]}: {result}."
 

@@ -107,7 +107,7 @@ class Taboo(Game[Round, View]):
     def __init__(self, settings: TabooSettings = _DEFAULT) -> None:
         self.settings = settings
         self.info = Info(
-            name=settings.full_name("taboo"), version=3, roles=_SEATS, min_return=0.0, max_return=1.0, zero_sum=False,
+            name=settings.full_name("taboo"), version=4, roles=_SEATS, min_return=0.0, max_return=1.0, zero_sum=False,
             max_turns=2 * settings.attempts, hidden=True, random=True, open_text=True, solver="rules", forfeit=0.0,
             cooperative=True, win_at=1.0, source="after the party game Taboo (Hersch 1989); own words",
         )  # fmt: skip
@@ -161,7 +161,7 @@ class Taboo(Game[Round, View]):
         )
         return (
             "Taboo, cooperative. The describer sees a secret word and five forbidden words and gives a clue: free "
-            f"text, at most {CHAT_CHARS} characters. It must not hold the secret word, a word of it "
+            f"text, at most {CHAT_CHARS} characters. It must not contain the secret word, part of it "
             "or a forbidden word, also not with the ending -s, -es, -ed, -ing, -er, -ers, -y, -ly or -en, cut in "
             "pieces or in other letters: then both lose at once. The guesser sees only the clues and answers each with "
             f"one guess: a word or a phrase of at most {MAX_GUESS_WORDS} words. {won}"

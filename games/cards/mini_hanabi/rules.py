@@ -65,7 +65,7 @@ class MiniHanabi(Game[Table, View]):
         self._notation = list_spellings(num_colours, ranks, hand)
         drawn = sum(self._copies) - 2 * hand
         self.info = Info(
-            name=settings.full_name("mini_hanabi"), version=1, roles=_SEATS, min_return=0.0,
+            name=settings.full_name("mini_hanabi"), version=2, roles=_SEATS, min_return=0.0,
             max_return=float(self._perfect), zero_sum=False, max_turns=2 * drawn + settings.hints + 1, hidden=True,
             random=True, open_text=False, solver="rules", forfeit=0.0, cooperative=True, win_at=float(self._perfect),
             source="Bauza 2010, Hanabi; OpenSpiel hanabi (Bard et al. 2020, The Hanabi challenge)",
@@ -146,11 +146,11 @@ class MiniHanabi(Game[Table, View]):
             f"Hanabi, cooperative, two players. Deck: {', '.join(COLOURS[: s.colours])}; in each colour three 1s, "
             f"{middle}, one {s.ranks}. You see your partner's {s.hand} cards, not your own. "
             "Build every colour upwards from 1. Moves: 'play 1': your card 1 is built if it is the next of its colour, "
-            "else it is lost, and a life; 'discard 1' regains a hint; 'hint colour red' or 'hint rank 2' costs a hint "
-            f"and shows your partner all its cards that match, at least one. {hints} no "
-            "discard. A completed colour regains a hint. A card you draw becomes your last. With the deck "
-            f"empty each has one more turn. Score: cards built, {self._perfect} at best; 0 when no life of {s.lives} "
-            f"is left. Only {self._perfect} counts as won."
+            "else the card and a life are lost; 'discard 1' regains a hint; 'hint colour red' or 'hint rank 2' costs a "
+            f"hint and shows your partner all its cards that match, at least one. {hints} no "
+            "discard. A completed colour regains a hint. A drawn card becomes your last one. When the "
+            f"deck is empty each player has one more turn. Score: cards built, {self._perfect} at best; 0 when no life "
+            f"of {s.lives} is left. Only {self._perfect} counts as won."
         )
 
     def render(self, view: View) -> str:

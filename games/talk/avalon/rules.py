@@ -107,7 +107,7 @@ class Avalon(Game[Table, View]):
             num_statements=num * settings.talk,
         )
         self.info = Info(
-            name=settings.full_name("avalon"), version=2, roles=tuple(f"player {k + 1}" for k in range(num)),
+            name=settings.full_name("avalon"), version=3, roles=tuple(f"player {k + 1}" for k in range(num)),
             min_return=-1.0, max_return=1.0, zero_sum=False,
             max_turns=NUM_QUESTS * MAX_PROPOSALS * (1 + setup.num_statements + num) + sum(setup.team_sizes) + 1,
             hidden=True, random=True, open_text=settings.talk > 0, solver="rules", forfeit=-1.0, win_at=1.0,
@@ -207,9 +207,9 @@ class Avalon(Game[Table, View]):
             f"the others are good. Merlin knows who is evil.{percival} Quests 1 to 5 take {sizes} players. The leader "
             f"proposes a team, with or without itself: '{first_team}'. {statements} all vote secretly, 'yes' or 'no', "
             "and the votes are shown. Without a majority of yes the next player leads; after 5 rejected teams in one "
-            "quest evil wins. On a quest each member plays 'success' or, only if evil, 'fail'; just the number of "
-            f"fails is told. One fail{hard} makes the quest fail. Three failed quests: evil wins. After three "
-            "successes the Assassin names a player by number: if it is Merlin evil wins, else good."
+            "quest evil wins. On a quest each member plays 'success' or, only if evil, 'fail'; only the number of "
+            f"fails is shown. One fail{hard} makes the quest fail. After three failed quests evil wins. After three "
+            "successes the Assassin names a player by number: if that is Merlin, evil wins, otherwise good wins."
         )
 
     def render(self, view: View) -> str:

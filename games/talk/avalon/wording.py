@@ -153,7 +153,7 @@ def _describe_ending(board: Board, ending: Ending) -> str:
 
 @functools.lru_cache(_NUM_CACHED)
 def _list_players(players: Team) -> str:
-    return ", ".join(str(p + 1) for p in players) or "nobody"
+    return ", ".join(str(p + 1) for p in players) or "none"
 
 
 @functools.lru_cache(_NUM_CACHED)

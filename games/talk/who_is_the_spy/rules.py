@@ -33,14 +33,14 @@ class WhoIsTheSpy(Game[Table, View]):
     """A party game of clues: one player has another word than the rest and doesn't know it.
 
     A pair of similar words is drawn from a list of 159. All players but one, the civilians, get one of them, the spy
-    gets the other; nobody is told which he is. In each round every player who is still in gives a clue in turn, from
-    player 1 on: a few words that all hear, at most 120 characters, without his own word (whatever its case, accents,
+    gets the other; no player knows which it is. In each round every player who is still in gives a clue in turn, from
+    player 1 on: a few words that all hear, at most 120 characters, without its own word (in any case, with any accents,
     hyphens or spaces) and none that was given before. Then all vote, none seeing the votes of the others, for another
-    player who is in; who gets the most votes is out, on a tie nobody is. All votes are told after the round.
+    player who is in; who gets the most votes is out, on a tie no player is. All votes are shown after the round.
 
     The civilians win as soon as the spy is out. The spy wins when two players are left, or after the last round.
     What the winners get adds up to 1, and what the losers pay too: the spy gets +-1, each civilian its share of the
-    contrary. A player who fails to move pays 1, whoever he is, and the others share it.
+    contrary. A player who fails to move pays 1, in either part, and the others share it.
 
     The rule-based player says what it knows of its word from the same list, counts which clues fit its word better
     than the similar one, and votes accordingly; once it takes itself for the spy it talks about the other word.
@@ -52,7 +52,7 @@ class WhoIsTheSpy(Game[Table, View]):
         self.settings: SpySettings = settings
         players = settings.players
         self.info = Info(
-            name=settings.full_name("who_is_the_spy"), version=2,
+            name=settings.full_name("who_is_the_spy"), version=3,
             roles=tuple(f"player {k + 1}" for k in range(players)), min_return=-1.0, max_return=1.0, zero_sum=True,
             max_turns=2 * players * settings.rounds, hidden=True, random=True, open_text=True,
             solver="rules", forfeit=FORFEIT, win_at=1 / (players - 1),
@@ -128,12 +128,12 @@ class WhoIsTheSpy(Game[Table, View]):
         players, rounds = self.settings.players, self.settings.rounds
         last = f"after {rounds} rounds" if rounds > 1 else "after 1 round"
         return (
-            f"Who is the spy. {players} players get a secret word each. All get the same one but the spy, whose word "
-            "is similar. Nobody is told who the spy is: it may be you. Each round, every player left gives in turn a "
-            f"short clue to the own word (at most {CHAT_CHARS} characters, without the word itself; no clue given "
-            "before). Then all vote secretly for another player, by number: '2'. Who gets the most votes is out; on a "
-            "tie nobody is. The others win as soon as the spy is out. The spy wins when 2 players are left or "
-            f"{last}. The spy wins or loses 1, each other player 1/{players - 1}."
+            f"Who is the spy. {players} players get a secret word each. All get the same one except the spy, whose "
+            "word is similar. No player knows who the spy is: it may be you. Each round, every remaining player in "
+            f"turn gives a short clue to the word (at most {CHAT_CHARS} characters, without the word itself; no clue "
+            "given before). Then all vote secretly for another player, by number: '2'. The player with the most votes "
+            "is out; on a tie no player is. The others win as soon as the spy is out. The spy wins when 2 players are "
+            f"left or {last}. The spy wins or loses 1, each other player 1/{players - 1}."
         )
 
     def render(self, view: View) -> str:

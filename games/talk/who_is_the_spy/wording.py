@@ -31,7 +31,7 @@ def _describe_round(number: int, done: Round, role: int) -> str:
     lines += [f"{_name_player(p, role)}: {_quote(clue)}" for p, clue in zip(done.players, done.clues, strict=True)]
     votes = zip(done.players, done.votes, strict=True)
     lines.append("Votes: " + ", ".join(f"{_name_player(p, role)} -> {_name_player(v, role)}" for p, v in votes) + ".")
-    lines.append("A tie: nobody is out." if done.out == TIE else f"Out: {_name_player(done.out, role)}.")
+    lines.append("A tie: no player is out." if done.out == TIE else f"Out: {_name_player(done.out, role)}.")
     return "\n".join(lines) + "\n"
 
 
