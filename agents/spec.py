@@ -184,9 +184,16 @@ def _check_settings(text: str, settings: SpecSettings) -> None:
 
 
 def add_adapter(text: str, adapter: Path) -> str:
-    """The spec of a base model with an adapter on it."""
-    head, *settings = _SETTINGS.split(text)
+    """The spec of a base model with an adapter on it, in place of one that it has."""
+    head, *settings = _SETTINGS.split(remove_adapter(text))
     return ",".join([f"{head}+{adapter}", *settings])
+
+
+def remove_adapter(text: str) -> str:
+    """The spec of the base model alone."""
+    head, *settings = _SETTINGS.split(text)
+    kind, colon, rest = _HEAD.findall(head)[0]
+    return ",".join([f"{kind}{colon}{_split_adapter(rest)[0]}", *settings])
 
 
 def agent_from_spec(

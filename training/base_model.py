@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._engine import ChatEngine, DatedEngine, Engine, template_date
 from mirrormatch.agents.engines._settings import Dtype
 from mirrormatch.agents.engines.hf import TransformersEngine
@@ -10,6 +11,7 @@ from mirrormatch.errors import UserError
 from mirrormatch.training.config import RunConfig
 from mirrormatch.training.model_spec import check_model_spec
 from mirrormatch.training.run_folder import RunFolder
+from mirrormatch.training.warm_start import find_start
 
 
 def keep_date(engine: Engine, folder: RunFolder) -> None:
@@ -40,6 +42,8 @@ def load_trainable(config: RunConfig) -> Trainable:
         UserError: the model can't be trained, or not with these settings.
     """
     engine = load_engine(check_model_spec(config.model))
+    if (start := find_start(config)) is not None:
+        _adapters.check_base(start, config.model, engine.fingerprint)
     if engine.base is None or isinstance(engine, ChatEngine):
         raise UserError(f"model = {config.model!r} can't be trained: it gives no tokens; write nano or hf:PATH_OR_ID")
     return Trainable(engine, engine.base, engine.dtype if isinstance(engine, TransformersEngine) else "auto")

@@ -190,7 +190,13 @@ def convert_old_keys(values: dict[str, Any]) -> dict[str, Any]:
 class RunConfig(_Section):
     """One self-play run."""
 
-    model: Annotated[str, Field(description="spec of the base model, without adapter: 'nano', 'hf:PATH_OR_ID'")]
+    model: Annotated[
+        str,
+        Field(
+            description="spec of the base model: 'nano', 'hf:PATH_OR_ID'; with '+ADAPTER', training starts from that "
+            "adapter, which has the rank, alpha and targets of [lora]"
+        ),
+    ]
     seed: Annotated[int, Field(ge=0, le=MAX_SEED, description="seed of the run, from which all other seeds derive")] = 0
     threads: Annotated[
         int,

@@ -9,7 +9,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from mirrormatch.agents.engines._model_files import find_model_files
 from mirrormatch.errors import UserError
-from mirrormatch.training.config import LoraSettings
+from mirrormatch.training.config import LoraSettings, RunConfig
+from mirrormatch.training.warm_start import check_start_targets
 
 
 def lora_config(lora: LoraSettings) -> LoraConfig:
@@ -23,17 +24,20 @@ def lora_config(lora: LoraSettings) -> LoraConfig:
     )
 
 
-def check_targets(lora: LoraSettings, path: str) -> None:
+def check_targets(config: RunConfig, path: str) -> None:
     """Checks that the target modules exist in a base model and can be trained. Reads the model's configuration alone.
+
+    Where the run starts from an adapter, that has to have the same modules.
 
     Raises:
         UserError: they don't, or can't.
     """
+    lora = config.lora
     files = find_model_files(path)
-    config = AutoConfig.from_pretrained(files.path, **files.tokenizer_arguments)
+    shape = AutoConfig.from_pretrained(files.path, **files.tokenizer_arguments)
     with torch.device("meta"), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        model = AutoModelForCausalLM.from_config(config)  # type: ignore[no-untyped-call]
+        model = AutoModelForCausalLM.from_config(shape)  # type: ignore[no-untyped-call]
         try:
             adapted = get_peft_model(model, lora_config(lora))
         except ValueError as problem:
@@ -41,6 +45,7 @@ def check_targets(lora: LoraSettings, path: str) -> None:
     if isinstance(adapted.get_output_embeddings(), BaseTunerLayer):  # the loss reads the layer's own weights
         name = next(n for n, module in model.named_modules() if module is model.get_output_embeddings())
         raise UserError(f"lora.targets = {lora.targets!r} can't be trained: {name} is the output layer")
+    check_start_targets(config, adapted)
 
 
 def refused_targets(lora: LoraSettings, problem: ValueError) -> UserError:

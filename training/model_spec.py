@@ -1,4 +1,7 @@
-"""The spec of the model that a run trains, checked before its libraries are imported."""
+"""The spec of the model that a run trains, checked before its libraries are imported.
+
+It may name an adapter, from whose weights the training starts.
+"""
 
 from mirrormatch.agents import players
 from mirrormatch.agents.spec import ModelSettings, Spec, check_spec, parse_spec
@@ -6,14 +9,12 @@ from mirrormatch.errors import UserError
 
 
 def check_model_spec(text: str) -> Spec:
-    """Parses the spec of a base model and checks all that can be checked without loading it.
+    """Parses the spec and checks all that can be checked without loading it.
 
     Raises:
-        UserError: the spec has an adapter or settings of play, or the model can't be loaded.
+        UserError: the spec has settings of play, or the model can't be loaded.
     """
     spec = parse_spec(text)
-    if spec.adapter:
-        raise UserError(f"model = {text!r}: training starts from a base model, without '+ADAPTER'")
     if given := [name for name, _ in spec.settings if name in ModelSettings.model_fields]:
         raise UserError(f"model = {text!r}: {given[0]!r} is for play and evals; a run's own are in [play] and [prompt]")
     if spec.kind in players.names():

@@ -13,7 +13,7 @@ from mirrormatch.agents.episodes import to_json
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.play import play
 from mirrormatch.agents.scheduler import run_all
-from mirrormatch.agents.spec import add_adapter, name_agent
+from mirrormatch.agents.spec import add_adapter, name_agent, remove_adapter
 from mirrormatch.agents.types import Episode
 from mirrormatch.files import write_text
 from mirrormatch.seeds import derive
@@ -83,7 +83,7 @@ class SelfPlay:
 
     def _write_adapter(self, folder: Path) -> None:
         self._learner.save_adapter(folder)
-        _adapters.write_card(folder, self._config.model, self._engine.fingerprint)
+        _adapters.write_card(folder, remove_adapter(self._config.model), self._engine.fingerprint)
 
     async def _play(self, agent: LLMAgent, step: int) -> Sequence[Episode]:
         names = self._config.play.games

@@ -35,6 +35,7 @@ from mirrormatch.training.config import RunConfig
 from mirrormatch.training.learner_state import TorchState, load_learner, save_learner
 from mirrormatch.training.lora import lora_config, refused_targets
 from mirrormatch.training.rows import Batch, Row, count_own_tokens
+from mirrormatch.training.warm_start import load_start
 
 MAGNET = "magnet"  # the adapter that follows the policy slowly
 LEARNER = "default"  # the adapter that is trained, as PEFT names it
@@ -67,6 +68,8 @@ class TrlLearner:
         self._config = config
         self._checkpoints = checkpoints
         self._trainer = _Trainer(config, path, checkpoints, dtype)
+        if checkpoint is None:
+            load_start(config, _weights(self._peft, LEARNER))
         if self._uses_magnet:
             self._peft.add_adapter(MAGNET, lora_config(config.lora))
             _blend(self._peft, LEARNER, MAGNET, keep=0.0)

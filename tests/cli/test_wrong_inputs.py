@@ -157,7 +157,7 @@ def test_a_model_with_a_wrong_part_is_refused_before_torch_is_loaded(
     [
         ("nano,max_bach=9", "unknown setting of nano 'max_bach', did you mean 'max_batch'?"),
         ("hf:/nowhere", "no model at '/nowhere'"),
-        ("nano+/nowhere", "training starts from a base model, without '+ADAPTER'"),
+        ("nano+/nowhere", "no adapter at '/nowhere': there is no such folder"),
         ("nano,temperature=0", "'temperature' is for play and evals"),
         ("random", "can't be trained"),
     ],

@@ -43,8 +43,8 @@ def test_a_server_that_keeps_its_tokens_is_not_trained_and_gets_no_request(
         assert server.posts == []
 
 
-def test_training_starts_without_an_adapter(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "without '+ADAPTER'" in refusal(f"hf:{tiny}+somewhere", tmp_path, capsys)
+def test_an_adapter_to_start_from_exists(tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "no adapter at 'somewhere': there is no such folder" in refusal(f"hf:{tiny}+somewhere", tmp_path, capsys)
 
 
 @pytest.mark.parametrize("setting", ["temperature=0", "max_tokens=9", "constrain=yes", "thinking_tokens=9", "top_k=1"])

@@ -63,10 +63,12 @@ def _run(config: RunConfig, folder: RunFolder, resume: bool) -> int:
     from mirrormatch.training.computation import pin_computation, record_computation
     from mirrormatch.training.lora import check_targets
     from mirrormatch.training.run import train
+    from mirrormatch.training.warm_start import check_start
 
+    check_start(config)
     pin_computation(config, folder)
     base = load_trainable(config)  # raises for a model that can't be loaded or trained, before anything is written
-    check_targets(config.lora, base.path)
+    check_targets(config, base.path)
     if not config.prompt.has_format:
         prompt = config.prompt.with_format(default_format(base.engine, config.model))
         config = config.model_copy(update={"prompt": prompt})
