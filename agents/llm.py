@@ -31,6 +31,7 @@ class LLMAgent:
         constrain: decode only legal moves as answers, where the game lists them. For play: training needs the model's
             own distribution.
         thinking_tokens: budget of the reasoning, after which it is closed and the answer follows; None for no budget.
+        record_name: see `RecordedAgent`; the spec by default.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class LLMAgent:
         by_role: Mapping[int, Sampling] | None = None,
         constrain: bool = False,
         thinking_tokens: int | None = None,
+        record_name: str | None = None,
     ) -> None:
         self.spec = spec
         self.engine = engine
@@ -54,6 +56,7 @@ class LLMAgent:
         self.by_role = by_role or {}
         self.constrain = constrain
         self.thinking_tokens = thinking_tokens
+        self.record_name = record_name or spec
 
     async def act(self, decision: Decision) -> Reply:
         notice = decision.problem.detail if decision.problem else ""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from mirrormatch.agents.types import Agent, Decision, Episode, Reply, SelectiveAgent, Start, Turn
+from mirrormatch.agents.types import Agent, Decision, Episode, Reply, SelectiveAgent, Start, Turn, seat_name
 from mirrormatch.errors import UserError
 from mirrormatch.games.game import Game, compute_view_key, outcomes, sample_chance
 from mirrormatch.games.types import CHANCE, OVER, Action, Problem, ProblemKind
@@ -61,7 +61,7 @@ async def play(
         game=game.info.name,
         version=game.info.version,
         seed=seed,
-        seats=tuple(a.spec for a in agents),
+        seats=tuple(map(seat_name, agents)),
         deal=tuple(table.deal),
         turns=tuple(table.turns if forfeited_by is None else _reward_forfeit(table.turns, returns)),
         returns=returns,

@@ -234,8 +234,9 @@ def model_agent(
     adapter = engine.load(Path(spec.adapter).expanduser()) if spec.adapter else None
     if own.thinking_tokens is not None and isinstance(engine, ChatEngine):
         raise UserError(f"{spec.text!r}: thinking_tokens needs a server that exposes token ids, and this one doesn't")
+    text = name_agent(spec.text, engine)
     return LLMAgent(
-        name_agent(spec.text, engine),
+        text,
         engine,
         own.make_prompt(
             own.prompt or prompt or default_format(engine, f"{spec.kind}:{spec.target}"), settings or PromptSettings()
@@ -245,6 +246,7 @@ def model_agent(
         max_retries=own.patience,
         constrain=own.constrain,
         thinking_tokens=own.thinking_tokens,
+        record_name=record_name(text, engine, adapter),
     )
 
 
@@ -276,6 +278,39 @@ def name_agent(text: str, engine: Engine) -> str:
     """The spec that repeats the agent's prompts on another day: with the date that the chat template shows."""
     date = template_date(engine)
     return text if date is None or f",{_DATE}=" in text else f"{text},{_DATE}={date.isoformat()}"
+
+
+def hide_paths(text: str) -> str:
+    """The spec, or a path alone, with the last part of each path in it, for files that are passed on."""
+    try:
+        spec = parse_spec(text)
+    except UserError:
+        return _last_part("", text)
+    model = f"{spec.kind}:{_last_part(spec.kind, spec.target)}" if spec.target else spec.kind
+    adapter = "" if spec.adapter is None else f"+{_last_part('', spec.adapter)}"
+    return ",".join([f"{model}{adapter}", *(f"{name}={_last_part('', value)}" for name, value in spec.settings)])
+
+
+def record_name(text: str, engine: Engine, adapter: str | None) -> str:
+    """The name of a model's agent in episodes: `hf:NAME#hash`, with the hash of its adapter, or else of its weights.
+
+    Args:
+        text: the agent's spec.
+        engine: its engine.
+        adapter: the content hash of its adapter; None for the base model.
+    """
+    spec = parse_spec(hide_paths(text))
+    name = f"{spec.kind}:{spec.target}" if spec.target else spec.kind
+    has_files = spec.kind not in (*models.NAMES, *_NO_PATHS)
+    content = adapter or (engine.fingerprint if has_files else None)
+    settings = (f"{key}={value}" for key, value in spec.settings)
+    return ",".join([f"{name}#{content}" if content else name, *settings])
+
+
+def _last_part(kind: str, text: str) -> str:
+    """The last part of a path; the text itself if it is none, but an id, a name or a model on a server."""
+    is_path = kind not in _NO_PATHS and (text.startswith(("/", ".", "~")) or ("/" in text and os.path.exists(text)))
+    return os.path.basename(os.path.abspath(os.path.expanduser(text))) if is_path else text
 
 
 def load_engine(spec: Spec) -> Engine:

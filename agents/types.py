@@ -56,7 +56,7 @@ class Episode:
         game: the game's name.
         version: version of the game's rules.
         seed: the episode's seed.
-        seats: the agents' specs, by role.
+        seats: the agents' names, by role: their specs, where a model's path is its name and a hash (`hf:NAME#hash`).
         deal: chance's actions, in order. With `seed` they make the episode repeatable.
         turns: every reply in order, including those that are no moves.
         returns: one return per role, in the game's own unit.
@@ -158,8 +158,24 @@ class SelectiveAgent(Protocol):
         ...
 
 
+@runtime_checkable
+class RecordedAgent(Protocol):
+    """An agent whose spec may contain paths of this machine.
+
+    Attributes:
+        record_name: its name in episodes, without a path.
+    """
+
+    record_name: str
+
+
+def seat_name(agent: "Agent") -> str:
+    """The name of an agent in the record of an episode."""
+    return agent.record_name if isinstance(agent, RecordedAgent) else agent.spec
+
+
 class Agent(Protocol):
-    """The player in a seat. It may also be a `SelectiveAgent`.
+    """The player in a seat. It may also be a `SelectiveAgent` and a `RecordedAgent`.
 
     Attributes:
         spec: the SPEC that gives this agent on the command line.

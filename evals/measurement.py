@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from mirrormatch import agents, games
 from mirrormatch.agents.llm import describe_computation
-from mirrormatch.agents.types import Agent, Decision, Reply
+from mirrormatch.agents.types import Agent, Decision, Reply, seat_name
 from mirrormatch.evals import benchmarks
 from mirrormatch.evals.arena import BASELINES, MatchEpisode, MatchResult, opponent_specs, run_match
 from mirrormatch.evals.exploitability import PolicyReport, is_readable, measure_exploitability
@@ -172,6 +172,7 @@ class _Opponent:
 
     def __init__(self, agent: Agent) -> None:
         self.spec = f"opponent {agent.spec}"
+        self.record_name = seat_name(agent)
         self.max_retries = agent.max_retries
         self._agent = agent
 

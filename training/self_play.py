@@ -13,7 +13,11 @@ from mirrormatch.agents.episodes import to_json
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.play import play
 from mirrormatch.agents.scheduler import run_all
+<<<<<<< HEAD
 from mirrormatch.agents.spec import add_adapter, name_agent, remove_adapter
+=======
+from mirrormatch.agents.spec import add_adapter, hide_paths, name_agent, record_name
+>>>>>>> 4d8cb6e (Write models in shared files by name and hash instead of by path)
 from mirrormatch.agents.types import Episode
 from mirrormatch.files import write_text
 from mirrormatch.seeds import derive
@@ -52,13 +56,16 @@ class SelfPlay:
         folder = self.save_adapter()
         self.wake_engine()
         settings = self._config.play
+        spec = name_agent(add_adapter(self._config.model, folder), self._engine)
+        adapter = self._engine.load(folder)
         return LLMAgent(
-            spec=name_agent(add_adapter(self._config.model, folder), self._engine),
+            spec=spec,
             engine=self._engine,
             prompt=prompts.get(self._config.prompt.format, self._config.prompt.settings),
             sampling=Sampling(max_tokens=settings.max_tokens, temperature=settings.temperature),
-            adapter=self._engine.load(folder),
+            adapter=adapter,
             max_retries=settings.patience,
+            record_name=record_name(spec, self._engine, adapter),
         )
 
     def wake_engine(self) -> None:
@@ -83,7 +90,12 @@ class SelfPlay:
 
     def _write_adapter(self, folder: Path) -> None:
         self._learner.save_adapter(folder)
+<<<<<<< HEAD
         _adapters.write_card(folder, remove_adapter(self._config.model), self._engine.fingerprint)
+=======
+        _adapters.tidy_files(folder)
+        _adapters.write_card(folder, hide_paths(self._config.model), self._engine.fingerprint)
+>>>>>>> 4d8cb6e (Write models in shared files by name and hash instead of by path)
 
     async def _play(self, agent: LLMAgent, step: int) -> Sequence[Episode]:
         names = self._config.play.games

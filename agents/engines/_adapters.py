@@ -17,6 +17,7 @@ HASH_CHARS = 16
 _ORIGIN = "converted_from"  # in the card of a converted model
 _NUM_READS, _READ_BYTES = 3, 1 << 20  # per weight file, evenly spread: fine-tuning may leave the first tensors alone
 _VOLATILE = ("_name_or_path", "dtype", "torch_dtype", "transformers_version")
+_NAME_LISTS = ("target_modules", "exclude_modules", "modules_to_save", "target_parameters")  # sets in PEFT
 _MAX_JSON_BYTES = 16 << 20  # of an adapter's settings or card; usual are 2 kB
 
 
@@ -165,8 +166,8 @@ def _read_origin(card_path: Path) -> str:
     if not card_path.is_file():
         return ""
     try:
-        return str(json.loads(card_path.read_text(encoding="utf-8")).get(_ORIGIN, ""))
-    except (ValueError, AttributeError) as problem:
+        return str(_read_object(card_path).get(_ORIGIN, ""))
+    except (ValueError, RecursionError) as problem:
         raise UserError(f"{str(card_path)!r} is broken: {problem!r}") from None
 
 
@@ -177,6 +178,18 @@ def _hash_parts(digest: "hashlib._Hash", weights: Path) -> None:
         for k in range(_NUM_READS):
             file.seek(k * size // _NUM_READS)
             digest.update(file.read(_READ_BYTES))
+
+
+def tidy_files(folder: Path) -> None:
+    """Puts the module names that PEFT has saved into a fixed order and removes the base model's path on this machine."""
+    settings = read_config(folder)
+    base = str(settings.get("base_model_name_or_path") or "")
+    if is_local := Path(base).is_dir():
+        settings["base_model_name_or_path"] = Path(base).name
+    ordered = {k: sorted(v) if k in _NAME_LISTS and isinstance(v, list) else v for k, v in settings.items()}
+    (folder / CONFIG).write_text(json.dumps(ordered, indent=2) + "\n", encoding="utf-8")
+    if is_local:
+        (folder / "README.md").unlink(missing_ok=True)  # an empty form, filled in with the path alone
 
 
 def write_card(folder: Path, base: str, base_fingerprint: str) -> None:

@@ -1,27 +1,31 @@
 """Agents by their specs on a command line."""
 
+import asyncio
 import shutil
 from pathlib import Path
 
 import pytest
 from tests.agents.engines.tiny_model import save_adapter
 
-from mirrormatch import agents
+from mirrormatch import agents, games
 from mirrormatch.agents import models
 from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.models import NANO_PATH
+from mirrormatch.agents.play import play
 from mirrormatch.agents.spec import (
     Spec,
     add_adapter,
     agent_from_spec,
     engine_target,
+    hide_paths,
     load_engine,
     model_agent,
     parse_spec,
 )
+from mirrormatch.agents.types import seat_name
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.prompts import PromptSettings
 
@@ -279,3 +283,40 @@ def test_the_engine_of_a_spec_is_that_of_its_model(tiny: Path) -> None:
     engine = load_engine(parse_spec(f"hf:{tiny}+an/adapter"))
     assert isinstance(engine, TransformersEngine)
     assert engine.base == str(tiny)
+
+
+# names in files that are passed on
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("nano", "nano"),
+        ("random", "random"),
+        ("hf:Qwen/Qwen3-4B,temperature=0", "hf:Qwen/Qwen3-4B,temperature=0"),
+        ("hf:/home/ann/models/qwen+/home/ann/runs/kuhn", "hf:qwen+kuhn"),
+        ("hf:/home/ann/qwen/,chat_template=/home/ann/mine.jinja", "hf:qwen,chat_template=mine.jinja"),
+        ("vllm:~/models/qwen", "vllm:qwen"),
+        ("hf:./qwen.gguf", "hf:qwen.gguf"),
+        ("nano+/home/ann/run", "nano+run"),
+        ("openai:org/m@http://127.0.0.1:8000/v1", "openai:org/m@http://127.0.0.1:8000/v1"),
+        ("/home/ann/problems.jsonl", "problems.jsonl"),
+        ("no spec at all", "no spec at all"),
+    ],
+)
+def test_a_spec_without_paths_keeps_everything_else(text: str, name: str) -> None:
+    assert hide_paths(text) == name
+
+
+@pytest.mark.slow
+def test_a_model_from_a_folder_is_written_by_its_name_and_the_hash_of_what_answered(tiny: Path, tmp_path: Path) -> None:
+    adapter = save_adapter(tmp_path / "mine", seed=1)
+    agents = [model_agent(f"hf:{tiny}{more}") for more in ("", f"+{adapter}", f"+{adapter},temperature=0")]
+    game = games.get("kuhn_poker")
+    names = [asyncio.run(play(game, [agent, agent], seed=1)).seats[0] for agent in agents]
+    base, tuned = agents[0].engine.fingerprint, agents[1].adapter
+    assert names == [f"hf:{tiny.name}#{base}", f"hf:{tiny.name}#{tuned}", f"hf:{tiny.name}#{tuned},temperature=0"]
+
+
+def test_the_bundled_model_is_written_as_it_is_given() -> None:
+    assert seat_name(model_agent("nano,temperature=0")) == "nano,temperature=0"

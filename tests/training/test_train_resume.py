@@ -1,5 +1,6 @@
 """A run that is killed repeatedly ends with the same bits as an undisturbed run."""
 
+import json
 import multiprocessing
 import os
 import signal
@@ -15,6 +16,7 @@ import pytest
 from tests.paths import ROOT
 
 from mirrormatch.agents.engines import _adapters
+from mirrormatch.cli.runs import read_config, write_report
 from mirrormatch.training import metrics
 from mirrormatch.training.checkpoints import COMPLETE
 from mirrormatch.training.learner_state import WEIGHTS_FILE
@@ -172,6 +174,22 @@ def test_every_adapter_that_is_kept_is_that_of_the_undisturbed_run(story: Story)
 def test_the_adapters_of_a_run_differ(story: Story) -> None:
     hashes = {_adapters.content_hash(p) for p in (story.undisturbed.path / "adapters").glob("step-*")}
     assert len(hashes) == 8, "the policy moves, so that equal ends mean something"
+
+
+def test_what_is_passed_on_of_a_run_holds_no_path_of_this_machine(story: Story, tmp_path: Path) -> None:
+    run = story.undisturbed
+    written = [*(run.path / "adapters").rglob("*.*"), *(run.path / "episodes").iterdir()]
+    written.append(write_report(run, tmp_path / "report.html"))
+    assert len(written) > 10
+    home = str(run.path.parents[1]).encode()  # of the run and of its model
+    assert [path for path in written if path.is_file() and home in path.read_bytes()] == []
+    assert read_config(run).model.startswith(f"hf:{home.decode()}")
+
+
+def test_an_adapter_lists_its_modules_in_a_fixed_order(story: Story) -> None:
+    for folder in (story.undisturbed.path / "adapters").iterdir():
+        targets = json.loads((folder / _adapters.CONFIG).read_text())["target_modules"]
+        assert len(targets) > 2 and targets == sorted(targets)
 
 
 def test_the_games_are_those_of_the_undisturbed_run(story: Story) -> None:

@@ -15,7 +15,7 @@ from mirrormatch import agents
 from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.episodes import read_episodes
 from mirrormatch.agents.llm import LLMAgent
-from mirrormatch.agents.spec import add_adapter, check_spec, model_agent, parse_spec
+from mirrormatch.agents.spec import add_adapter, check_spec, hide_paths, model_agent, parse_spec
 from mirrormatch.agents.types import Agent, Episode
 from mirrormatch.config_file import describe_validation_error, parse_settings
 from mirrormatch.errors import UnknownName, UserError
@@ -136,7 +136,7 @@ def report_input(folder: RunFolder) -> ReportInput:
         title=f"Self-play in {', '.join(config.play.games)}: {folder.path.resolve().name}",
         facts=_facts(folder, config, steps, before, after),
         command="mirrormatch train SETTINGS.toml  # with the settings below",
-        config=_to_toml(config.model_dump(mode="json", exclude_none=True)),
+        config=_to_toml(_hide_all_paths(config.model_dump(mode="json", exclude_none=True))),
         before=before,
         after=after,
         metrics=steps,
@@ -186,8 +186,8 @@ def _facts(
     learn = config.learn
     reference = f"KL {learn.kl:g} to the {learn.kl_to}" if learn.kl else "no KL"
     return [
-        Fact("Run", str(folder.path)),
-        Fact("Model", f"{config.model}, LoRA rank {config.lora.rank}"),
+        Fact("Run", folder.path.resolve().name),
+        Fact("Model", f"{hide_paths(config.model)}, LoRA rank {config.lora.rank}"),
         Fact("Training", f"{len(steps)} of {learn.steps} steps, {took_s / _MINUTE_S:.1f} minutes of play and learning"),
         Fact("Experience", f"{config.play.episodes} episodes a step, temperature {config.play.temperature:g}"),
         Fact("Learning", f"{config.estimator.name}, {learn.loss}, rate {learn.learning_rate:g}, {reference}"),
@@ -217,6 +217,15 @@ def _versions() -> Iterator[str]:
             yield f"{name} {importlib.metadata.version(name)}"
         except importlib.metadata.PackageNotFoundError:
             continue
+
+
+def _hide_all_paths(value: Any) -> Any:
+    """Settings whose specs hold no paths: a report is passed on."""
+    if isinstance(value, dict):
+        return {k: _hide_all_paths(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_hide_all_paths(v) for v in value]
+    return hide_paths(value) if isinstance(value, str) else value
 
 
 def _to_toml(values: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.play import play
 from mirrormatch.agents.players.human import Human
 from mirrormatch.agents.spec import check_spec
-from mirrormatch.agents.types import Agent, Decision, Episode, Reply, SelectiveAgent
+from mirrormatch.agents.types import Agent, Decision, Episode, Reply, SelectiveAgent, seat_name
 from mirrormatch.cli.arguments import OPPONENT
 from mirrormatch.cli.terminal.output import console
 from mirrormatch.cli.terminal.screen import Screen, introduce, short_spec, show_ending, show_seating
@@ -52,6 +52,7 @@ class SpinnerAgent:
 
     def __init__(self, agent: Agent, screen: Screen) -> None:
         self.spec = agent.spec
+        self.record_name = seat_name(agent)
         self.max_retries = agent.max_retries
         self._agent = agent
         self._screen = screen
