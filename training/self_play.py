@@ -13,11 +13,7 @@ from mirrormatch.agents.episodes import to_json
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.play import play
 from mirrormatch.agents.scheduler import run_all
-<<<<<<< HEAD
-from mirrormatch.agents.spec import add_adapter, name_agent, remove_adapter
-=======
-from mirrormatch.agents.spec import add_adapter, hide_paths, name_agent, record_name
->>>>>>> 4d8cb6e (Write models in shared files by name and hash instead of by path)
+from mirrormatch.agents.spec import add_adapter, hide_paths, name_agent, record_name, remove_adapter
 from mirrormatch.agents.types import Episode
 from mirrormatch.files import write_text
 from mirrormatch.seeds import derive
@@ -90,12 +86,9 @@ class SelfPlay:
 
     def _write_adapter(self, folder: Path) -> None:
         self._learner.save_adapter(folder)
-<<<<<<< HEAD
-        _adapters.write_card(folder, remove_adapter(self._config.model), self._engine.fingerprint)
-=======
         _adapters.tidy_files(folder)
-        _adapters.write_card(folder, hide_paths(self._config.model), self._engine.fingerprint)
->>>>>>> 4d8cb6e (Write models in shared files by name and hash instead of by path)
+        base = hide_paths(remove_adapter(self._config.model))
+        _adapters.write_card(folder, base, self._engine.fingerprint)
 
     async def _play(self, agent: LLMAgent, step: int) -> Sequence[Episode]:
         names = self._config.play.games
