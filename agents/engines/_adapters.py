@@ -181,7 +181,7 @@ def _hash_parts(digest: "hashlib._Hash", weights: Path) -> None:
 
 
 def tidy_files(folder: Path) -> None:
-    """Puts the module names that PEFT has saved into a fixed order and removes the base model's path on this machine."""
+    """Puts the names of modules that PEFT has saved into a fixed order and removes the path of the base model."""
     settings = read_config(folder)
     base = str(settings.get("base_model_name_or_path") or "")
     if is_local := Path(base).is_dir():
