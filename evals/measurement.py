@@ -1,10 +1,11 @@
 """Measures an agent before and after training: games, exploitability and transfer under one plan and one seed.
 
-Two measurements of one plan and seed play the same deals, think under the same seeds and answer the same problems. Each
-keeps the parts of its figures, which lets `comparison` pair two of them part by part.
+Two measurements of one plan and seed play the same deals, think under the same seeds and answer the same problems, which
+are those of `match`, `eval exploitability` and `eval transfer` with that seed. Each keeps the parts of its figures, which
+lets `comparison` pair two of them part by part.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import Any, Final, Literal, NamedTuple, TypeGuard
 
@@ -20,7 +21,6 @@ from mirrormatch.evals.statistics import Better, Score, share
 from mirrormatch.evals.transfer import Answerer, Transfer, run_transfer
 from mirrormatch.evals.types import NUM_EPISODES, NUM_ITEMS, NUM_THOUGHTS, Progress
 from mirrormatch.games.game import Game
-from mirrormatch.seeds import derive
 
 _TICKS: Final = 100  # progress units of each part
 
@@ -114,13 +114,10 @@ async def measure_agent(agent: Agent, plan: Plan, seed: int, progress: Progress 
     num_matches = sum(len(opponent_specs(game.info, plan.opponents)) for game in played_games)
     parts.num_parts = num_matches + len(solved_games) + bool(problem_sets)
     in_games = [await _play_matches(agent, game, plan, seed, parts) for game in played_games]
-    policies = [
-        await measure_exploitability(agent, game, plan.thoughts, derive(seed, "thoughts"), parts.next())
-        for game in solved_games
-    ]
+    policies = [await measure_exploitability(agent, game, plan.thoughts, seed, parts.next()) for game in solved_games]
     answered = None
     if problem_sets and _is_answerer(agent):
-        answered = await run_transfer(agent, problem_sets, plan.items, derive(seed, "problems"), parts.next())
+        answered = await run_transfer(agent, problem_sets, plan.items, seed, parts.next())
     scores = [
         *(score for found in in_games for score in found.scores),
         *(score for policy in policies for score in policy.scores()),
@@ -191,19 +188,18 @@ async def _play_matches(
     agent: Agent, game: Game[Any, Any], plan: Plan, seed: int, parts: _ProgressParts
 ) -> _GameFigures:
     """Plays one game against every opponent: the share of legal replies over all matches, then each match's figures."""
-    matches, deals = _GameFigures([], []), list[list[MatchEpisode]]()
+    matches, played = _GameFigures([], []), list[MatchEpisode]()
     for opponent in opponent_specs(game.info, plan.opponents):
         seats = [agent, _Opponent(agents.get(opponent))] if opponent else [agent]
-        own_seed = derive(seed, "match", game.info.name, opponent)
-        result = await run_match(game, seats, plan.episodes, own_seed, parts.next())
+        result = await run_match(game, seats, plan.episodes, seed, parts.next())
         _add_match(matches, result, f"{game.info.name}/{opponent}" if opponent else game.info.name)
-        deals += _group_by_deal(result)
-    legal = _legal_share(f"legal/{game.info.name}", deals)
+        played += result.episodes
+    legal = _legal_share(f"legal/{game.info.name}", _group_by_deal(played))
     return _GameFigures(legal.scores + matches.scores, legal.samples + matches.samples)
 
 
 def _add_match(figures: _GameFigures, result: MatchResult, subject: str) -> None:
-    own_scores, deals = result.scores.agents[0], _group_by_deal(result)
+    own_scores, deals = result.scores.agents[0], _group_by_deal(result.episodes)
     wins = [fmean(won for p in deal for won in _own_values(p, _wins(p))) for deal in deals]
     returns = [fmean(r for p in deal for r in _own_values(p, p.episode.returns)) for deal in deals]
     for score, values in ((own_scores.win, wins), (own_scores.mean_return, returns)):
@@ -223,10 +219,10 @@ def _legal_share(name: str, deals: Sequence[Sequence[MatchEpisode]]) -> _GameFig
     return _GameFigures([score], [Sample(name=name, unit=score.unit, better=score.better, values=tuple(parts))])
 
 
-def _group_by_deal(result: MatchResult) -> list[list[MatchEpisode]]:
-    """The episodes of each deal."""
+def _group_by_deal(episodes: Iterable[MatchEpisode]) -> list[list[MatchEpisode]]:
+    """The episodes of each deal, against all opponents."""
     deals: dict[int, list[MatchEpisode]] = {}
-    for played in result.episodes:
+    for played in episodes:
         deals.setdefault(played.deal, []).append(played)
     return list(deals.values())
 

@@ -6,7 +6,6 @@ from mirrormatch.agents.players.random import RandomAgent
 from mirrormatch.agents.types import Agent, Decision, Reply
 from mirrormatch.evals import benchmarks
 from mirrormatch.evals.measurement import Measurement, Plan, measure_agent
-from mirrormatch.seeds import derive
 
 PLAN = Plan(
     games=("kuhn_poker", "tictactoe"), episodes=20, exploitability=("kuhn_poker",), transfer=("arithmetic",), items=4
@@ -30,7 +29,7 @@ class Solver(Stumbling):
     spec = "solver"
 
     def __init__(self, known: int) -> None:
-        items = benchmarks.get("arithmetic").items(derive(SEED, "problems"), PLAN.items)
+        items = benchmarks.get("arithmetic").items(SEED, PLAN.items)
         self._answers = {item.question: item.answer for item in items[:known]}
 
     async def ask(self, text: str, seed: int) -> Reply:

@@ -133,11 +133,12 @@ def _measure_once(config: RunConfig, folder: RunFolder, name: str, agent: LLMAge
     measure = config.measure
     if not (measure.games or measure.exploitability or measure.transfer):
         return None
-    if (found := read_measurement(folder, name)) is not None:
+    plan, found = _make_plan(config), read_measurement(folder, name)
+    if found is not None and (found.plan, found.seed) == (plan, config.seed):  # earlier versions derived another seed
         return found
     _set_threads(config)
     with show_progress(f"measuring {name} training") as progress:
-        found = asyncio.run(measure_agent(agent, _make_plan(config), derive(config.seed, "measure"), progress))
+        found = asyncio.run(measure_agent(agent, plan, config.seed, progress))
     write_text(folder.measurement_path(name), found.model_dump_json())
     return found
 
