@@ -1,8 +1,8 @@
 """Measures an agent before and after training: games, exploitability and transfer under one plan and one seed.
 
-Two measurements of one plan and seed play the same deals, think under the same seeds and answer the same problems, which
-are those of `match`, `eval exploitability` and `eval transfer` with that seed. Each keeps the parts of its figures, which
-lets `comparison` pair two of them part by part.
+Two measurements of one plan and seed play the same deals, think under the same seeds and answer the same problems: the
+ones of `match`, `eval exploitability` and `eval transfer` with that seed. Each keeps the parts of its figures, so
+`comparison` can pair two of them part by part.
 """
 
 from collections.abc import Iterable, Sequence
