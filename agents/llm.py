@@ -166,6 +166,31 @@ class LLMAgent:
         return (*ends, *([] if stop is None else [self.engine.complete(stop)]))
 
 
+def describe_request(agent: object) -> dict[str, str] | None:
+    """How a model is asked: its prompt, sampling and limits, by the names of the settings; None for any other agent."""
+    if not isinstance(agent, LLMAgent):
+        return None
+    settings = {
+        "prompt": type(agent.prompt).__module__.rpartition(".")[2],
+        **agent.prompt.settings.model_dump(),
+        "max_tokens": agent.sampling.max_tokens,
+        "temperature": agent.sampling.temperature,
+        "top_p": agent.sampling.top_p,
+        "top_k": agent.sampling.top_k,
+        "patience": agent.max_retries,
+        "constrain": agent.constrain,
+        "thinking_tokens": agent.thinking_tokens,
+    }
+    return {name: _format_setting(value) for name, value in settings.items()}
+
+
+def _format_setting(value: object) -> str:
+    """A setting's value as a spec has it."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def describe_computation(agent: object) -> str | None:
     """The number type and the threads with which a model computes in this process; None for any other agent."""
     engine = agent.engine if isinstance(agent, LLMAgent) else None

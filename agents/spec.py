@@ -29,6 +29,7 @@ from mirrormatch.agents.engines._engine import (
     turn_stop,
 )
 from mirrormatch.agents.engines._model_files import find_model_files
+from mirrormatch.agents.engines._request import RequestSettings
 from mirrormatch.agents.engines._settings import SETTINGS
 from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.llm import LLMAgent
@@ -127,9 +128,19 @@ def check_spec(text: str, game: Game[Any, Any] | None = None) -> Spec:
         prompts.formats.get(own.prompt)
     if spec.kind not in _NO_PATHS:
         find_model_files(engine_target(spec))
-    if spec.adapter is not None:
-        _adapters.find_adapter(Path(spec.adapter).expanduser())
+    read_card(spec)
     return spec
+
+
+def read_card(spec: Spec) -> RequestSettings | None:
+    """The prompt and sampling that the card of a spec's adapter records; None without an adapter or such a record.
+
+    Raises:
+        UserError: there is no adapter, or its card is broken.
+    """
+    if spec.adapter is None:
+        return None
+    return _adapters.read_request(_adapters.find_adapter(Path(spec.adapter).expanduser()))
 
 
 def _check_model_settings(spec: Spec) -> ModelSettings:
@@ -196,32 +207,20 @@ def remove_adapter(text: str) -> str:
     return ",".join([f"{kind}{colon}{_split_adapter(rest)[0]}", *settings])
 
 
-def agent_from_spec(
-    text: str,
-    settings: PromptSettings | None = None,
-    sampling: Sampling | None = None,
-    prompt: str | None = None,
-) -> Agent:
-    """Loads the agent of a spec; prompt and sampling apply to models only."""
+def agent_from_spec(text: str, request: RequestSettings | None = None) -> Agent:
+    """Loads the agent of a spec; the request settings apply to models only."""
     spec = parse_spec(text)
     if spec.kind in players.names():
         return players.get(spec.kind)(spec.target)
-    return model_agent(spec, settings, sampling, prompt)
+    return model_agent(spec, request)
 
 
-def model_agent(
-    spec: Spec | str,
-    settings: PromptSettings | None = None,
-    sampling: Sampling | None = None,
-    prompt: str | None = None,
-) -> LLMAgent:
+def model_agent(spec: Spec | str, request: RequestSettings | None = None) -> LLMAgent:
     """Loads the language-model agent of a spec.
 
     Args:
         spec: the spec.
-        settings: the prompt's options, for those that the spec doesn't set.
-        sampling: likewise.
-        prompt: the prompt format, unless the spec names one; None for the one that suits the model.
+        request: how the model is asked, for what the spec doesn't set; by default as the card of its adapter records.
 
     Raises:
         UserError: the spec's agent isn't a language model.
@@ -232,16 +231,16 @@ def model_agent(
     own = _check_model_settings(spec)
     engine = load_engine(spec)
     adapter = engine.load(Path(spec.adapter).expanduser()) if spec.adapter else None
+    default = request or read_card(spec) or RequestSettings()
     if own.thinking_tokens is not None and isinstance(engine, ChatEngine):
         raise UserError(f"{spec.text!r}: thinking_tokens needs a server that exposes token ids, and this one doesn't")
     text = name_agent(spec.text, engine)
+    name = own.prompt or default.prompt or default_format(engine, f"{spec.kind}:{spec.target}")
     return LLMAgent(
         text,
         engine,
-        own.make_prompt(
-            own.prompt or prompt or default_format(engine, f"{spec.kind}:{spec.target}"), settings or PromptSettings()
-        ),
-        own.sampling(sampling or Sampling()),
+        own.make_prompt(name, default.settings_for(name)),
+        own.sampling(default.sampling),
         adapter,
         max_retries=own.patience,
         constrain=own.constrain,

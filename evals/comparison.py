@@ -37,6 +37,24 @@ class ComparisonRow(NamedTuple):
     change: Difference | None
 
 
+class RequestRow(NamedTuple):
+    """A setting under which two models were asked differently."""
+
+    name: str
+    before: str
+    after: str
+
+
+def request_differences(before: Measurement, after: Measurement) -> list[RequestRow]:
+    """The settings of prompt and sampling in which two models were asked differently; empty unless both are models."""
+    earlier, later = before.request, after.request
+    if earlier is None or later is None:
+        return []
+    names = dict.fromkeys([*earlier, *later])
+    rows = (RequestRow(name, earlier.get(name, "-"), later.get(name, "-")) for name in names)
+    return [row for row in rows if row.before != row.after]
+
+
 def comparison_rows(before: Measurement, after: Measurement) -> list[ComparisonRow]:
     """The rows of a table of two measurements, section by section."""
     earlier, later = ({s.name: s for s in m.scores if _is_shown(s, m)} for m in (before, after))

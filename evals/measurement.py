@@ -12,7 +12,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeGuard
 from pydantic import BaseModel, ConfigDict, Field
 
 from mirrormatch import agents, games
-from mirrormatch.agents.llm import describe_computation
+from mirrormatch.agents.llm import describe_computation, describe_request
 from mirrormatch.agents.types import Agent, Decision, Reply, seat_name
 from mirrormatch.evals import benchmarks
 from mirrormatch.evals.arena import BASELINES, MatchEpisode, MatchResult, opponent_specs, run_match
@@ -80,6 +80,7 @@ class Measurement(BaseModel):
         policies: one exploitability report per game.
         transfer: the answered problems; None where no problem was asked.
         computation: number type and threads of a model that computed in this process; None for other agents.
+        request: how a model was asked (prompt, sampling, limits), by the names of the settings; None for other agents.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, serialize_by_alias=True)
@@ -93,6 +94,7 @@ class Measurement(BaseModel):
     policies: tuple[PolicyReport, ...]
     transfer: Transfer | None
     computation: str | None = None
+    request: dict[str, str] | None = None
 
 
 async def measure_agent(agent: Agent, plan: Plan, seed: int, progress: Progress | None = None) -> Measurement:
@@ -126,6 +128,7 @@ async def measure_agent(agent: Agent, plan: Plan, seed: int, progress: Progress 
     return Measurement(
         spec=agent.spec,
         computation=describe_computation(agent),
+        request=describe_request(agent),
         seed=seed,
         plan=plan,
         scores=tuple(scores),

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from mirrormatch.agents.engines._request import RequestSettings
 from mirrormatch.prompts import formats
 from mirrormatch.prompts.prompt import PromptSettings
 from mirrormatch.seeds import MAX_SEED
@@ -226,6 +227,16 @@ class RunConfig(_Section):
     def measured_tokens(self) -> int:
         """The token budget of one reply in measurements."""
         return self.measure.max_tokens or self.play.max_tokens
+
+    @property
+    def request(self) -> RequestSettings:
+        """The prompt and the sampling with which the model is measured and used later."""
+        return RequestSettings(
+            prompt=self.prompt.format,
+            settings=self.prompt.settings,
+            max_tokens=self.measured_tokens,
+            temperature=self.play.temperature,
+        )
 
     @model_validator(mode="before")
     @classmethod

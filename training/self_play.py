@@ -88,7 +88,7 @@ class SelfPlay:
         self._learner.save_adapter(folder)
         _adapters.tidy_files(folder)
         base = hide_paths(remove_adapter(self._config.model))
-        _adapters.write_card(folder, base, self._engine.fingerprint)
+        _adapters.write_card(folder, base, self._engine.fingerprint, self._config.request)
 
     async def _play(self, agent: LLMAgent, step: int) -> Sequence[Episode]:
         names = self._config.play.games

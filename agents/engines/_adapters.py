@@ -1,6 +1,7 @@
 """Adapters on disk and in an engine: their content hash, their base model's name, and which ones are loaded.
 
-An adapter is a folder in PEFT's format. Ours contain one more file, `mirrormatch.json`, with the base's fingerprint.
+An adapter is a folder in PEFT's format. Ours contain one more file, the card `mirrormatch.json`: the base's
+fingerprint, and the prompt and sampling of the run that made the adapter.
 """
 
 import hashlib
@@ -8,6 +9,7 @@ import json
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from mirrormatch.agents.engines._request import RequestSettings, parse_request
 from mirrormatch.errors import UserError
 
 Handle = TypeVar("Handle")
@@ -192,10 +194,28 @@ def tidy_files(folder: Path) -> None:
         (folder / "README.md").unlink(missing_ok=True)  # an empty form, filled in with the path alone
 
 
-def write_card(folder: Path, base: str, base_fingerprint: str) -> None:
-    """Records an adapter's base model in its folder."""
-    card = {"schema": 1, "base": base, "base_fingerprint": base_fingerprint}
+def write_card(folder: Path, base: str, base_fingerprint: str, request: RequestSettings | None = None) -> None:
+    """Records an adapter's base model in its folder, and the prompt and sampling that it was trained with."""
+    card: dict[str, Any] = {"schema": 1, "base": base, "base_fingerprint": base_fingerprint}
+    if request is not None:
+        card["request"] = request.model_dump(mode="json")
     (folder / CARD).write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+def read_request(folder: Path) -> RequestSettings | None:
+    """The prompt and the sampling in an adapter's card; None without a card, or in one of an earlier version.
+
+    Raises:
+        UserError: the card is broken.
+    """
+    card_path = folder / CARD
+    if not card_path.is_file():
+        return None
+    try:
+        request = _read_object(card_path).get("request")
+        return None if request is None else parse_request(request)
+    except (OSError, ValueError, RecursionError) as problem:
+        raise UserError(f"{str(card_path)!r} is broken: {problem}") from None
 
 
 def check_base(folder: Path, base: str, base_fingerprint: str) -> None:

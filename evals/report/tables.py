@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Sequence
 from typing import Final
 
-from mirrormatch.evals.comparison import CAPTION, ComparisonRow, comparison_rows
+from mirrormatch.evals.comparison import CAPTION, ComparisonRow, RequestRow, comparison_rows, request_differences
 from mirrormatch.evals.exploitability import PolicyReport, StatePolicy
 from mirrormatch.evals.measurement import Measurement
 from mirrormatch.evals.report.markup import Html, element
@@ -42,10 +42,13 @@ def comparison_table(before: Measurement, after: Measurement) -> Html:
     rows = comparison_rows(before, after)
     reach = _max_reach(rows)
     heads = ("", "before", "after", "difference", "", "n", "")
-    bodies = (
+    bodies = [
         element("tbody", _section_row(section, len(heads)), *(_row(row, reach[_scale(row)]) for row in members))
         for section, members in _group_by_section(rows)
-    )
+    ]
+    if different := request_differences(before, after):
+        settings = map(_setting_row, different)
+        bodies.insert(0, element("tbody", _section_row("asked differently", len(heads)), *settings))
     head = element("thead", element("tr", *(element("th", text, scope="col") for text in heads)))
     return element("div", element("table", head, *bodies), element("p", CAPTION, class_="note"), class_="wide")
 
@@ -115,6 +118,11 @@ def _row(row: ComparisonRow, reach: float) -> Html:
         element("td", MARKS[verdict], class_=f"mark {verdict}"),
         class_=verdict or None,
     )
+
+
+def _setting_row(setting: RequestRow) -> Html:
+    values = (element("td", text, class_="number") for text in (setting.before, setting.after))
+    return element("tr", _heading_cell(setting.name), *values, element("td", colspan=4))
 
 
 def _heading_cell(text: str) -> Html:

@@ -16,6 +16,7 @@ from typing import Any
 
 from mirrormatch import games
 from mirrormatch.agents import Sampling
+from mirrormatch.agents.engines._request import RequestSettings
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.play import play
 from mirrormatch.agents.scheduler import run_all
@@ -82,7 +83,7 @@ def main(specs: Sequence[str]) -> None:
     print("| engine | game | play, tokens/s | bare, tokens/s | play / bare | prompt tokens read before |")
     print("|---|---|---:|---:|---:|---:|")
     for spec in specs:
-        agent = model_agent(spec, sampling=Sampling(max_tokens=MAX_TOKENS))
+        agent = model_agent(spec, RequestSettings(max_tokens=MAX_TOKENS))
         for game_name in GAMES:
             print(_row(spec, agent, game_name), flush=True)
 

@@ -1,6 +1,7 @@
 """Agents by their specs on a command line."""
 
 import asyncio
+import json
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.agents.engines.tiny_model import save_adapter
 from mirrormatch import agents, games
 from mirrormatch.agents import models
 from mirrormatch.agents.engines import _adapters
+from mirrormatch.agents.engines._request import RequestSettings
 from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.llm import LLMAgent
@@ -220,10 +222,10 @@ def test_a_model_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 
 def test_a_models_agent_has_its_spec_settings_and_sampling(tiny: Path) -> None:
-    settings, sampling = PromptSettings(thinking=False), Sampling(max_tokens=3)
-    agent = agent_from_spec(f"hf:{tiny}", settings, sampling)
+    settings = PromptSettings(thinking=False)
+    agent = agent_from_spec(f"hf:{tiny}", RequestSettings(settings=settings, max_tokens=3))
     assert isinstance(agent, LLMAgent)
-    assert (agent.spec, agent.prompt.settings, agent.sampling) == (f"hf:{tiny}", settings, sampling)
+    assert (agent.spec, agent.prompt.settings, agent.sampling) == (f"hf:{tiny}", settings, Sampling(max_tokens=3))
 
 
 def test_a_specs_prompt_settings_are_those_of_its_agent(tiny: Path) -> None:
@@ -233,13 +235,58 @@ def test_a_specs_prompt_settings_are_those_of_its_agent(tiny: Path) -> None:
 
 
 def test_a_specs_prompt_settings_replace_only_what_they_name(tiny: Path) -> None:
-    prompt = model_agent(f"hf:{tiny},thinking=no", PromptSettings(list_legal=False)).prompt
+    prompt = model_agent(f"hf:{tiny},thinking=no", RequestSettings(settings=PromptSettings(list_legal=False))).prompt
     assert (type(prompt).__name__, prompt.settings) == ("Boxed", PromptSettings(list_legal=False, thinking=False))
 
 
 def test_an_unknown_prompt_in_a_spec_gives_the_nearest(tiny: Path) -> None:
     with pytest.raises(UnknownName, match="did you mean 'plain'"):
         model_agent(f"hf:{tiny},prompt=plan")
+
+
+@pytest.fixture
+def trained(tiny: Path, adapter: Path, tmp_path: Path) -> Path:
+    """An adapter whose run asked in plain form, within 48 tokens."""
+    settings = PromptSettings(list_legal=False, thinking=False)
+    request = RequestSettings(prompt="plain", settings=settings, max_tokens=48, temperature=0.5)
+    folder = shutil.copytree(adapter, tmp_path / "trained")
+    _adapters.write_card(folder, f"hf:{tiny}", model_agent(f"hf:{tiny}").engine.fingerprint, request)
+    return folder
+
+
+def test_an_adapter_is_asked_as_in_the_run_that_made_it(tiny: Path, trained: Path) -> None:
+    agent = model_agent(f"hf:{tiny}+{trained}")
+    assert type(agent.prompt).__name__ == "Plain"
+    assert agent.prompt.settings == PromptSettings(list_legal=False, thinking=False)
+    assert agent.sampling == Sampling(max_tokens=48, temperature=0.5)
+
+
+def test_a_spec_overrides_what_the_card_of_its_adapter_records(tiny: Path, trained: Path) -> None:
+    agent = model_agent(f"hf:{tiny}+{trained},max_tokens=9,list_legal=yes")
+    assert type(agent.prompt).__name__ == "Plain" and agent.prompt.settings.list_legal
+    assert agent.sampling == Sampling(max_tokens=9, temperature=0.5)
+
+
+def test_another_prompt_format_decides_by_itself_whether_to_reason(tiny: Path, trained: Path) -> None:
+    prompt = model_agent(f"hf:{tiny}+{trained},prompt=boxed").prompt
+    assert (type(prompt).__name__, prompt.settings) == ("Boxed", PromptSettings(list_legal=False, thinking=True))
+
+
+def test_a_card_of_an_earlier_version_records_no_prompt(tiny: Path, adapter: Path) -> None:
+    agent = model_agent(f"hf:{tiny}+{adapter}")
+    assert (type(agent.prompt).__name__, agent.sampling) == ("Boxed", Sampling())
+
+
+@pytest.mark.parametrize(
+    ("request_json", "expected"),
+    [('{"prompt": "plan"}', "unknown prompt 'plan'"), ('{"max_tokens": 0}', "request: max_tokens"), ("3", "request:")],
+)
+def test_a_card_with_a_broken_request_is_refused(tiny: Path, trained: Path, request_json: str, expected: str) -> None:
+    card = json.loads((trained / "mirrormatch.json").read_text(encoding="utf-8"))
+    card["request"] = json.loads(request_json)
+    (trained / "mirrormatch.json").write_text(json.dumps(card), encoding="utf-8")
+    with pytest.raises(UserError, match=expected):
+        model_agent(f"hf:{tiny}+{trained}")
 
 
 def test_agents_of_one_model_share_an_engine(tiny: Path, adapter: Path) -> None:

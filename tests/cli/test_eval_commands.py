@@ -8,7 +8,7 @@ import pytest
 from tests.cli.runner import Cli
 
 from mirrormatch import agents
-from mirrormatch.agents.engines._types import Sampling
+from mirrormatch.agents.engines._request import RequestSettings
 from mirrormatch.agents.players.random import RandomAgent
 from mirrormatch.agents.types import Reply
 from mirrormatch.cli.arguments import CLASSICS
@@ -118,7 +118,7 @@ def test_transfer_needs_a_language_model(cli: Cli) -> None:
 
 def test_differences_are_printed_as_scores(cli: Cli) -> None:
     shown = cli.json("compare", "random", "optimal", *FEW)
-    assert shown.keys() == {"schema", "a", "b", "differences"}
+    assert shown.keys() == {"schema", "a", "b", "a_request", "b_request", "differences"}
     assert (shown["schema"], shown["a"], shown["b"]) == (1, "random", "optimal")
     assert all(score.keys() == SCORE for score in shown["differences"])
     changes = {score["name"]: score["value"] for score in shown["differences"]}
@@ -163,15 +163,26 @@ def run(tmp_path: Path) -> RunFolder:
     return folder
 
 
-def test_a_run_is_compared_by_its_newest_adapter_asked_as_it_was_trained(
-    cli: Cli, run: RunFolder, models: list[Any]
-) -> None:
+def add_adapter_file(run: RunFolder) -> None:
     weights = run.adapter_path(1) / "adapter_model.safetensors"
     weights.parent.mkdir(parents=True)
     weights.touch()
+
+
+def test_a_run_is_compared_by_its_newest_adapter_asked_as_it_was_trained(
+    cli: Cli, run: RunFolder, models: list[Any]
+) -> None:
+    add_adapter_file(run)
     cli.json("compare", "random", str(run.path), "--games", "kuhn_poker", *FEW)
     settings = PromptSettings(list_legal=False, thinking=True)
-    assert models == [(f"nano+{run.path}", settings, Sampling(max_tokens=40, temperature=0.5), "boxed")]
+    request = RequestSettings(prompt="boxed", settings=settings, max_tokens=40, temperature=0.5)
+    assert models == [(f"nano+{run.path}", request)]
+
+
+def test_a_base_model_is_asked_as_the_run_that_it_is_compared_with(cli: Cli, run: RunFolder, models: list[Any]) -> None:
+    add_adapter_file(run)
+    cli.json("compare", "nano,max_tokens=7", str(run.path), "--games", "kuhn_poker", *FEW)
+    assert models == [("nano,max_tokens=7", read_config(run).request), (f"nano+{run.path}", read_config(run).request)]
 
 
 # report

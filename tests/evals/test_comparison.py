@@ -10,7 +10,7 @@ from tests.evals.measured_agents import Solver, Stumbling, measure, values_by_na
 from mirrormatch import agents
 from mirrormatch.cli.terminal.tables import comparison_table
 from mirrormatch.errors import UserError
-from mirrormatch.evals.comparison import compare_measurements, comparison_rows
+from mirrormatch.evals.comparison import RequestRow, compare_measurements, comparison_rows, request_differences
 from mirrormatch.evals.measurement import Measurement, Plan
 from mirrormatch.evals.statistics import Score
 
@@ -94,3 +94,12 @@ def test_tasks_and_the_overall_accuracy_are_shown_and_kinds_are_not() -> None:
     found = measure(Solver(known=6))
     problems = [row.label.text for row in comparison_rows(found, found) if row.label.section == "problems"]
     assert problems == ["arithmetic 1", "arithmetic 2", "overall accuracy", "no answer, overall"]
+
+
+def test_settings_under_which_two_models_were_asked_differently_are_named(by_random: Measurement) -> None:
+    short, long = (
+        by_random.model_copy(update={"request": {"prompt": "boxed", "max_tokens": tokens}}) for tokens in ("48", "256")
+    )
+    assert request_differences(short, long) == [RequestRow("max_tokens", "48", "256")]
+    assert request_differences(short, short) == []
+    assert request_differences(short, by_random) == []  # no model, which is asked nothing

@@ -109,6 +109,19 @@ def test_a_report_has_every_section(measurements: tuple[Measurement, Measurement
     assert shown.within("pre") == ["mirrormatch train x.toml", "seed = 0"]
 
 
+def test_a_report_names_the_settings_under_which_two_models_were_asked_differently(
+    measurements: tuple[Measurement, Measurement],
+) -> None:
+    before, after = (
+        m.model_copy(update={"request": {"max_tokens": tokens}})
+        for m, tokens in zip(measurements, ("48", "256"), strict=True)
+    )
+    page = Page(render_report(ReportInput(title="A run", facts=(), command="", config="", before=before, after=after)))
+    cells = [text for _, text in page.texts]
+    start = cells.index("asked differently")
+    assert cells[start : start + 4] == ["asked differently", "max_tokens", "48", "256"]
+
+
 def test_nothing_is_loaded_and_nothing_runs(measurements: tuple[Measurement, Measurement]) -> None:
     shown = page(before=measurements[0], after=measurements[1], metrics=steps(), episodes=[episode()])
     assert not {tag for tag, _ in shown.tags} & {"script", "link", "img", "iframe", "object", "base", "form", "a"}

@@ -12,10 +12,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from mirrormatch import agents
-from mirrormatch.agents.engines._types import Sampling
+from mirrormatch.agents.engines._request import RequestSettings
 from mirrormatch.agents.episodes import read_episodes
 from mirrormatch.agents.llm import LLMAgent
-from mirrormatch.agents.spec import add_adapter, check_spec, hide_paths, model_agent, parse_spec
+from mirrormatch.agents.spec import add_adapter, check_spec, hide_paths, model_agent, parse_spec, read_card
 from mirrormatch.agents.types import Agent, Episode
 from mirrormatch.config_file import describe_validation_error, parse_settings
 from mirrormatch.errors import UnknownName, UserError
@@ -62,8 +62,7 @@ def load_policy(config: RunConfig, adapter: Path | None = None) -> LLMAgent:
         adapter: the folder of an adapter or of a run; None for the base model.
     """
     spec = config.model if adapter is None else add_adapter(config.model, adapter)
-    sampling = Sampling(max_tokens=config.measured_tokens, temperature=config.play.temperature)
-    return model_agent(spec, config.prompt.settings, sampling, config.prompt.format)
+    return model_agent(spec, config.request)
 
 
 def check_agent(text: str) -> None:
@@ -94,15 +93,32 @@ def is_run(text: str) -> bool:
     return False
 
 
-def load_agent(text: str) -> Agent:
-    """Loads the agent of a spec, or of a run's folder: its newest adapter, prompted and sampled as in that run.
+def load_pair(a: str, b: str) -> tuple[Agent, Agent]:
+    """Loads two agents to compare: specs, or run folders, which mean their newest adapters.
+
+    A run's adapter is asked as in that run. A model that comes from no run is asked as the other one is, for what its
+    spec leaves open: an adapter and its base model then differ in their weights alone.
 
     Raises:
-        UserError: neither a spec nor a run's folder.
+        UserError: one is neither a spec nor a run's folder.
     """
+    first, second = _recorded_request(a), _recorded_request(b)
+    return _load_agent(a, first or second), _load_agent(b, second or first)
+
+
+def _recorded_request(text: str) -> RequestSettings | None:
+    """The prompt and sampling of the run that an agent comes from; None for an agent of no run."""
     if is_run(text):
-        return load_policy(read_config(RunFolder(Path(text))), Path(text))
-    return agents.get(text)
+        return read_config(RunFolder(Path(text))).request
+    return read_card(parse_spec(text))
+
+
+def _load_agent(text: str, request: RequestSettings | None) -> Agent:
+    if is_run(text):
+        text = add_adapter(read_config(RunFolder(Path(text))).model, Path(text))
+    if request is None or parse_spec(text).kind in agents.players.names():
+        return agents.get(text)
+    return model_agent(text, request)
 
 
 def write_report(folder: RunFolder, out: Path | None = None) -> Path:

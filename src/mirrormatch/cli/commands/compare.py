@@ -8,7 +8,7 @@ from mirrormatch import games
 from mirrormatch.agents.types import Agent
 from mirrormatch.cli.commands.eval_games import resolve_games
 from mirrormatch.cli.commands.eval_transfer import builtin_benchmarks
-from mirrormatch.cli.runs import check_agent, load_agent
+from mirrormatch.cli.runs import check_agent, load_pair
 from mirrormatch.cli.terminal.output import console
 from mirrormatch.cli.terminal.progress import show_progress
 from mirrormatch.cli.terminal.tables import comparison_table
@@ -23,11 +23,19 @@ def run(options: Namespace) -> int:
     for text in (options.a, options.b):
         check_agent(text)
     plan = _make_plan(options)
-    agents = [load_agent(options.a), load_agent(options.b)]
+    agents = load_pair(options.a, options.b)
     before, after = (_measure(agent, plan, options.seed) for agent in agents)
     if options.json:
         differences = [change.score.model_dump() for change in compare_measurements(before, after)]
-        print(json.dumps({"schema": 1, "a": options.a, "b": options.b, "differences": differences}, indent=2))
+        shown = {
+            "schema": 1,
+            "a": options.a,
+            "b": options.b,
+            "a_request": before.request,
+            "b_request": after.request,
+            "differences": differences,
+        }
+        print(json.dumps(shown, indent=2))
         return 0
     out = console(options.plain)
     for heading, text in (("before", options.a), ("after", options.b), ("seed", str(options.seed))):

@@ -12,7 +12,7 @@ from mirrormatch.agents.llm import describe_computation
 from mirrormatch.agents.types import Agent
 from mirrormatch.cli.terminal.output import console, empty_table, note
 from mirrormatch.evals.arena import AgentScores, MatchResult
-from mirrormatch.evals.comparison import CAPTION, ComparisonRow, comparison_rows
+from mirrormatch.evals.comparison import CAPTION, ComparisonRow, comparison_rows, request_differences
 from mirrormatch.evals.exploitability import PolicyReport
 from mirrormatch.evals.measurement import Measurement
 from mirrormatch.evals.statistics import Score
@@ -122,6 +122,10 @@ def comparison_table(before: Measurement, after: Measurement, plain: bool = Fals
         shown.add_column(heading, justify="right", no_wrap=True)
     shown.add_column("")
     section = ""
+    if different := request_differences(before, after):
+        shown.add_row("asked differently", style="bold yellow")
+        for setting in different:
+            shown.add_row(f"  {setting.name}", setting.before, setting.after)
     for row in comparison_rows(before, after):
         if row.label.section != section:
             section = row.label.section

@@ -1,0 +1,70 @@
+"""The prompt and the budget of a run are those of its adapter, in every command."""
+
+from pathlib import Path
+
+import pytest
+
+from mirrormatch import agents
+from mirrormatch.agents.engines._types import Sampling
+from mirrormatch.agents.llm import LLMAgent, describe_request
+from mirrormatch.cli import main
+from mirrormatch.cli.runs import load_pair
+
+CONFIG = """
+model = "nano"
+[prompt]
+format = "plain"
+list_legal = false
+[play]
+games = ["kuhn_poker"]
+episodes = 2
+max_tokens = 8
+temperature = 0.5
+[learn]
+steps = 1
+[measure]
+max_tokens = 12
+"""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one step."""
+    folder = tmp_path_factory.mktemp("asked")
+    (folder / "run.toml").write_text(CONFIG, encoding="utf-8")
+    assert main(["train", str(folder / "run.toml"), "--out", str(folder / "run")]) == 0
+    return folder / "run"
+
+
+def is_asked_as_in_the_run(agent: object) -> bool:
+    assert isinstance(agent, LLMAgent)
+    settings = agent.prompt.settings
+    return (
+        type(agent.prompt).__name__ == "Plain"
+        and (settings.list_legal, settings.thinking) == (False, False)
+        and agent.sampling == Sampling(max_tokens=12, temperature=0.5)
+    )
+
+
+@pytest.mark.slow
+def test_the_adapter_of_a_run_is_asked_as_in_its_run(run: Path) -> None:
+    newest = sorted((run / "adapters").iterdir())[-1]
+    assert is_asked_as_in_the_run(agents.get(f"nano+{run}"))
+    assert is_asked_as_in_the_run(agents.get(f"nano+{newest}"))
+
+
+@pytest.mark.slow
+def test_compare_asks_both_sides_alike(run: Path) -> None:
+    for a, b in (("nano", str(run)), (f"nano+{run}", "nano"), ("nano", f"nano+{run}")):
+        first, second = load_pair(a, b)
+        assert is_asked_as_in_the_run(first) and is_asked_as_in_the_run(second)
+        assert describe_request(first) == describe_request(second)
+
+
+@pytest.mark.slow
+def test_compare_shows_what_a_spec_sets_otherwise(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["compare", "nano,max_tokens=9", str(run), "--games", "kuhn_poker", "--episodes", "2", "--items", "1"]
+    assert main([*line, "--thoughts", "2", "--plain"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["asked", "differently"] in lines
+    assert lines[lines.index(["asked", "differently"]) + 1] == ["max_tokens", "9", "12"]
