@@ -209,9 +209,16 @@ def test_a_report_is_not_written_to_a_folder_that_does_not_exist(cli: Cli, path:
     assert f"can't write the report to {path!r}" in refusal(cli, f"report {folder} --out {path}", folder)
 
 
-@pytest.mark.parametrize("path", ["a_file", "a_file/run", "/proc/run"])
-def test_a_run_is_not_written_where_nothing_can_be_written(cli: Cli, path: str, folder: Path) -> None:
-    assert f"can't write a run to {path!r}" in refusal(cli, f"train {CONFIG} --out {path}", folder)
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("a_file", "'a_file' is a file: a run needs a folder"),
+        ("a_file/run", "can't write a run to 'a_file/run'"),
+        ("/proc/run", "can't write a run to '/proc/run'"),
+    ],
+)
+def test_a_run_is_not_written_where_nothing_can_be_written(cli: Cli, path: str, expected: str, folder: Path) -> None:
+    assert expected in refusal(cli, f"train {CONFIG} --out {path}", folder)
 
 
 @pytest.mark.parametrize(

@@ -112,10 +112,9 @@ def test_a_report_has_every_section(measurements: tuple[Measurement, Measurement
 def test_a_report_names_the_settings_under_which_two_models_were_asked_differently(
     measurements: tuple[Measurement, Measurement],
 ) -> None:
-    before, after = (
-        m.model_copy(update={"request": {"max_tokens": tokens}})
-        for m, tokens in zip(measurements, ("48", "256"), strict=True)
-    )
+    before, after = measurements
+    before = before.model_copy(update={"request": {"max_tokens": "48"}})
+    after = after.model_copy(update={"request": {"max_tokens": "256"}})
     page = Page(render_report(ReportInput(title="A run", facts=(), command="", config="", before=before, after=after)))
     cells = [text for _, text in page.texts]
     start = cells.index("asked differently")

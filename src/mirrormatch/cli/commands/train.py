@@ -41,8 +41,8 @@ def run(options: Namespace) -> int:
     config = load_settings(options.config, RunConfig, options.overrides)
     _check_names(config)
     folder = RunFolder(options.out or Path("runs") / options.config.stem)
-    check_folder(folder.path, "a run")
     folder.check_free(options.resume)
+    check_folder(folder.path, "a run")
     is_new = not folder.config_path.exists()
     try:
         with folder.lock():
