@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from mirrormatch.agents.engines import _adapters
-from mirrormatch.agents.engines._engine import ChatEngine, DatedEngine, Engine, template_date
+from mirrormatch.agents.engines._engine import ChatEngine, DatedEngine, Engine, SleepingEngine, template_date
 from mirrormatch.agents.engines._settings import Dtype
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.spec import load_engine
@@ -47,3 +47,9 @@ def load_trainable(config: RunConfig) -> Trainable:
     if engine.base is None or isinstance(engine, ChatEngine):
         raise UserError(f"model = {config.model!r} can't be trained: it gives no tokens; write nano or hf:PATH_OR_ID")
     return Trainable(engine, engine.base, engine.dtype if isinstance(engine, TransformersEngine) else "auto")
+
+
+def sleep(engine: Engine) -> None:
+    """Frees the GPU memory of an engine that shares a GPU with the learner."""
+    if isinstance(engine, SleepingEngine):
+        engine.sleep()

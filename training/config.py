@@ -8,6 +8,7 @@ from mirrormatch.agents.engines._request import RequestSettings
 from mirrormatch.prompts import formats
 from mirrormatch.prompts.prompt import PromptSettings
 from mirrormatch.seeds import MAX_SEED
+from mirrormatch.training.machine_settings import MachineSettings
 
 MAX_STEPS = 1_000_000  # the longest known runs of this kind take some thousands
 MAX_COUNT = 1_000_000  # of anything whose records are in memory together
@@ -222,6 +223,7 @@ class RunConfig(_Section):
     learn: LearnSettings
     measure: MeasureSettings = MeasureSettings()
     alarms: AlarmSettings = AlarmSettings()
+    machine: MachineSettings = MachineSettings()
 
     @property
     def measured_tokens(self) -> int:

@@ -11,7 +11,7 @@ import torch
 
 from mirrormatch.training import estimators, metrics
 from mirrormatch.training.alarms import Alarms
-from mirrormatch.training.base_model import keep_date, load_trainable
+from mirrormatch.training.base_model import keep_date, load_trainable, sleep
 from mirrormatch.training.checkpoints import Checkpoint
 from mirrormatch.training.computation import pin_computation, record_computation
 from mirrormatch.training.config import RunConfig
@@ -53,6 +53,7 @@ def train(
     estimator = estimators.get(config.estimator.name)(config.estimator.decay)
     if start is not None:
         estimator.restore(start.state["estimator"])
+    sleep(engine)  # the learner's copy of the weights needs the memory
     learner = TrlLearner(config, path, folder.checkpoints, start.path if start else None, dtype)
     policy = SelfPlay(config, engine, learner, folder)
     with closing(metrics.MetricsLog(folder.metrics_path, folder.tensorboard, learner.step)) as log:

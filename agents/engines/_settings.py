@@ -50,6 +50,13 @@ class VllmSettings(TemplateSettings):
     max_loras: Annotated[int, Field(ge=1, description="number of adapters loaded at once")] = 8
     max_lora_rank: Annotated[int, Field(ge=1, le=RANKS[-1], description="highest rank; costs memory and time")] = 16
     max_num_seqs: Annotated[int, Field(ge=1, description="number of requests generated together")] = 256
+    devices: Annotated[
+        str | None,
+        Field(pattern=r"^[\w:-]+(,[\w:-]+)*$", description="its GPUs, as in CUDA_VISIBLE_DEVICES; none: all"),
+    ] = None
+    sleeps: Annotated[
+        bool, Field(description="leave the GPU's memory to the training between games; no: vLLM has its own GPUs")
+    ] = True
     enforce_eager: Annotated[
         bool | None, Field(description="start faster, generate slower; none: on a CPU only, where it costs nothing")
     ] = None
@@ -74,7 +81,7 @@ class VllmSettings(TemplateSettings):
             # On a CPU, vLLM draws a random number for a partly read prompt, and can't undo that.
             "enable_chunked_prefill": False if cpu else None,
             "block_size": CPU_BLOCK if cpu else None,
-            "enable_sleep_mode": not cpu,
+            "enable_sleep_mode": self.sleeps and not cpu,
             "logprobs_mode": "processed_logprobs",  # of logits / temperature
             "generation_config": "vllm",  # sampling comes from the requests, not from a file beside the model
             "disable_log_stats": True,

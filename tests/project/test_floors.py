@@ -26,8 +26,9 @@ ORDER = {
     "prompts": "prompt | formats examples",
     "agents": "engines | types | play scheduler episodes | episode_text | models llm | players environments | spec",
     "training": (
-        "types model_spec | config checkpoints run_lock run_record setting_kinds metrics_file learner_state packing "
-        "| warm_start trajectories run_folder alarms | base_model computation estimator likelihood lora rows "
+        "types model_spec machine_settings "
+        "| config checkpoints run_lock run_record setting_kinds metrics_file learner_state packing "
+        "| machine warm_start trajectories run_folder alarms | base_model computation estimator likelihood lora rows "
         "| metrics estimators | learner watcher | trl_trainer self_play | run | bundled"
     ),
     "evals": (

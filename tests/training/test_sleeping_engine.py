@@ -62,4 +62,4 @@ def test_the_engine_sleeps_between_play_and_play(tiny: Path, tmp_path: Path, mon
     config, folder = RunConfig.model_validate(settings), RunFolder(tmp_path / "run")
     run.train(config, folder, folder.open(config, False), Silent(), Probe(1, probed))
     assert learning == [True, True]
-    assert engine.calls == ["wake", "sleep"] * 4 + ["wake"] and engine.awake
+    assert engine.calls == ["sleep"] + ["wake", "sleep"] * 4 + ["wake"] and engine.awake

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._adapter_settings import read_lora_settings
 from mirrormatch.agents.engines._adapter_weights import check_finite, check_fit, check_weights
@@ -25,7 +27,7 @@ from mirrormatch.agents.engines._token_engine import TokenEngine, load_tokenizer
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
 from mirrormatch.agents.engines._vllm_limits import check_adapter, check_temperature
 from mirrormatch.agents.engines.vllm.adapters import Residents
-from mirrormatch.agents.engines.vllm.process import is_on_cpu, load_vllm, start_engine, stop_engine
+from mirrormatch.agents.engines.vllm.process import is_on_cpu, limit_devices, load_vllm, start_engine, stop_engine
 from mirrormatch.errors import UserError
 
 
@@ -46,8 +48,10 @@ class VllmEngine(TokenEngine):
         super().__init__(path, load_tokenizer(path), settings, read_end_ids(path))
         self._settings = settings
         self._on_cpu = is_on_cpu()
+        self._can_sleep = settings.sleeps and not self._on_cpu
         self._loop = BackgroundLoop("vllm")
-        self._llm = self._loop.call(start_engine(settings.arguments(path, self._on_cpu)))
+        with limit_devices(settings.devices):
+            self._llm = self._loop.call(start_engine(settings.arguments(path, self._on_cpu)))
         atexit.register(stop_engine, self._llm)
         self._context = int(self._llm.model_config.max_model_len)
         self._residents = Residents(self._llm, settings.max_loras, self._vllm.lora.request.LoRARequest)
@@ -109,12 +113,13 @@ class VllmEngine(TokenEngine):
 
     def sleep(self) -> None:
         """Frees the GPU's memory; no request is answered until `wake`. Does nothing on a CPU."""
-        if not self._on_cpu:
+        if self._can_sleep:
             self._loop.call(self._llm.sleep(level=1))  # 1: the weights move to the host's memory
 
     def wake(self) -> None:
-        """Allocates the GPU's memory again after `sleep`."""
-        if not self._on_cpu:
+        """Allocates the GPU's memory again after `sleep`, once torch has freed what it cached in this process."""
+        if self._can_sleep:
+            torch.cuda.empty_cache()
             self._loop.call(self._llm.wake_up())
 
     def _params(self, sampling: Sampling, max_tokens: int, seed: int) -> Any:

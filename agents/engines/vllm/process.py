@@ -32,6 +32,7 @@ _ON_A_CPU = {
     "TORCH_CPP_LOG_LEVEL": "ERROR",
     "TORCH_LOGS": "-all",
 }
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
 _SHUTDOWN_S = 1.0  # after which vLLM's processes are killed
 _REASON_CHARS = 300
 
@@ -83,6 +84,23 @@ async def start_engine(arguments: dict[str, Any]) -> Any:
             return AsyncLLM.from_engine_args(AsyncEngineArgs(**arguments))
         except (ValueError, TypeError, OSError, RuntimeError, NotImplementedError) as problem:
             raise UserError(f"vLLM can't start with {arguments['model']!r}: {_reason(problem)}") from None
+
+
+@contextlib.contextmanager
+def limit_devices(devices: str | None) -> Iterator[None]:
+    """A context in which processes start that see these GPUs alone; None: those that this process sees."""
+    if devices is None:
+        yield
+        return
+    given = os.environ.get(_VISIBLE)
+    os.environ[_VISIBLE] = devices
+    try:
+        yield
+    finally:
+        if given is None:
+            del os.environ[_VISIBLE]
+        else:
+            os.environ[_VISIBLE] = given
 
 
 def stop_engine(llm: Any) -> None:

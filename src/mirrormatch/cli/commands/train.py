@@ -28,6 +28,7 @@ from mirrormatch.games.theory.information_states import information_states
 from mirrormatch.seeds import derive
 from mirrormatch.training import estimators
 from mirrormatch.training.config import RunConfig
+from mirrormatch.training.machine import check_machine, fit_engine, hide_devices
 from mirrormatch.training.model_spec import check_model_spec
 from mirrormatch.training.run_folder import RunFolder
 from mirrormatch.training.watcher import Ended, Probe
@@ -40,6 +41,8 @@ def run(options: Namespace) -> int:
     """Runs a whole training run from its config."""
     config = load_settings(options.config, RunConfig, options.overrides)
     _check_names(config)
+    config = fit_engine(config)
+    hide_devices(config)
     folder = RunFolder(options.out or Path("runs") / options.config.stem)
     folder.check_free(options.resume)
     check_folder(folder.path, "a run")
@@ -112,6 +115,7 @@ def _check_names(config: RunConfig) -> None:
     prompts.get(config.prompt.format)
     estimators.get(config.estimator.name)
     check_model_spec(config.model)
+    check_machine(config)
     if alone := [name for name in config.play.games if len(games.get(name).info.roles) == 1]:
         note(f"{', '.join(alone)}: a game for one player, in which the policy plays alone, without an opponent")
 
