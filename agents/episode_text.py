@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from mirrormatch.agents.types import Episode, Turn
-from mirrormatch.text import one_line, printable
+from mirrormatch.text import cut_text, one_line, printable
 
 MAX_TEXT_CHARS: Final = 4_000  # of a reply or an observation
 MAX_LINE_CHARS: Final = 200  # of a move or a problem
@@ -42,7 +42,4 @@ def describe_move(turn: Turn) -> str:
 
 def shorten_text(text: str) -> str:
     """The printable text, cut after `MAX_TEXT_CHARS` characters with the number of those left out."""
-    shown = printable(text).strip()
-    if len(shown) <= MAX_TEXT_CHARS:
-        return shown
-    return f"{shown[:MAX_TEXT_CHARS]}… ({len(shown) - MAX_TEXT_CHARS:,} more characters)"
+    return cut_text(printable(text).strip(), MAX_TEXT_CHARS)

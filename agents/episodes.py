@@ -17,10 +17,12 @@ from mirrormatch.agents.engines._types import Completion
 from mirrormatch.agents.types import Episode, Start, Turn
 from mirrormatch.config_file import describe_validation_error
 from mirrormatch.errors import UserError
-from mirrormatch.files import check_file
+from mirrormatch.files import append_line, check_file
 from mirrormatch.games.game import Game
 from mirrormatch.games.types import CHANCE, OVER, Action, Observation, Outcome, Problem, ProblemKind
-from mirrormatch.text import replace_surrogates
+from mirrormatch.text import cut_text, replace_surrogates
+
+MAX_REPLY_CHARS = 100_000  # of a recorded reply; one of 10,000 tokens has half of them
 
 _NEWLINE = b"\n"
 
@@ -124,16 +126,15 @@ def to_json(episode: Episode, tokens: bool = False) -> str:
 
 
 def append_episode(path: Path, episode: Episode, tokens: bool = False) -> None:
-    """Appends the episode to the file, which is created if it doesn't exist.
+    """Appends the episode to the file, which is created if it doesn't exist. After an error the file ends as before.
 
     Raises:
         UserError: the file can't be written, or ends in a torn line, which the new one would extend.
     """
     try:
-        with path.open("a+b") as file:
-            if file.seek(0, 2) and _last_byte(path) != _NEWLINE:
-                raise _torn(path)
-            file.write(to_json(episode, tokens).encode() + _NEWLINE)
+        if path.is_file() and path.stat().st_size and _last_byte(path) != _NEWLINE:
+            raise _torn(path)
+        append_line(path, to_json(episode, tokens).encode() + _NEWLINE)
     except OSError as problem:
         raise UserError(f"can't write episodes to {str(path)!r}: {problem.strerror}") from problem
 
@@ -263,7 +264,8 @@ def _turn_values(turn: Turn, tokens: bool) -> dict[str, Any]:
     """The values of a `TurnLine`."""
     values = _field_values(turn)
     del values["prompt_ids"], values["completion"], values["seconds"]
-    return values | {"generated": _generated_line(turn, tokens)}
+    cut = {name: cut_text(values[name], MAX_REPLY_CHARS) for name in ("reply", "thinking")}
+    return values | cut | {"generated": _generated_line(turn, tokens)}
 
 
 def _generated_line(turn: Turn, tokens: bool) -> GeneratedLine | None:

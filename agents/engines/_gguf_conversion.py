@@ -17,8 +17,7 @@ from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._model_files import ModelFiles, find_model_files
 from mirrormatch.agents.engines._token_engine import LOADING_ERRORS, load_tokenizer, loading_error
 from mirrormatch.errors import UserError
-
-_PART = ".part"
+from mirrormatch.files import PART, remove_leftovers
 
 
 def convert_if_gguf(path: str) -> str:
@@ -47,8 +46,8 @@ def cache_folder() -> Path:
 def _convert(files: ModelFiles, fingerprint: str, target: Path) -> None:
     """Writes a folder of another name and renames it: a reader finds the whole model or none, also after a kill."""
     print(f"mirrormatch: converting {files.gguf} once, to {target}", file=sys.stderr)
-    _remove_leftovers(target)
-    part = target.with_name(f".{target.name}.{os.getpid()}{_PART}")
+    remove_leftovers(target.parent, target.name)
+    part = target.with_name(f".{target.name}.{os.getpid()}{PART}")
     try:
         part.mkdir(parents=True)
         _save_dequantized(files, part)
@@ -74,21 +73,3 @@ def _save_dequantized(files: ModelFiles, folder: Path) -> None:
             raise loading_error(source, problem) from None
         model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-
-
-def _remove_leftovers(target: Path) -> None:
-    """Removes what processes that were killed have left of this model."""
-    for part in target.parent.glob(f".{target.name}.*{_PART}"):
-        number = part.name.removesuffix(_PART).rpartition(".")[2]
-        if number.isdecimal() and not _is_running(int(number)):
-            shutil.rmtree(part, ignore_errors=True)
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:  # another user's
-        return True
-    return True

@@ -3,20 +3,79 @@
 Checks where a command will write, before anything slow.
 """
 
+import contextlib
+import glob
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 from mirrormatch.errors import UserError
 
+PART = ".part"  # ends the names of temporary files and folders: .NAME.PROCESS.part
+
 
 def write_text(path: Path, text: str) -> None:
     """Writes the text to a temporary file and renames it to `path`. Makes missing folders."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    beside.write_text(text, encoding="utf-8")
-    beside.replace(path)
+    remove_leftovers(path.parent, path.name)
+    beside = path.with_name(f".{path.name}.{os.getpid()}{PART}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except BaseException:  # a full disk, for example
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Appends a line to a file, whole or not at all: after an error the file ends as before.
+
+    Raises:
+        OSError: the line can't be written.
+    """
+    with path.open("ab", buffering=0) as file:
+        end = file.seek(0, os.SEEK_END)
+        try:
+            rest = memoryview(line)
+            while rest:
+                rest = rest[file.write(rest) :]  # a part of the line where the disk is almost full
+        except BaseException:
+            with contextlib.suppress(OSError):  # a device such as /dev/full has no length
+                file.truncate(end)
+            raise
+
+
+def remove_leftovers(folder: Path, name: str = "*") -> None:
+    """Removes the temporary files and folders that killed processes have left in a folder.
+
+    Args:
+        folder: the folder.
+        name: the name of the file or folder that was to be written; all of them by default.
+    """
+    for left in folder.glob(f".{name if name == '*' else glob.escape(name)}.*{PART}"):
+        process = left.name.removesuffix(PART).rpartition(".")[2]
+        if process.isdecimal() and not _is_running(int(process)):
+            remove(left)
+
+
+def remove(path: Path) -> None:
+    """Removes a file or a folder, which may have been removed meanwhile."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # another user's
+        return True
+    return True
 
 
 def write_json(path: Path, value: object) -> None:

@@ -44,6 +44,11 @@ def one_line(text: str, limit: int) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def cut_text(text: str, limit: int) -> str:
+    """Cuts the text after `limit` characters, with the number of those left out."""
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text) - limit:,} more characters)"
+
+
 def strip_invisible(text: str) -> str:
     """Removes characters that people don't see and models read; joined emoji fall apart into the joined ones."""
     return text if text.isascii() else _INVISIBLE.sub("", text)

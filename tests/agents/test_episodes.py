@@ -9,7 +9,14 @@ import pytest
 
 from mirrormatch import games
 from mirrormatch.agents.engines._types import Completion
-from mirrormatch.agents.episodes import append_episode, branch_episode, read_episodes, replay, to_json
+from mirrormatch.agents.episodes import (
+    MAX_REPLY_CHARS,
+    append_episode,
+    branch_episode,
+    read_episodes,
+    replay,
+    to_json,
+)
 from mirrormatch.agents.play import play
 from mirrormatch.agents.players.random import RandomAgent
 from mirrormatch.agents.types import Episode, Turn
@@ -235,3 +242,12 @@ def test_a_branch_keeps_the_failed_replies_before_its_last_move() -> None:
 def test_a_finished_game_has_no_branch() -> None:
     with pytest.raises(UserError, match="is over after 9 moves"):
         branch_episode(games.get("kuhn_poker"), random_episode("kuhn_poker"), 9)
+
+
+def test_of_an_endless_reply_the_beginning_is_recorded_with_the_number_of_the_rest(tmp_path: Path) -> None:
+    turn = replace(TURN, reply="x" * 30_000_000, thinking="y" * (MAX_REPLY_CHARS + 1))
+    append_episode(tmp_path / "e.jsonl", replace(EPISODE, turns=(turn,)))
+    assert (tmp_path / "e.jsonl").stat().st_size < 300_000
+    (read,) = read_episodes(tmp_path / "e.jsonl")
+    assert read.turns[0].reply == "x" * MAX_REPLY_CHARS + "… (29,900,000 more characters)"
+    assert read.turns[0].thinking.endswith("y… (1 more characters)")

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import os
 import re
+import sys
 import tempfile
 from argparse import Namespace
 from collections.abc import Callable, Iterable, Iterator
@@ -33,17 +34,57 @@ EpisodeCallback: TypeAlias = Callable[[int, Episode], None]  # called with an ep
 def run(options: Namespace) -> int:
     """Plays a match and prints its scores."""
     game = games.get(options.game)
-    result = run_match_with_progress(game, options.specs, options.episodes, options.seed, options.save)
+    saver = EpisodeSaver(options.save) if options.save is not None else None
+    result = run_match_with_progress(game, options.specs, options.episodes, options.seed, saver)
     warn_about_match(result)
     if options.json:
         print(result.scores.model_dump_json(by_alias=True, indent=2))
     else:
         show_match(result)
+    if saver is not None and saver.problem is not None:
+        sys.stdout.flush()
+        raise UserError(f"{saver.problem}; it holds {saver.num_saved} of the {len(result.episodes)} episodes")
     return 0
 
 
+class EpisodeSaver:
+    """Appends episodes to a file in the order of the match, as long as they can be written.
+
+    Attributes:
+        path: the file.
+        num_saved: number of episodes in it.
+        problem: why the following ones aren't, a full disk for example; None if nothing failed.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.num_saved = 0
+        self.problem: UserError | None = None
+        self._waiting: dict[int, Episode] = {}
+
+    def save(self, position: int, episode: Episode) -> None:
+        """Takes a finished episode, and appends those whose turn it is."""
+        self._waiting[position] = episode
+        while self.num_saved in self._waiting and self.problem is None:
+            self._append(self._waiting.pop(self.num_saved))
+
+    def finish(self) -> None:
+        """Appends the rest, of a match that ended early."""
+        for position in sorted(self._waiting):
+            if self.problem is None:
+                self._append(self._waiting[position])
+
+    def _append(self, episode: Episode) -> None:
+        try:
+            append_episode(self.path, episode)
+            self.num_saved += 1
+        except UserError as problem:
+            self.problem = problem
+            note(f"{problem}; the match goes on, and no more episodes are saved")
+
+
 def run_match_with_progress(
-    game: Game[Any, Any], specs: list[str], episodes: int, seed: int, path: Path | None = None
+    game: Game[Any, Any], specs: list[str], episodes: int, seed: int, saver: EpisodeSaver | None = None
 ) -> MatchResult:
     """Plays a match with a progress bar on stderr.
 
@@ -52,8 +93,8 @@ def run_match_with_progress(
         specs: the players.
         episodes: number of episodes per pair.
         seed: the match's seed.
-        path: the file that finished episodes are appended to. Without one, they are written to a new file in the
-            current folder when the match ends early.
+        saver: receives the finished episodes. Without one, they are written to a new file in the current folder when
+            the match ends early.
 
     Raises:
         UserError: an agent can't be used, a server gave up, or the person at the keyboard left.
@@ -61,12 +102,12 @@ def run_match_with_progress(
     check_match(game, specs)
     for spec in dict.fromkeys(specs):  # before the first model is loaded
         check_spec(spec, game)
-    if path is not None:
-        check_episodes_file(path)
+    if saver is not None:
+        check_episodes_file(saver.path)
     players = {spec: agents.get(spec) for spec in dict.fromkeys(specs)}
     has_person = any(p.max_retries is None for p in players.values())  # a moving bar would disturb the typing
     title = f"{game.info.name}: {', '.join(specs)}"
-    with _keep_episodes(game, path) as callback, _report_usage(players.values()):
+    with _keep_episodes(game, saver) as callback, _report_usage(players.values()):
         with nullcontext(None) if has_person else show_progress(title) as progress:
             try:
                 return asyncio.run(run_match(game, [players[s] for s in specs], episodes, seed, progress, callback))
@@ -75,22 +116,26 @@ def run_match_with_progress(
 
 
 @contextmanager
-def _keep_episodes(game: Game[Any, Any], path: Path | None) -> Iterator[EpisodeCallback]:
+def _keep_episodes(game: Game[Any, Any], saver: EpisodeSaver | None) -> Iterator[EpisodeCallback]:
     """Yields a callback for finished episodes: after an error its message gives the number and the file of them."""
     finished: dict[int, Episode] = {}
+
+    def keep(position: int, episode: Episode) -> None:
+        finished[position] = episode
+        if saver is not None:
+            saver.save(position, episode)
+
     try:
-        with _save_episodes(path) as save:
-
-            def keep(position: int, episode: Episode) -> None:
-                finished[position] = episode
-                if save is not None:
-                    save(position, episode)
-
+        try:
             yield keep
+        finally:
+            if saver is not None:
+                saver.finish()
     except UserError as problem:
         if not finished:
             raise
-        kept = path or _write_unfinished(game, [finished[k] for k in sorted(finished)])
+        in_order = [finished[k] for k in sorted(finished)]
+        kept = saver.path if saver is not None and saver.problem is None else _write_unfinished(game, in_order)
         raise UserError(f"{problem}; the {len(finished)} finished episodes are in {str(kept)!r}") from None
 
 
@@ -115,26 +160,3 @@ def _report_usage(players: Iterable[Agent]) -> Iterator[None]:
         specs = ", ".join(one_line(p.spec, _SPEC_CHARS) for p in models if p.engine is engine)
         how = f" ({engine.computation})" if isinstance(engine, LocalEngine) and "measured" in engine.computation else ""
         note(f"{specs}{how}: {engine.usage.since(before[key])}")
-
-
-@contextmanager
-def _save_episodes(path: Path | None) -> Iterator[EpisodeCallback | None]:
-    """Yields a callback that appends episodes to a file in the order of the match; after an interrupt, the rest too."""
-    if path is None:
-        yield None
-        return
-    waiting: dict[int, Episode] = {}
-    num_saved = 0
-
-    def save(position: int, episode: Episode) -> None:
-        nonlocal num_saved
-        waiting[position] = episode
-        while num_saved in waiting:
-            append_episode(path, waiting.pop(num_saved))
-            num_saved += 1
-
-    try:
-        yield save
-    finally:
-        for position in sorted(waiting):
-            append_episode(path, waiting[position])
