@@ -1,7 +1,7 @@
 """Runs a script on untrusted input in a child process that may hang or crash without harm to its parent.
 
 The parent's side of the guard: a clean environment, no module search in the script's folder, a wall-clock limit for
-every reply, a kill of the whole process group. The script applies its own sandbox (memory, files, network): see
+every reply, a kill of the whole process group. It takes no right away from the script, which drops its own first: see
 `evals/benchmarks/_gym_worker.py`. Games and benchmarks both execute untrusted code; this module is below them.
 
 The protocol: the script prints one line when it is ready, then answers each line of JSON with one line of JSON.
