@@ -9,6 +9,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from statistics import fmean
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -40,6 +41,8 @@ class AgentScores(BaseModel):
         win: share of games won, with a Wilson interval.
         draw: share of games drawn, with a Wilson interval.
         loss: share of games lost, with a Wilson interval.
+        won_by_forfeit: share of games won because another agent made no legal move, with a Wilson interval.
+        lost_by_forfeit: share of games lost because this agent made no legal move, with a Wilson interval.
         illegal: share of the agent's replies without a legal move, truncated replies excepted.
         truncated: share of the agent's replies cut off before an answer.
         computation: number type and threads of a model that computed in this process; None for other agents.
@@ -53,6 +56,8 @@ class AgentScores(BaseModel):
     win: Score
     draw: Score
     loss: Score
+    won_by_forfeit: Score
+    lost_by_forfeit: Score
     illegal: Score
     truncated: Score
     computation: str | None = None
@@ -121,6 +126,11 @@ class MatchResult(NamedTuple):
     is_mirror: bool
     variety: Variety
     episodes: tuple[MatchEpisode, ...]
+
+    @property
+    def forfeited(self) -> float:
+        """The share of the games that ended because an agent made no legal move."""
+        return fmean(p.episode.forfeited_by is not None for p in self.episodes)
 
 
 async def run_match(
@@ -269,6 +279,14 @@ def _score_agent(
         win=_share_of_games("win", outcomes, "higher"),
         draw=_share_of_games("draw", outcomes, None),
         loss=_share_of_games("loss", outcomes, "lower"),
+        won_by_forfeit=_share_of_seats(
+            "won_by_forfeit",
+            (p.episode.outcome[role] == "win" and p.episode.forfeited_by is not None for p, role in seats),
+            None,
+        ),
+        lost_by_forfeit=_share_of_seats(
+            "lost_by_forfeit", (p.episode.forfeited_by == role for p, role in seats), "lower"
+        ),
         illegal=_share_of_replies("illegal", kinds.total(), len(turns)),
         truncated=_share_of_replies("truncated", num_truncated, len(turns)),
     )
@@ -276,6 +294,11 @@ def _score_agent(
 
 def _share_of_games(outcome: Outcome, outcomes: Counter[Outcome], better: Better) -> Score:
     return share(outcome, outcomes[outcome], outcomes.total(), unit="share of games", better=better)
+
+
+def _share_of_seats(name: str, has_property: Iterable[bool], better: Better) -> Score:
+    hits = list(has_property)
+    return share(name, sum(hits), len(hits), unit="share of games", better=better)
 
 
 def _share_of_replies(name: str, hits: int, num_replies: int) -> Score:

@@ -10,11 +10,22 @@ from typing import Final, NamedTuple
 from mirrormatch.errors import UserError
 from mirrormatch.evals.exploitability import compare_policies
 from mirrormatch.evals.measurement import Measurement
-from mirrormatch.evals.statistics import Difference, Score, difference
+from mirrormatch.evals.statistics import Difference, Figure, difference
 from mirrormatch.evals.transfer import compare_transfers
 from mirrormatch.evals.wording import Label, score_label
 
-_SHOWN: Final = ("legal", "win", "mean_return", "exploitability", "legal_mass", "floor", "accuracy", "no_answer")
+_SHOWN: Final = (
+    "legal",
+    "win",
+    "forfeit",
+    "mean_return",
+    "exploitability",
+    "legal_mass",
+    "floor",
+    "accuracy",
+    "no_answer",
+)
+_FORFEIT: Final = "forfeit/"
 CAPTION: Final = (
     "Differences of shares are in percentage points. Better, worse, differs: the 95% interval of the paired "
     "difference leaves out 0, as one in twenty does by chance. n: deals, thoughts or problems."
@@ -32,8 +43,8 @@ class ComparisonRow(NamedTuple):
     """
 
     label: Label
-    before: Score | None
-    after: Score | None
+    before: Figure | None
+    after: Figure | None
     change: Difference | None
 
 
@@ -59,7 +70,7 @@ def comparison_rows(before: Measurement, after: Measurement) -> list[ComparisonR
     """The rows of a table of two measurements, section by section."""
     earlier, later = ({s.name: s for s in m.scores if _is_shown(s, m)} for m in (before, after))
     changes = {change.score.name: change for change in compare_measurements(before, after)}
-    names = dict.fromkeys([*earlier, *later])
+    names = [n for n in dict.fromkeys([*earlier, *later]) if not _is_needless(earlier.get(n), later.get(n))]
     found = [ComparisonRow(score_label(n), earlier.get(n), later.get(n), changes.get(n)) for n in names]
     sections = list(dict.fromkeys(row.label.section for row in found))
     return sorted(found, key=lambda row: sections.index(row.label.section))
@@ -104,7 +115,13 @@ def _compare_answers(before: Measurement, after: Measurement) -> Iterator[Differ
         yield from compare_transfers(before.transfer, after.transfer)
 
 
-def _is_shown(score: Score, measurement: Measurement) -> bool:
+def _is_needless(before: Figure | None, after: Figure | None) -> bool:
+    """Whether a row would say that nothing was forfeited, as usual."""
+    known = [score for score in (before, after) if score is not None]
+    return all(score.name.startswith(_FORFEIT) and not score.value for score in known)
+
+
+def _is_shown(score: Figure, measurement: Measurement) -> bool:
     """Whether a table shows the figure. Majorities and the accuracy of a benchmark over all its tasks are left out."""
     figure, _, subject = score.name.partition("/")
     if figure == "accuracy" and measurement.transfer is not None:

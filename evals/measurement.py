@@ -17,7 +17,7 @@ from mirrormatch.agents.types import Agent, Decision, Reply, seat_name
 from mirrormatch.evals import benchmarks
 from mirrormatch.evals.arena import BASELINES, MatchEpisode, MatchResult, opponent_specs, run_match
 from mirrormatch.evals.exploitability import PolicyReport, is_readable, measure_exploitability
-from mirrormatch.evals.statistics import Better, Score, share
+from mirrormatch.evals.statistics import Better, Figure, Score, share
 from mirrormatch.evals.transfer import Answerer, Transfer, run_transfer
 from mirrormatch.evals.types import NUM_EPISODES, NUM_ITEMS, NUM_THOUGHTS, Progress
 from mirrormatch.games.game import Game
@@ -89,7 +89,7 @@ class Measurement(BaseModel):
     spec: str
     seed: int
     plan: Plan
-    scores: tuple[Score, ...]
+    scores: tuple[Figure, ...]
     samples: tuple[Sample, ...]
     policies: tuple[PolicyReport, ...]
     transfer: Transfer | None
@@ -120,7 +120,7 @@ async def measure_agent(agent: Agent, plan: Plan, seed: int, progress: Progress 
     answered = None
     if problem_sets and _is_answerer(agent):
         answered = await run_transfer(agent, problem_sets, plan.items, seed, parts.next())
-    scores = [
+    scores: list[Figure] = [
         *(score for found in in_games for score in found.scores),
         *(score for policy in policies for score in policy.scores()),
         *(answered.scores() if answered else ()),
@@ -205,7 +205,9 @@ def _add_match(figures: _GameFigures, result: MatchResult, subject: str) -> None
     own_scores, deals = result.scores.agents[0], _group_by_deal(result.episodes)
     wins = [fmean(won for p in deal for won in _own_values(p, _wins(p))) for deal in deals]
     returns = [fmean(r for p in deal for r in _own_values(p, p.episode.returns)) for deal in deals]
-    for score, values in ((own_scores.win, wins), (own_scores.mean_return, returns)):
+    forfeits = [fmean(own for p in deal for own in _own_values(p, _forfeits(p))) for deal in deals]
+    lost = own_scores.lost_by_forfeit.model_copy(update={"name": "forfeit"})
+    for score, values in ((own_scores.win, wins), (lost, forfeits), (own_scores.mean_return, returns)):
         name = f"{score.name}/{subject}"
         figures.scores.append(score.model_copy(update={"name": name}))
         figures.samples.append(Sample(name=name, unit=score.unit, better=score.better, values=tuple(values)))
@@ -233,6 +235,11 @@ def _group_by_deal(episodes: Iterable[MatchEpisode]) -> list[list[MatchEpisode]]
 def _wins(played: MatchEpisode) -> list[bool]:
     """Whether each role won."""
     return [outcome == "win" for outcome in played.episode.outcome]
+
+
+def _forfeits(played: MatchEpisode) -> list[bool]:
+    """Whether each role ended the game by making no legal move."""
+    return [role == played.episode.forfeited_by for role in range(len(played.seating))]
 
 
 def _own_values(played: MatchEpisode, by_role: Sequence[float]) -> list[float]:

@@ -51,6 +51,31 @@ class Score(BaseModel):
     better: Better
 
 
+class Unmeasured(BaseModel):
+    """A figure that can't be measured: null in JSON, with the reason.
+
+    Attributes:
+        name: the figure's name.
+        unit: the unit that its value would have.
+        better: the good direction.
+        reason: why there is no value.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    value: None = None
+    low: None = None
+    high: None = None
+    n: None = None
+    unit: str
+    better: Better
+    reason: str
+
+
+Figure: TypeAlias = Score | Unmeasured
+
+
 class Interval(NamedTuple):
     low: float
     high: float

@@ -5,13 +5,15 @@ A score's name is `FIGURE/SUBJECT` or `FIGURE/SUBJECT/OPPONENT`: `legal/tictacto
 
 from typing import Final, Literal, NamedTuple
 
-from mirrormatch.evals.statistics import Score
+from mirrormatch.evals.statistics import Figure, Score
 from mirrormatch.games import bridges
 
+NOT_MEASURED: Final = "not measurable"
 PROBLEMS: Final = "problems"  # the section of all figures outside the games
 _LABELS: Final = {
     "legal": "legal replies",
     "win": "wins",
+    "forfeit": "forfeited",
     "mean_return": "mean return",
     "legal_mass": "mass on legal answers",
     "legal_mass_min": "least such mass",
@@ -63,6 +65,11 @@ def format_value(score: Score, *, digits: int | None = None, plus: bool = False)
         plus: write the sign of positive numbers.
     """
     return f"{_format_number(score, score.value, digits, plus)}{' %' if is_share(score) else ''}"
+
+
+def format_figure(figure: Figure) -> str:
+    """The value alone, or the words that there is none."""
+    return format_value(figure) if isinstance(figure, Score) else NOT_MEASURED
 
 
 def format_interval(score: Score, *, digits: int | None = None, plus: bool = False) -> str:

@@ -34,7 +34,16 @@ from mirrormatch.training.checkpoints import Checkpoint, DamagedCheckpoint, OldC
 from mirrormatch.training.config import RunConfig, convert_old_keys
 from mirrormatch.training.metrics_file import cut_metrics
 from mirrormatch.training.run_lock import LOCK_FILE, lock_folder
-from mirrormatch.training.run_record import RECORD_FILE, Best, Change, RunRecord, find_figure, read_record, write_record
+from mirrormatch.training.run_record import (
+    RECORD_FILE,
+    Best,
+    Change,
+    RunRecord,
+    find_figure,
+    is_better,
+    read_record,
+    write_record,
+)
 from mirrormatch.training.setting_kinds import ChangedSetting, compare_settings, is_refused
 
 _ANOTHER = "--out DIR starts another run"
@@ -225,7 +234,7 @@ class RunFolder:
         """
         record = read_record(self.record_path) or RunRecord()
         former, found = record.best, find_figure(step, measured)
-        if found is None or (former is not None and former.step < step and former.value <= found.value):
+        if found is None or (former is not None and former.step < step and not is_better(found, former)):
             return
         write_record(self.record_path, record.model_copy(update={"best": found}))
         if former is not None and former.step != step and former.step % keep_adapters:

@@ -16,6 +16,7 @@ from mirrormatch.errors import UserError
 from mirrormatch.files import write_json
 
 RECORD_FILE = "run.json"
+_SUM = " + "  # between the names of figures that are added up
 _PROBED = "exploitability/"  # begins the names of the probe's figures
 
 
@@ -71,7 +72,15 @@ class RunRecord(_Part):
 def find_figure(step: int, measured: Mapping[str, float]) -> Best | None:
     """The probe's figure among those of a step: the exploitability, summed over games; None without a probe."""
     probed = {name: value for name, value in measured.items() if name.startswith(_PROBED) and math.isfinite(value)}
-    return Best(step=step, metric=" + ".join(sorted(probed)), value=sum(probed.values())) if probed else None
+    return Best(step=step, metric=_SUM.join(sorted(probed)), value=sum(probed.values())) if probed else None
+
+
+def is_better(found: Best, former: Best | None) -> bool:
+    """Whether a probe's figure is the best so far. One over more games comes first: in the others it had no figure."""
+    if former is None:
+        return True
+    num_games, num_former = found.metric.count(_SUM), former.metric.count(_SUM)
+    return found.value < former.value if num_games == num_former else num_games > num_former
 
 
 def read_record(path: Path) -> RunRecord | None:

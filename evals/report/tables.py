@@ -8,9 +8,11 @@ from mirrormatch.evals.comparison import CAPTION, ComparisonRow, RequestRow, com
 from mirrormatch.evals.exploitability import PolicyReport, StatePolicy
 from mirrormatch.evals.measurement import Measurement
 from mirrormatch.evals.report.markup import Html, element
-from mirrormatch.evals.statistics import Score
+from mirrormatch.evals.statistics import Figure, Score, Unmeasured
 from mirrormatch.evals.wording import (
+    NOT_MEASURED,
     format_change,
+    format_figure,
     format_interval,
     format_percent,
     format_value,
@@ -57,7 +59,7 @@ def measurement_table(measurement: Measurement) -> Html:
     """The table of one measurement alone."""
     labels = (score_label(score.name) for score in measurement.scores)
     rows = (
-        element("tr", _heading_cell(f"{section}: {text}"), _value_cell("value", score), _count_cell(score.n))
+        element("tr", _heading_cell(f"{section}: {text}"), _value_cell("value", score), _count_cell(score))
         for (section, text), score in zip(labels, measurement.scores, strict=True)
     )
     head = element("tr", *(element("th", text, scope="col") for text in ("", "value", "n")))
@@ -81,9 +83,9 @@ def _headline(row: ComparisonRow) -> Html:
         element("span", f"{row.label.section}: {row.label.text}", class_="what"),
         element(
             "span",
-            format_value(row.before),
+            format_figure(row.before),
             element("span", " → ", class_="unit"),
-            element("b", format_value(row.after)),
+            element("b", format_figure(row.after)),
         ),
         element("span", format_change(row.change.score), class_="unit"),
         element("span", MARKS[verdict] or "no clear difference", class_=f"mark {verdict}"),
@@ -114,7 +116,7 @@ def _row(row: ComparisonRow, reach: float) -> Html:
         _value_cell("after", row.after),
         element("td", format_change(change), class_="number", data_label="difference"),
         element("td", _whisker(change, reach), class_="whisker"),
-        _count_cell(change.n),
+        _count_cell(change),
         element("td", MARKS[verdict], class_=f"mark {verdict}"),
         class_=verdict or None,
     )
@@ -129,15 +131,18 @@ def _heading_cell(text: str) -> Html:
     return element("th", text, scope="row")
 
 
-def _value_cell(heading: str, score: Score | None) -> Html:
+def _value_cell(heading: str, score: Figure | None) -> Html:
     if score is None:
         return element("td", "-", class_="number", data_label=heading)
+    if isinstance(score, Unmeasured):
+        return element("td", NOT_MEASURED, class_="number", data_label=heading, title=score.reason)
     interval = None if score.n is None else element("span", f" {format_interval(score)}", class_="unit")
     return element("td", format_value(score), interval, class_="number", data_label=heading)
 
 
-def _count_cell(n: int | None) -> Html:
-    return element("td", "exact" if n is None else f"{n:,}", class_="number count", data_label="n")
+def _count_cell(score: Figure) -> Html:
+    n = "" if isinstance(score, Unmeasured) else "exact" if score.n is None else f"{score.n:,}"
+    return element("td", n, class_="number count", data_label="n")
 
 
 def _scale(row: ComparisonRow) -> tuple[str, bool]:
@@ -185,7 +190,10 @@ def _policy_table(before: PolicyReport | None, after: PolicyReport | None) -> Ht
     table = element("table", element("thead", head), element("tbody", *rows), class_="policy")
     n = known.num_thoughts
     how = f"Averages over {n} thoughts at each state." if n else "Exact probabilities."
-    note = element("p", f"{how} Of two moves, one is shown; the other has the rest.", class_="note")
+    reading = (
+        "Of two moves, one is shown; the other has the rest. A dash: less than half of the mass is on legal answers."
+    )
+    note = element("p", f"{how} {reading}", class_="note")
     return element("div", element("h3", known.game), table, note, class_="wide")
 
 
@@ -198,8 +206,8 @@ def _state_rows(before: StatePolicy | None, after: StatePolicy | None) -> list[H
             "tr",
             element("th", known.state if k == 0 else "", scope="row"),
             element("td", move, data_label="move"),
-            _bar_cell("before", before.moves[move] if before else None),
-            _bar_cell("after", after.moves[move] if after else None),
+            _bar_cell("before", before.moves[move] if before and before.is_measured else None),
+            _bar_cell("after", after.moves[move] if after and after.is_measured else None),
         )
         for k, move in enumerate(moves)
     ]

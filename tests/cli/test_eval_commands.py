@@ -1,6 +1,7 @@
 """`eval exploitability`, `eval transfer`, `compare` and `report`, called as functions."""
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +88,15 @@ def test_a_terminal_is_not_flooded_with_states(cli: Cli, monkeypatch: pytest.Mon
 )
 def test_an_agent_or_game_without_exploitability_is_reported_in_one_line(cli: Cli, line: str, expected: str) -> None:
     assert expected in cli.refusal("eval", "exploitability", *line.split())
+
+
+def test_a_model_that_hardly_answers_has_a_reason_in_place_of_an_exploitability(cli: Cli, tiny: Path) -> None:
+    line = ("eval", "exploitability", f"hf:{tiny},max_tokens=8", "--thoughts", "2")
+    score = cli.json(*line)["scores"][0]
+    assert (score["name"], score["value"], score["low"], score["high"]) == ("exploitability/kuhn_poker", *[None] * 3)
+    assert score["reason"].endswith("% of the probability is on legal answers, less than half")
+    printed = cli(*line).out
+    assert re.search(r"exploitability +not measurable", printed) and f"exploitability: {score['reason']}" in printed
 
 
 # eval transfer

@@ -17,7 +17,9 @@ class Stumbling:
     """Plays like `random`, but its first reply to every decision holds no move."""
 
     spec = "stumbling"
-    max_retries: int | None = 1
+
+    def __init__(self, max_retries: int | None = 1) -> None:
+        self.max_retries = max_retries
 
     async def act(self, decision: Decision) -> Reply:
         return Reply(answer="hm", text="hm") if decision.problem is None else await RandomAgent().act(decision)
@@ -29,6 +31,7 @@ class Solver(Stumbling):
     spec = "solver"
 
     def __init__(self, known: int) -> None:
+        super().__init__()
         items = benchmarks.get("arithmetic").items(SEED, PLAN.items)
         self._answers = {item.question: item.answer for item in items[:known]}
 
@@ -41,6 +44,6 @@ def measure(agent: Agent, plan: Plan = PLAN, seed: int = SEED) -> Measurement:
 
 
 def values_by_name(measurement: Measurement) -> dict[str, float]:
-    found = {score.name: score.value for score in measurement.scores}
+    found = {score.name: score.value for score in measurement.scores if score.value is not None}
     assert len(found) == len(measurement.scores), "two scores of one name"
     return found

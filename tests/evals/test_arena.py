@@ -12,6 +12,7 @@ from mirrormatch import games
 from mirrormatch.agents.players.optimal import OptimalAgent
 from mirrormatch.agents.players.random import RandomAgent
 from mirrormatch.agents.types import Agent, Decision, Reply
+from mirrormatch.cli.terminal.tables import show_match, warn_about_match
 from mirrormatch.errors import UserError
 from mirrormatch.evals.arena import MatchResult, run_match
 from mirrormatch.games.game import Game
@@ -219,11 +220,39 @@ def test_progress_counts_every_episode() -> None:
     assert seen == [(k, 6) for k in range(1, 7)]
 
 
+class Mute:
+    """Never makes a move."""
+
+    spec = "mute"
+    max_retries: int | None = 1
+
+    async def act(self, decision: Decision) -> Reply:
+        return Reply(answer="hm", text="hm")
+
+
+def test_wins_and_losses_by_forfeit_are_counted_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    result = match(KUHN, [Mute(), RandomAgent()], 8)
+    mute, random = result.scores.agents
+    assert [s.value for s in (mute.loss, mute.lost_by_forfeit, mute.won_by_forfeit)] == [1.0, 1.0, 0.0]
+    assert [s.value for s in (random.win, random.won_by_forfeit, random.lost_by_forfeit)] == [1.0, 1.0, 0.0]
+    assert result.forfeited == 1.0
+    show_match(result)
+    warn_about_match(result)
+    printed = capsys.readouterr()
+    assert printed.out.count("100 % by forfeit") == 2
+    assert "100 % of the games were forfeited by an agent that made no legal move" in printed.err
+
+
+def test_a_match_without_forfeits_mentions_none(capsys: pytest.CaptureFixture[str]) -> None:
+    show_match(result := match(KUHN, [OptimalAgent(), RandomAgent()], 8))
+    assert result.forfeited == 0.0 and "forfeit" not in capsys.readouterr().out
+
+
 def test_the_json_is_the_published_shape() -> None:
     scores = match(KUHN, [OptimalAgent(), RandomAgent()], 4).scores.model_dump(by_alias=True)
     assert list(scores) == ["schema", "game", "episodes", "seed", "agents"] and scores["schema"] == 1
     agent = scores["agents"][0]
-    figures = ["mean_return", "win", "draw", "loss", "illegal", "truncated"]
+    figures = ["mean_return", "win", "draw", "loss", "won_by_forfeit", "lost_by_forfeit", "illegal", "truncated"]
     assert list(agent) == ["spec", "episodes", *figures, "computation"]
     assert agent["computation"] is None, "no model computed in this process"
     for name in figures:

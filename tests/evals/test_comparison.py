@@ -12,7 +12,7 @@ from mirrormatch.cli.terminal.tables import comparison_table
 from mirrormatch.errors import UserError
 from mirrormatch.evals.comparison import RequestRow, compare_measurements, comparison_rows, request_differences
 from mirrormatch.evals.measurement import Measurement, Plan
-from mirrormatch.evals.statistics import Score
+from mirrormatch.evals.statistics import Score, Unmeasured
 
 
 def changes_by_name(before: Measurement, after: Measurement) -> dict[str, Score]:
@@ -94,6 +94,24 @@ def test_tasks_and_the_overall_accuracy_are_shown_and_kinds_are_not() -> None:
     found = measure(Solver(known=6))
     problems = [row.label.text for row in comparison_rows(found, found) if row.label.section == "problems"]
     assert problems == ["arithmetic 1", "arithmetic 2", "overall accuracy", "no answer, overall"]
+
+
+def test_forfeits_are_shown_under_the_win_rate_where_there_are_any(by_random: Measurement) -> None:
+    forfeiting = measure(Stumbling(max_retries=0))
+    labels = [row.label.text for row in comparison_rows(by_random, forfeiting) if row.label.section == "kuhn_poker"]
+    assert labels[labels.index("wins vs random") + 1] == "forfeited vs random"
+    assert "forfeited vs random" not in [row.label.text for row in comparison_rows(by_random, by_random)]
+
+
+def test_a_figure_that_is_not_measurable_is_shown_as_such(by_random: Measurement) -> None:
+    mute = Unmeasured(name="exploitability/kuhn_poker", unit="return per game", better="lower", reason="none is legal")
+    scores = tuple(mute if s.name == mute.name else s for s in by_random.scores)
+    policies = tuple(p.model_copy(update={"exploitability": mute}) for p in by_random.policies)
+    after = by_random.model_copy(update={"scores": scores, "policies": policies})
+    assert Measurement.model_validate_json(after.model_dump_json()) == after
+    (row,) = [r for r in comparison_rows(by_random, after) if r.label.text == "exploitability"]
+    assert row.after == mute and row.change is None
+    assert "not measurable" in print_comparison(by_random, after)
 
 
 def test_settings_under_which_two_models_were_asked_differently_are_named(by_random: Measurement) -> None:

@@ -19,11 +19,11 @@ from mirrormatch.evals.measurement import Measurement, Plan, measure_agent
 def test_every_game_is_played_against_every_opponent(by_random: Measurement) -> None:
     assert [score.name for score in by_random.scores] == [
         "legal/kuhn_poker",
-        "win/kuhn_poker/random", "mean_return/kuhn_poker/random",
-        "win/kuhn_poker/optimal", "mean_return/kuhn_poker/optimal",
+        "win/kuhn_poker/random", "forfeit/kuhn_poker/random", "mean_return/kuhn_poker/random",
+        "win/kuhn_poker/optimal", "forfeit/kuhn_poker/optimal", "mean_return/kuhn_poker/optimal",
         "legal/tictactoe",
-        "win/tictactoe/random", "mean_return/tictactoe/random",
-        "win/tictactoe/optimal", "mean_return/tictactoe/optimal",
+        "win/tictactoe/random", "forfeit/tictactoe/random", "mean_return/tictactoe/random",
+        "win/tictactoe/optimal", "forfeit/tictactoe/optimal", "mean_return/tictactoe/optimal",
         "exploitability/kuhn_poker", "legal_mass/kuhn_poker", "legal_mass_min/kuhn_poker", "floor/kuhn_poker",
     ]  # fmt: skip
 
@@ -34,7 +34,7 @@ def test_the_parts_of_a_figure_have_it_as_their_mean() -> None:
         {
             name: value
             for name, value in values_by_name(found).items()
-            if name.split("/")[0] in ("legal", "win", "mean_return")
+            if name.split("/")[0] in ("legal", "win", "forfeit", "mean_return")
         }
     )
 

@@ -165,7 +165,7 @@ def _make_probe(config: RunConfig) -> Probe | None:
         for name in measure.exploitability:
             seed = derive(config.seed, "probe")
             report = asyncio.run(measure_exploitability(agent, games.get(name), PROBE_THOUGHTS, seed))
-            found |= {score.name: score.value for score in report.scores()}
+            found |= {score.name: score.value for score in report.scores() if score.value is not None}
         return found
 
     return Probe(measure.every, measure_policy)

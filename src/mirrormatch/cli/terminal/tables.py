@@ -15,11 +15,13 @@ from mirrormatch.evals.arena import AgentScores, MatchResult
 from mirrormatch.evals.comparison import CAPTION, ComparisonRow, comparison_rows, request_differences
 from mirrormatch.evals.exploitability import PolicyReport
 from mirrormatch.evals.measurement import Measurement
-from mirrormatch.evals.statistics import Score
+from mirrormatch.evals.statistics import Figure, Score, Unmeasured
 from mirrormatch.evals.transfer import Transfer
 from mirrormatch.evals.wording import (
+    NOT_MEASURED,
     format_change,
     format_estimate,
+    format_figure,
     format_interval,
     format_percent,
     format_value,
@@ -31,6 +33,7 @@ from mirrormatch.text import one_line
 
 _CHARS: Final = 200  # of a title, a label or a state
 _SHOWN_STATES: Final = 60  # of a policy, on a terminal; Kuhn poker has 12, Leduc poker 288
+_MANY_FORFEITS: Final = 0.5  # share of the games
 _SPEC_CHARS: Final = 24
 _MATCH_LABELS: Final = ("return", "win", "draw", "loss", "illegal", "cut off", "no moves")
 _MATCH_LABEL_CHARS: Final = 8
@@ -58,6 +61,11 @@ def warn_about_match(result: MatchResult) -> None:
         note(f"{scores.episodes} episodes instead of {result.num_requested}: every deal meets every seating")
     if result.is_mirror:
         note(f"a mirror match: {scores.agents[0].spec!r} plays every seat, so this is no evidence of its strength")
+    if result.forfeited >= _MANY_FORFEITS:
+        note(
+            f"{format_percent(result.forfeited)} of the games were forfeited by an agent that made no legal move: win "
+            "rates show who answers in the game's form, not who plays better"
+        )
     if result.variety.is_repetitive:
         note(
             f"only {result.variety.num_distinct} of {scores.episodes} games differ: these agents are deterministic, "
@@ -65,14 +73,21 @@ def warn_about_match(result: MatchResult) -> None:
         )
 
 
-def show_scores(title: str, scores: Sequence[Score], plain: bool = False) -> None:
-    """Prints a row per score: value, interval and number of observations."""
+def show_scores(title: str, scores: Sequence[Figure], plain: bool = False) -> None:
+    """Prints a row per score: value, interval and number of observations; below them the reasons of missing values."""
     shown = empty_table(("", "value", "95 % interval", "n"), numbers=True)
     for score in scores:
-        n = "exact" if score.n is None else f"{score.n:,}"
-        interval = "" if score.n is None else format_interval(score)
-        shown.add_row(one_line(score_label(score.name).text, _CHARS), format_value(score), interval, n)
-    _print_titled(title, shown, plain)
+        shown.add_row(one_line(score_label(score.name).text, _CHARS), *_score_cells(score))
+    reasons = [f"{score_label(s.name).text}: {s.reason}" for s in scores if isinstance(s, Unmeasured)]
+    _print_titled(title, shown, plain, reasons)
+
+
+def _score_cells(score: Figure) -> tuple[str, str, str]:
+    if isinstance(score, Unmeasured):
+        return NOT_MEASURED, "", ""
+    if score.n is None:
+        return format_value(score), "", "exact"
+    return format_value(score), format_interval(score), f"{score.n:,}"
 
 
 def show_transfer(title: str, transfer: Transfer, plain: bool = False) -> None:
@@ -87,7 +102,7 @@ def show_transfer(title: str, transfer: Transfer, plain: bool = False) -> None:
     _print_titled(title, shown, plain)
 
 
-def scores_json(spec: str, scores: Sequence[Score], agent: Agent) -> str:
+def scores_json(spec: str, scores: Sequence[Figure], agent: Agent) -> str:
     """The JSON object of `eval exploitability --json` and `eval transfer --json`."""
     found = {"schema": 1, "spec": spec, "computation": describe_computation(agent)}
     return json.dumps({**found, "scores": [score.model_dump() for score in scores]}, indent=2)
@@ -99,7 +114,8 @@ def show_policy(report: PolicyReport, plain: bool = False) -> None:
     shown = empty_table(("legal mass", "moves", "state"))
     states = report.states[:_SHOWN_STATES] if out.is_terminal else report.states
     for state in states:
-        moves = ", ".join(f"{move} {format_percent(p)}" for move, p in state.moves.items())
+        known = ", ".join(f"{move} {format_percent(p)}" for move, p in state.moves.items())
+        moves = known if state.is_measured else NOT_MEASURED
         shown.add_row(format_percent(state.legal_mass), moves, one_line(state.state, _CHARS))
     out.print(shown)
     if len(states) < len(report.states):
@@ -137,22 +153,30 @@ def comparison_table(before: Measurement, after: Measurement, plain: bool = Fals
     return shown
 
 
-def _print_titled(title: str, shown: Table, plain: bool = False) -> None:
+def _print_titled(title: str, shown: Table, plain: bool = False, below: Sequence[str] = ()) -> None:
     out = console(plain)
     out.print(one_line(title, _CHARS), style="bold")
     out.print(shown)
+    for line in below:
+        out.print(line)
     out.print()
 
 
 def _match_column(agent: AgentScores, problems: Counter[ProblemKind], gap: str) -> list[str]:
     shares = (agent.win, agent.draw, agent.loss, agent.illegal, agent.truncated)
+    marks = (_forfeit_mark(agent.won_by_forfeit), "", _forfeit_mark(agent.lost_by_forfeit), "", "")
     by_kind = "\n".join(f"{kind} {times}" for kind, times in sorted(problems.items()))
-    percents = (format_estimate(s, digits=0, gap=gap) for s in shares)
+    percents = (format_estimate(s, digits=0, gap=gap) + mark for s, mark in zip(shares, marks, strict=True))
     return [format_estimate(agent.mean_return, plus=True, gap=gap), *percents, by_kind or "-"]
 
 
+def _forfeit_mark(share: Score) -> str:
+    """The part of a win or loss rate that is made of forfeits, on a line of its own; empty without any."""
+    return f"\n{format_percent(share.value)} by forfeit" if share.value else ""
+
+
 def _comparison_cells(row: ComparisonRow) -> list[str]:
-    values = [format_value(score) if score else "-" for score in (row.before, row.after)]
+    values = [format_figure(score) if score else "-" for score in (row.before, row.after)]
     if row.change is None:
         return [f"  {row.label.text}", *values, "", "", ""]
     change = row.change.score
