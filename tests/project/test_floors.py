@@ -28,7 +28,8 @@ ORDER = {
     "training": (
         "types model_spec machine_settings "
         "| config checkpoints run_lock run_record setting_kinds metrics_file learner_state packing "
-        "| machine warm_start trajectories run_folder alarms | base_model computation estimator likelihood lora rows "
+        "| machine preflight warm_start trajectories run_folder alarms "
+        "| base_model computation estimator likelihood lora rows "
         "| metrics estimators | learner watcher | trl_trainer self_play | run | bundled"
     ),
     "evals": (

@@ -30,6 +30,7 @@ from mirrormatch.training import estimators
 from mirrormatch.training.config import RunConfig
 from mirrormatch.training.machine import check_machine, fit_engine, hide_devices
 from mirrormatch.training.model_spec import check_model_spec
+from mirrormatch.training.preflight import play_preflight
 from mirrormatch.training.run_folder import RunFolder
 from mirrormatch.training.watcher import Ended, Probe
 
@@ -78,7 +79,10 @@ def _run(config: RunConfig, folder: RunFolder, resume: bool) -> int:
     start = folder.open(config, resume, base.engine.fingerprint, note)
     record_computation(base.engine, folder)
     keep_date(base.engine, folder)
-    before = _measure_once(config, folder, "before", load_policy(config))
+    policy = load_policy(config)
+    if start is None and (warning := play_preflight(config, base.engine, policy.adapter).warning()):
+        note(warning)
+    before = _measure_once(config, folder, "before", policy)
     with TrainingProgress(config.learn.steps, start.step if start else 0) as watcher:
         ended = train(config, folder, start, watcher, _make_probe(config))
     if ended.stopped_by:
