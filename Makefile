@@ -61,7 +61,7 @@ $(BIN)/.smollm: $(BIN)/.ready
 	@touch $@
 
 smollm: $(BIN)/.smollm
-	@echo "$(BIN)/mirrormatch play tictactoe --opponent smollm,prompt=plain,constrain=yes"
+	@echo "$(BIN)/mirrormatch play tictactoe --opponent smollm,prompt=plain"
 	@echo "$(BIN)/mirrormatch match kuhn_poker smollm,prompt=plain,constrain=yes random --episodes 20"
 	@echo "$(BIN)/mirrormatch eval transfer smollm,prompt=plain --items 10"
 	@echo "$(BIN)/mirrormatch train configs/kuhn_smollm.toml"

@@ -14,8 +14,12 @@ __all__ = [
 ]  # fmt: skip
 
 
-def get(spec: str) -> Agent:
+def get(spec: str, *, constrain: bool = False) -> Agent:
     """Loads the agent of a spec.
+
+    Args:
+        spec: the spec.
+        constrain: hold a model's answers to legal moves where its engine can and the spec doesn't decide it.
 
     Raises:
         UnknownName: no such agent (a `LookupError` that names the nearest).
@@ -23,7 +27,7 @@ def get(spec: str) -> Agent:
     """
     from mirrormatch.agents.spec import agent_from_spec  # imports pydantic, which `names` does without
 
-    return agent_from_spec(spec)
+    return agent_from_spec(spec, constrain=constrain)
 
 
 def names() -> list[str]:

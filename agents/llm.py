@@ -1,18 +1,22 @@
 """The agent that is a language model: a prompt, an engine and an adapter."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from mirrormatch.agents.engines._answer_regex import answer_regex, list_choices
 from mirrormatch.agents.engines._engine import ChatEngine, Engine, LocalEngine, opened_thought, turn_stop
-from mirrormatch.agents.engines._types import Completion, Constraint, Sampling
+from mirrormatch.agents.engines._types import Completion, Sampling
 from mirrormatch.agents.types import Decision, Reply, Turn
 from mirrormatch.errors import UserError
-from mirrormatch.games.types import Observation
 from mirrormatch.prompts.examples import request_move
 from mirrormatch.prompts.prompt import Exchange, Message, Prompt
 
 _MARK = "\0"  # a placeholder in a prompt's forms
+_PROBE = "x"  # an answer
+_CLOSE = "</think>"  # closes reasoning in any tags
+_HELD_TOKENS = 1024  # more than any answer in a game's form has
 
 
 class LLMAgent:
@@ -28,8 +32,8 @@ class LLMAgent:
         adapter: a content hash that the engine has loaded; None for the base model.
         max_retries: number of retries after a reply that is no move.
         by_role: sampling of single roles, in place of `sampling`.
-        constrain: decode only legal moves as answers, where the game lists them. For play: training needs the model's
-            own distribution.
+        constrain: end every reply, after its reasoning, with an answer that is a legal move, or has the form of one
+            where text is free. For play: training needs the model's own distribution.
         thinking_tokens: budget of the reasoning, after which it is closed and the answer follows; None for no budget.
         record_name: see `RecordedAgent`; the spec by default.
     """
@@ -62,42 +66,28 @@ class LLMAgent:
         notice = decision.problem.detail if decision.problem else ""
         past = [_to_exchange(turn) for turn in decision.past]
         messages = request_move(self.prompt, decision.game, past, decision.observation, notice)
-        return await self._reply(messages, self._sampling(decision.observation), decision.seed)
+        sampling = self.by_role.get(decision.observation.role, self.sampling)
+        return await self._reply(messages, sampling, decision.seed, _move_form(decision) if self.constrain else None)
 
     async def ask(self, text: str, seed: int) -> Reply:
         """The reply to a question outside any game."""
-        return await self._reply(self.prompt.question(text), self.sampling, seed)
+        return await self._reply(self.prompt.question(text), self.sampling, seed, None)
 
-    def whole_text(self, completion: Completion) -> str:
-        """The reply's text, with the opening of its reasoning where the chat template writes that."""
+    def whole_text(self, text: str) -> str:
+        """A reply's text with the opening of its reasoning where the chat template writes that."""
         thought = opened_thought(self.engine)
-        return thought.opening + completion.text if thought else completion.text
+        return thought.opening + text if thought else text
 
-    def _sampling(self, observation: Observation) -> Sampling:
-        sampling = self.by_role.get(observation.role, self.sampling)
-        if not (self.constrain and observation.legal):
-            return sampling
-        opening, _, closing = self.prompt.format_answer(_MARK).partition(_MARK)
-        choices = observation.legal
-        if not opening.strip():  # the end of the reasoning opens the answer
-            opening, choices = self._thinking_end(), tuple(opening + move for move in choices)
-        return replace(sampling, constraint=Constraint(opening, choices, closing))
-
-    def _thinking_end(self) -> str:
-        """The text that ends the reasoning; empty for a prompt without any."""
-        if thought := opened_thought(self.engine):
-            return thought.closing
-        return self.prompt.format_thinking(_MARK).partition(_MARK)[2]
-
-    async def _reply(self, messages: Sequence[Message], sampling: Sampling, seed: int) -> Reply:
+    async def _reply(self, messages: Sequence[Message], sampling: Sampling, seed: int, form: str | None) -> Reply:
         if isinstance(self.engine, ChatEngine):
-            chat = await self.engine.chat(messages, sampling, adapter=self.adapter, seed=seed)
+            held = sampling if form is None else self._hold(sampling, form)
+            chat = await self.engine.chat(messages, held, adapter=self.adapter, seed=seed)
             reading = self.prompt.read(chat.text, chat.finish == "length")
             thinking = chat.thinking or reading.thinking
             return Reply(answer=reading.answer, text=chat.text, thinking=thinking, spellings=reading.spellings)
         prompt_ids = self.engine.encode(messages)
-        completion = await self._complete(prompt_ids, sampling, seed)
-        text = self.whole_text(completion)
+        completion = await self._complete(prompt_ids, sampling, seed, form)
+        text = self.whole_text(completion.text)
         reading = self.prompt.read(text, completion.finish == "length")
         return Reply(
             answer=reading.answer,
@@ -108,35 +98,45 @@ class LLMAgent:
             completion=completion,
         )
 
-    async def _complete(self, prompt_ids: tuple[int, ...], sampling: Sampling, seed: int) -> Completion:
-        """One completion, within the budget of the reasoning if there is one."""
-        closing, budget = self._thinking_end(), self._thinking_budget(sampling)
-        if budget is None or not closing or budget >= sampling.max_tokens:
-            return await self.generate(prompt_ids, sampling, seed)
+    async def _complete(
+        self, prompt_ids: tuple[int, ...], sampling: Sampling, seed: int, form: str | None
+    ) -> Completion:
+        """One completion, within the budget of the reasoning if there is one. A move's form holds the answer to it."""
+        closing, budget = self._thinking_end(), self.thinking_tokens
+        if form is not None:
+            budget = sampling.max_tokens if budget is None else min(budget, sampling.max_tokens)
+        if not closing or budget is None or (form is None and budget >= sampling.max_tokens):
+            return await self.generate(prompt_ids, self._hold(sampling, form), seed)
         thought = await self._think(prompt_ids, sampling, closing, budget, seed)
-        is_closed = closing in thought.text
-        if thought.finish == "stop" and not is_closed:
-            return thought  # a whole reply without reasoning
-        forced = () if is_closed else self.engine.complete(closing)
-        num_left = sampling.max_tokens - len(thought.token_ids) - len(forced)
-        if num_left < 1:
+        if thought.finish == "stop" and closing not in thought.text and self._is_whole(thought, form):
             return thought
-        so_far = (*prompt_ids, *thought.token_ids, *forced)
-        answer = await self.generate(so_far, _after_thinking(sampling, closing, num_left), seed)
-        return Completion(
-            token_ids=(*thought.token_ids, *forced, *answer.token_ids),
-            logprobs=(*thought.logprobs, *(0.0,) * len(forced), *answer.logprobs),
-            text=thought.text + (closing if forced else "") + answer.text,
-            finish=answer.finish,
-            adapter=answer.adapter,
-            num_forced=len(forced),
-        )
+        if form is None:
+            return await self._answer(prompt_ids, thought, closing, sampling, seed)
+        held = self._hold(sampling, form)
+        completion = await self._answer(prompt_ids, thought, closing, held, seed)
+        if completion.finish == "length":  # the reasoning has filled the context
+            return await self._answer(prompt_ids, Completion.empty(self.adapter), closing, held, seed)
+        return completion
 
-    def _thinking_budget(self, sampling: Sampling) -> int | None:
-        """The token budget of the reasoning; a constraint is for the answer after reasoning that the template opens."""
-        if self.thinking_tokens is None and sampling.constraint is not None and opened_thought(self.engine):
-            return sampling.max_tokens - 1
-        return self.thinking_tokens
+    def _hold(self, sampling: Sampling, form: str | None) -> Sampling:
+        """The sampling of an answer in the prompt's form with such a move. It ends by itself, so it has no budget."""
+        if form is None:
+            return sampling
+        opening, _, closing = self.prompt.format_answer(_MARK).partition(_MARK)
+        return replace(sampling, max_tokens=_HELD_TOKENS, constraint=answer_regex(opening, form, closing))
+
+    def _is_whole(self, reply: Completion, form: str | None) -> bool:
+        """Whether a reply without finished reasoning answers already."""
+        if form is None:
+            return True
+        answer = self.prompt.read(self.whole_text(reply.text), truncated=False).answer
+        return isinstance(answer, str) and re.fullmatch(form, answer) is not None
+
+    def _thinking_end(self) -> str:
+        """The text that ends the reasoning; empty for a prompt without any."""
+        if thought := opened_thought(self.engine):
+            return thought.closing
+        return self.prompt.format_thinking(_MARK).partition(_MARK)[2]
 
     async def _think(
         self, prompt_ids: tuple[int, ...], sampling: Sampling, closing: str, budget: int, seed: int
@@ -144,9 +144,40 @@ class LLMAgent:
         """The reply up to the end of its reasoning, or up to the budget of the reasoning."""
         if not budget:
             return Completion.empty(self.adapter)
-        constraint = None if opened_thought(self.engine) else sampling.constraint
-        limited = replace(sampling, max_tokens=budget, stop=(*sampling.stop, closing), constraint=constraint)
+        limited = replace(sampling, max_tokens=budget, stop=(*sampling.stop, closing))
         return await self.generate(prompt_ids, limited, seed)
+
+    async def _answer(
+        self, prompt_ids: tuple[int, ...], thought: Completion, closing: str, sampling: Sampling, seed: int
+    ) -> Completion:
+        """The completion of reasoning, which is closed first, and the answer after it."""
+        own = thought.token_ids
+        if own and own[-1] in self.engine.end_ids:
+            own = own[:-1]
+        ending = self._find_ending(thought.text, closing)
+        forced = self.engine.complete(ending) if ending else ()
+        if sampling.constraint is None:
+            sampling = replace(sampling, max_tokens=sampling.max_tokens - len(own) - len(forced))
+            if sampling.max_tokens < 1:
+                return thought
+        answer = await self.generate((*prompt_ids, *own, *forced), sampling, seed)
+        return Completion(
+            token_ids=(*own, *forced, *answer.token_ids),
+            logprobs=(*thought.logprobs[: len(own)], *(0.0,) * len(forced), *answer.logprobs),
+            text=thought.text + ending + answer.text,
+            finish=answer.finish,
+            adapter=answer.adapter,
+            num_forced=len(forced),
+        )
+
+    def _find_ending(self, thought: str, closing: str) -> str:
+        """The text that closes reasoning with any tags and answers in it: an answer after it is read."""
+        ending = "" if closing in thought else closing
+        for text in (ending, _CLOSE + ending):
+            whole = self.whole_text(thought + text + self.prompt.format_answer(_PROBE))
+            if self.prompt.read(whole, truncated=False).answer == _PROBE:
+                return text
+        return ending
 
     async def generate(self, prompt_ids: Sequence[int], sampling: Sampling, seed: int) -> Completion:
         """A completion by the agent's adapter. A stop string that ends the turn is no part of its text."""
@@ -197,12 +228,10 @@ def describe_computation(agent: object) -> str | None:
     return engine.computation if isinstance(engine, LocalEngine) else None
 
 
-def _after_thinking(sampling: Sampling, closing: str, max_tokens: int) -> Sampling:
-    """The sampling of an answer after finished reasoning, whose end is no part of a constraint any more."""
-    constraint = sampling.constraint
-    if constraint is not None:
-        constraint = constraint._replace(opening=constraint.opening.removeprefix(closing))
-    return replace(sampling, max_tokens=max_tokens, constraint=constraint)
+def _move_form(decision: Decision) -> str:
+    """A regular expression of the moves that the answer is held to."""
+    legal = decision.observation.legal
+    return decision.game.form(decision.view) if legal is None else list_choices(legal)
 
 
 def _to_exchange(turn: Turn) -> Exchange:

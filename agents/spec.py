@@ -41,6 +41,7 @@ from mirrormatch.prompts.prompt import Prompt, PromptSettings
 
 _SETTINGS = re.compile(r",(?=[a-z_]+(?:\.\w+)?=)")  # a comma elsewhere belongs to a path
 _DATE = "date"  # an engine's setting
+HELD = ",constrain=yes"  # the setting that `play` adds to a spec
 _HEAD = re.compile(r"([^:+]*)(:?)(.*)", re.DOTALL)  # the kind, a colon, and the target with its adapter
 _NO_PATHS = frozenset({"openai", "scripted"})  # engines whose target is no folder
 
@@ -66,7 +67,9 @@ class ModelSettings(PromptSettings):
     top_p: Annotated[float | None, Field(gt=0, le=1, description="draw from the top tokens of this probability")] = None
     top_k: Annotated[int | None, Field(ge=0, description="draw from this many top tokens; 0: all")] = None
     patience: Annotated[int, Field(ge=0, description="number of retries after a reply that is no move")] = 1
-    constrain: Annotated[bool, Field(description="decode only legal moves as answers")] = False
+    constrain: Annotated[
+        bool | None, Field(description="end each reply with a legal move, in tokens beyond the budget; default of play")
+    ] = None
     thinking_tokens: Annotated[int | None, Field(ge=0, description="token budget of the reasoning")] = None
 
     def make_prompt(self, name: str, default: PromptSettings) -> Prompt:
@@ -87,7 +90,7 @@ def parse_spec(text: str) -> Spec:
         UnknownName: its kind is neither a player nor an engine.
         UserError: a part is missing, or doesn't go with its kind.
     """
-    head, *given = _SETTINGS.split(text)
+    head, given = split_settings(text)
     kind, colon, rest = _HEAD.findall(head)[0]
     target, adapter = _split_adapter(rest)
     if adapter == "":
@@ -159,6 +162,12 @@ def _check_model_settings(spec: Spec) -> ModelSettings:
     return parse_settings({k: v for k, v in spec.settings if k in ModelSettings.model_fields}, ModelSettings, spec.text)
 
 
+def split_settings(text: str) -> tuple[str, list[str]]:
+    """Splits a spec into the model with its adapter and the settings."""
+    head, *settings = _SETTINGS.split(text)
+    return head, settings
+
+
 def _split_adapter(text: str) -> tuple[str, str | None]:
     """Splits TARGET+ADAPTER; the adapter is None without a plus.
 
@@ -196,31 +205,32 @@ def _check_settings(text: str, settings: SpecSettings) -> None:
 
 def add_adapter(text: str, adapter: Path) -> str:
     """The spec of a base model with an adapter on it, in place of one that it has."""
-    head, *settings = _SETTINGS.split(remove_adapter(text))
+    head, settings = split_settings(remove_adapter(text))
     return ",".join([f"{head}+{adapter}", *settings])
 
 
 def remove_adapter(text: str) -> str:
     """The spec of the base model alone."""
-    head, *settings = _SETTINGS.split(text)
+    head, settings = split_settings(text)
     kind, colon, rest = _HEAD.findall(head)[0]
     return ",".join([f"{kind}{colon}{_split_adapter(rest)[0]}", *settings])
 
 
-def agent_from_spec(text: str, request: RequestSettings | None = None) -> Agent:
-    """Loads the agent of a spec; the request settings apply to models only."""
+def agent_from_spec(text: str, request: RequestSettings | None = None, constrain: bool = False) -> Agent:
+    """Loads the agent of a spec; all other arguments apply to models only."""
     spec = parse_spec(text)
     if spec.kind in players.names():
         return players.get(spec.kind)(spec.target)
-    return model_agent(spec, request)
+    return model_agent(spec, request, constrain)
 
 
-def model_agent(spec: Spec | str, request: RequestSettings | None = None) -> LLMAgent:
+def model_agent(spec: Spec | str, request: RequestSettings | None = None, constrain: bool = False) -> LLMAgent:
     """Loads the language-model agent of a spec.
 
     Args:
         spec: the spec.
         request: how the model is asked, for what the spec doesn't set; by default as the card of its adapter records.
+        constrain: hold answers to legal moves where the engine can and the spec doesn't decide it.
 
     Raises:
         UserError: the spec's agent isn't a language model.
@@ -236,6 +246,8 @@ def model_agent(spec: Spec | str, request: RequestSettings | None = None) -> LLM
         raise UserError(f"{spec.text!r}: thinking_tokens needs a server that exposes token ids, and this one doesn't")
     text = name_agent(spec.text, engine)
     name = own.prompt or default.prompt or default_format(engine, f"{spec.kind}:{spec.target}")
+    if own.constrain is None and constrain and not isinstance(engine, ChatEngine):
+        own, text = own.model_copy(update={"constrain": True}), text + HELD
     return LLMAgent(
         text,
         engine,
@@ -243,7 +255,7 @@ def model_agent(spec: Spec | str, request: RequestSettings | None = None) -> LLM
         own.sampling(default.sampling),
         adapter,
         max_retries=own.patience,
-        constrain=own.constrain,
+        constrain=bool(own.constrain),
         thinking_tokens=own.thinking_tokens,
         record_name=record_name(text, engine, adapter),
     )

@@ -150,7 +150,7 @@ class Interview:
 
     def _answer_masses(self, info_set: InfoSet, completion: Completion) -> tuple[float, ...]:
         """All mass on the answer of a complete reply; no mass if it holds no readable answer."""
-        reading = self._agent.prompt.read(self._agent.whole_text(completion), completion.finish == "length")
+        reading = self._agent.prompt.read(self._agent.whole_text(completion.text), completion.finish == "length")
         move = find_move(self._game, info_set.state, reading.answer, reading.spellings)
         return tuple(float(move == a) for a in info_set.legal)
 

@@ -8,7 +8,7 @@ import random
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, Generic, TypeVar
 
-from mirrormatch.games.player_text import read_move
+from mirrormatch.games.player_text import LINE_FORM, read_move
 from mirrormatch.games.settings import GameSettings
 from mirrormatch.games.types import Action, Info, Observation, Outcome, Problem
 from mirrormatch.seeds import derive
@@ -116,6 +116,13 @@ class Game(ABC, Generic[State, View]):
     def notation(self, state: State) -> dict[str, Action]:
         """Every spelling of a move of this game, legal now or not, in lower case."""
         return {action: action for action in self.legal(state) or ()}
+
+    def form(self, view: View) -> str:
+        """A regular expression of the moves where text is free, to which a model's answer can be held.
+
+        It uses only literals, classes, groups, `|`, `?` and `{m,n}`. It may leave out spellings, but no kind of move.
+        """
+        return LINE_FORM
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
         """A good player's moves at this view and their probabilities; defined only if `info.solver` is set."""

@@ -13,6 +13,9 @@ from mirrormatch.games.types import Action, Problem, ProblemKind
 from mirrormatch.text import one_line, strip_invisible
 
 CHAT_CHARS = 120  # length limit of a message; longer ones are cut
+# The form of a message (Game.form): letters, digits and signs, without the bars, quotes and brackets that moves and
+# prompts give a meaning.
+LINE_FORM = "[A-Za-z0-9][ !#-;=?-Z^-z~À-ʯͰ-῿぀-퟿]{0,118}"
 BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"), ("<", ">"), ("\\(", "\\)"), ("\\[", "\\]"))
 QUOTES = "\"'`*_$"  # quotation marks, Markdown and LaTeX's mathematics: the same sign at both ends
 _ENDINGS = ".,;:!?"  # punctuation that may follow a move

@@ -7,20 +7,6 @@ from dataclasses import dataclass, fields
 from typing import Literal, NamedTuple
 
 
-class Constraint(NamedTuple):
-    """The allowed answers; decoding excludes every other one.
-
-    Attributes:
-        opening: the text right before the answer; generation is free up to it.
-        choices: the allowed answers.
-        closing: the text that ends the answer.
-    """
-
-    opening: str
-    choices: tuple[str, ...]
-    closing: str
-
-
 class Thought(NamedTuple):
     """The reasoning that a chat template opens for the model: its replies begin inside of it.
 
@@ -45,7 +31,7 @@ class Sampling:
     top_p: float = 1.0
     top_k: int = 0  # 0: off
     stop: tuple[str, ...] = ()
-    constraint: Constraint | None = None
+    constraint: str | None = None  # a regular expression that the whole reply matches (_answer_regex.py)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

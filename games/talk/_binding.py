@@ -3,11 +3,14 @@
 A move is written `binding | words`. Only the binding part has an effect; the words are cleaned and shown to the others.
 """
 
+import operator
 import re
 from collections.abc import Sequence
 
-from mirrormatch.games.player_text import BRACKETS, CHAT_CHARS, QUOTES, clean_message, strip_decoration
+from mirrormatch.games.player_text import BRACKETS, CHAT_CHARS, LINE_FORM, QUOTES, clean_message, strip_decoration
 from mirrormatch.games.types import Action
+
+WORDS_FORM = rf"( \| {LINE_FORM})?"  # the form of words that may follow a binding part
 
 _BRACKETS = tuple(pair for pair in BRACKETS if pair[0] != "(")  # a remark in parentheses keeps them
 _READ_CHARS = 4 * CHAT_CHARS  # length limit of a statement before the characters around it are removed
@@ -33,6 +36,13 @@ def unwrap_statement(text: str) -> str:
 def amount_pattern(names: Sequence[str]) -> re.Pattern[str]:
     """Pattern of a number and one of the names, which may be in the plural: `"2 books"`."""
     return re.compile(rf"(\d{{1,3}}) ({'|'.join(names)})s?")
+
+
+def amounts_form(names: Sequence[str], most: Sequence[int]) -> str:
+    """The form of at least one amount, each up to the most of its name; empty if there is nothing of any."""
+    items = [f"[1-{n}] {name}s?" for name, n in zip(names, most, strict=True) if n]
+    rest = ["".join(f"( {item})?" for item in items[k + 1 :]) for k in range(len(items))]
+    return f"({'|'.join(map(operator.add, items, rest))})" if items else ""
 
 
 def read_amounts(text: str, names: Sequence[str], pattern: re.Pattern[str]) -> tuple[int, ...] | None:

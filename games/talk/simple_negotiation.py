@@ -8,7 +8,14 @@ from typing import NamedTuple, TypeAlias
 
 from mirrormatch.games.game import Game
 from mirrormatch.games.player_text import normalise, quote_message
-from mirrormatch.games.talk._binding import amount_pattern, join_move, read_amounts, split_move
+from mirrormatch.games.talk._binding import (
+    WORDS_FORM,
+    amount_pattern,
+    amounts_form,
+    join_move,
+    read_amounts,
+    split_move,
+)
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
 
 GOODS = ("wood", "stone", "gold")
@@ -169,6 +176,12 @@ class SimpleNegotiation(Game[Table, View]):
         role = state.to_act
         move = _read_move(text, state.stocks[role], state.stocks[1 - role], state.open_offer)
         return move if isinstance(move, Problem) else _spell_move(move)
+
+    def form(self, view: View) -> str:
+        mine, others = (amounts_form(GOODS, view.stocks[role]) for role in (view.role, 1 - view.role))
+        moves = ["say", *(["accept", "deny"] if view.open_offer else [])]
+        moves += [f"offer {mine} -> {others}"] if mine and others else []
+        return f"({'|'.join(moves)}){WORDS_FORM}"
 
     def sample(self, view: View, legal: tuple[Action, ...] | None, rng: random.Random) -> Action:
         """Answers a waiting offer at random, or offers one to two units of one good for one to two of another."""

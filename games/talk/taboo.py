@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mirrormatch.games.game import Game
-from mirrormatch.games.player_text import CHAT_CHARS, clean_message, quote_message, strip_decoration
+from mirrormatch.games.player_text import CHAT_CHARS, LINE_FORM, clean_message, quote_message, strip_decoration
 from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
 from mirrormatch.text import strip_invisible
 
 MAX_GUESS_WORDS = 3
+_GUESS_FORM = "[a-z]{1,14}([ -][a-z]{1,14}){0,2}"
 MAX_GUESS_CHARS = 60
 DESCRIBER, GUESSER = 0, 1
 _SEATS = ("describer", "guesser")
@@ -178,6 +179,9 @@ class Taboo(Game[Round, View]):
 
     def parse(self, state: Round, text: str) -> Action | Problem:
         return _read_clue(text) if self.to_act(state) == DESCRIBER else _read_guess(text)
+
+    def form(self, view: View) -> str:
+        return LINE_FORM if view.role == DESCRIBER else _GUESS_FORM
 
     def sample(self, view: View, legal: tuple[Action, ...] | None, rng: random.Random) -> Action:
         """A bundled clue, half the time to another word; a guess is a random word of the list."""

@@ -22,6 +22,10 @@ GUESS = "guess"
 GUESSING = 0.2  # probability that a random player guesses instead of asking
 MAX_WORDS, MAX_CHARS = 12, 80  # length limits of a question that isn't in the data
 MAX_GUESS_WORDS = 3
+_FORM = (
+    r"(is|can|does) it( [a-z][a-z'-]{0,12}){1,7}\?|(can|do) you( [a-z]{2,12}){1,2} it( [a-z][a-z'-]{0,12}){0,5}\?"
+    r"|guess [a-z][a-z'-]{1,14}( [a-z][a-z'-]{1,14})?"
+)
 
 _NUM_CACHED = 1_024  # results of each function that rendering and reading call again and again
 _WORD = re.compile(r"[a-z0-9][a-z0-9'-]*")
@@ -168,6 +172,9 @@ class TwentyQuestions(Game[Secret, View]):
 
     def parse(self, state: Secret, text: str) -> Action | Problem:
         return _read_move(text)
+
+    def form(self, view: View) -> str:
+        return _FORM
 
     def sample(self, view: View, legal: tuple[Action, ...] | None, rng: random.Random) -> Action:
         """A random question that the answerer knows, or a random guess."""

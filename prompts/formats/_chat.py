@@ -35,7 +35,7 @@ class ChatFormat(Prompt):
             )
         whole = reply.rstrip(_REPLACED) if truncated else reply  # the budget may end within a character
         thinking, visible = split_thinking(whole)
-        if _UNPAIRED.search(visible):
+        if _UNPAIRED.search(self._without_reasoning(visible)):
             return Reading(thinking, Problem(ProblemKind.GARBLED, "not valid text"))
         return self._read_visible(thinking, visible, truncated)
 
@@ -53,6 +53,10 @@ class ChatFormat(Prompt):
     @abstractmethod
     def _read_visible(self, thinking: str, visible: str, truncated: bool) -> Reading:
         """Finds the answer in the text outside of the reasoning tags."""
+
+    def _without_reasoning(self, visible: str) -> str:
+        """The text outside of the reasoning tags without reasoning that has no tags."""
+        return visible
 
     def _select_history(self, past: Sequence[Exchange]) -> Sequence[Exchange]:
         num_kept = {"state": 0, "bounded": self.settings.history_turns, "full": len(past)}[self.settings.history]

@@ -62,6 +62,10 @@ class SteppedFormat(LineFormat):
     def format_thinking(self, thinking: str) -> str:
         return f"{thinking}\n{LABEL}" if self.settings.thinking else ""
 
+    def _without_reasoning(self, visible: str) -> str:
+        reasoning, labelled = find_labelled(visible)
+        return "\n".join(labelled) if self.settings.thinking and reasoning and labelled else visible
+
 
 def _list_moves(observation: Observation, is_listed: bool) -> str:
     """The legal moves as the object of a request: "one of: bet, check"; without a list "your move alone"."""

@@ -1,13 +1,14 @@
 """A language model as a player: its prompts, and the treatment of its replies."""
 
 import asyncio
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mirrormatch import games, prompts
-from mirrormatch.agents.engines._types import Completion, Constraint, Sampling
+from mirrormatch.agents.engines._types import Completion, Sampling
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.engines.scripted import END, ScriptedEngine
 from mirrormatch.agents.llm import LLMAgent
@@ -120,18 +121,65 @@ def test_a_reply_with_forced_tokens_is_refused_by_training() -> None:
         extract_trajectories(asyncio.run(play(TICTACTOE, [agent, agent])), "return")
 
 
-def test_answers_are_constrained_to_the_legal_moves() -> None:
+LEGAL = r"\\boxed\{(1|2|3|4|5|6|7|8|9)\}"  # at the beginning of tictactoe
+
+
+def held_agent(engine: RequestRecorder, **settings: Any) -> LLMAgent:
+    return LLMAgent("scripted", engine, prompts.get("boxed"), Sampling(max_tokens=40), constrain=True, **settings)
+
+
+def test_an_answer_after_reasoning_is_held_to_the_legal_moves() -> None:
+    engine = RequestRecorder("<think>I think</think>", "\\boxed{3}")
+    turn = first_turn(held_agent(engine))
+    assert (turn.action, turn.thinking) == ("3", "I think")
+    assert [sampling.constraint for _, sampling in engine.asked[:2]] == [None, LEGAL]
+
+
+def test_reasoning_that_the_model_ends_without_an_answer_is_closed_and_the_answer_follows() -> None:
+    engine = RequestRecorder("Let me see.", "\\boxed{3}")
+    turn = first_turn(held_agent(engine))
+    assert turn.action == "3" and engine.asked[1][0].endswith("[assistant]Let me see.</think>")
+    assert turn.completion is not None and turn.completion.num_forced == len("</think>")
+    assert len(turn.completion.token_ids) == len(turn.completion.logprobs)
+
+
+@pytest.mark.parametrize("reply", ["\\boxed{99}", "\\boxed{1} \\boxed{2}", "I resign", ""])
+def test_a_whole_reply_that_is_no_legal_move_gets_a_held_answer(reply: str) -> None:
+    engine = RequestRecorder(reply, "\\boxed{3}")
+    assert first_turn(held_agent(engine)).action == "3" and engine.asked[1][1].constraint == LEGAL
+
+
+def test_a_whole_reply_that_is_a_legal_move_needs_no_second_request() -> None:
+    engine = RequestRecorder("\\boxed{4}")
+    assert first_turn(held_agent(engine)).action == "4"
+    assert engine.asked[0][1].constraint is None and "[assistant]\\boxed{4}" not in engine.asked[1][0][-40:]
+
+
+def test_without_reasoning_the_answer_is_held_from_its_first_token() -> None:
     engine = RequestRecorder("\\boxed{3}")
-    first_turn(LLMAgent("scripted", engine, prompts.get("boxed"), Sampling(), constrain=True))
-    assert engine.asked[0][1].constraint == Constraint("\\boxed{", tuple("123456789"), "}")
+    assert first_turn(held_agent(engine, thinking_tokens=0)).action == "3"
+    assert engine.asked[0][0].endswith("[assistant]</think>") and engine.asked[0][1].constraint == LEGAL
 
 
-def test_nothing_is_constrained_unless_asked_for_nor_where_text_is_free() -> None:
-    free, unasked = RequestRecorder("say"), RequestRecorder("\\boxed{3}")
-    first_turn(LLMAgent("scripted", unasked, prompts.get("boxed"), Sampling()))
-    agent = LLMAgent("scripted", free, prompts.get("boxed"), Sampling(), constrain=True)
+def test_a_held_answer_comes_on_top_of_the_budget() -> None:
+    engine = RequestRecorder("<think>I think and think and think and think</think>", "\\boxed{3}")
+    turn = first_turn(held_agent(engine))
+    assert turn.action == "3" and engine.asked[0][1].max_tokens == 40 < engine.asked[1][1].max_tokens
+
+
+def test_free_text_is_held_to_the_form_of_its_game() -> None:
+    engine = RequestRecorder("<think></think>", "\\boxed{say}")
+    agent = held_agent(engine)
     asyncio.run(play(NEGOTIATION, [agent, agent]))
-    assert {sampling.constraint for _, sampling in (*free.asked, *unasked.asked)} == {None}
+    constraint = engine.asked[1][1].constraint
+    assert constraint is not None and re.fullmatch(constraint, "\\boxed{say | hello}")
+    assert not re.fullmatch(constraint, "\\boxed{hello}")
+
+
+def test_nothing_is_constrained_unless_asked_for() -> None:
+    unasked = RequestRecorder("\\boxed{3}")
+    first_turn(LLMAgent("scripted", unasked, prompts.get("boxed"), Sampling()))
+    assert {sampling.constraint for _, sampling in unasked.asked} == {None}
 
 
 def test_a_role_may_draw_its_tokens_in_its_own_way() -> None:

@@ -195,7 +195,7 @@ def test_a_seed_is_drawn_and_shown_when_none_is_given(cli: Cli) -> None:
 
 
 def play_against_thinker(cli: Cli, monkeypatch: pytest.MonkeyPatch, *extra: str) -> str:
-    monkeypatch.setattr(agents, "get", lambda spec: Thinker())
+    monkeypatch.setattr(agents, "get", lambda spec, constrain: Thinker())
     line = ("play", "kuhn_poker", "--opponent", "random", "--seed", "3", "--seat", "2", *extra)
     return cli(*line, typed="pass\npass\n").out
 
@@ -208,6 +208,29 @@ def test_reasoning_is_hidden_until_the_end_and_then_shown_without_escapes(
     assert "What thinker thought (first):\n  1. a plan to [bold]bluff[/bold]\n" in after
     assert "-> no move: no move in 'perhaps' (none)" in after
     assert "\x1b" not in after
+
+
+def test_replies_that_are_no_moves_are_shown_with_what_to_try(cli: Cli) -> None:
+    printed = cli("play", "kuhn_poker", "--opponent", "scripted:I refuse,constrain=no", "--seat", "2").out
+    assert "  1. I refuse\n  -> no move: no \\boxed{} answer (none)\n  2. I refuse\n" in printed
+    tried = "constrain=yes,prompt=plain,examples=2"
+    assert f"2 replies were no moves. To try: --opponent scripted:I refuse,{tried}\n" in printed
+
+
+def test_a_cut_off_reply_is_answered_with_a_larger_budget(cli: Cli) -> None:
+    printed = cli("play", "kuhn_poker", "--opponent", "scripted:I refuse,constrain=no,max_tokens=4", "--seat", "2").out
+    assert "1. I re\n" in printed and "max_tokens=16" in printed
+
+
+def test_a_model_s_answers_are_held_to_legal_moves_and_the_file_says_so(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "games.jsonl"
+    words = ("play", "kuhn_poker", "--seat", "2", "--seed", "1", "--save", str(file))
+    seats = []
+    for opponent in ("nano", "nano,constrain=no"):
+        shown = cli(*words, "--opponent", opponent, typed="bet\ncall\n").out
+        assert f"First: {opponent}, second: you." in shown
+        seats.append(list(read_episodes(file))[-1].seats[0])
+    assert seats == ["nano,constrain=yes", "nano,constrain=no"]
 
 
 def test_endless_reasoning_is_cut(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -236,7 +259,7 @@ def test_a_result_is_shown_in_words(cli: Cli) -> None:
 
 def test_a_game_for_one_is_played_alone_and_loads_no_model(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     human = agents.get("human")
-    monkeypatch.setattr(agents, "get", {"human": human}.__getitem__)
+    monkeypatch.setattr(agents, "get", lambda spec, constrain: {"human": human}[spec])
     printed = cli("play", "sokoban", "--seed", "1")
     assert "Player: you. Seed 1." in printed.out and printed.out.endswith("You left the game.\n")
 

@@ -7,6 +7,7 @@ import asyncio
 import io
 import json
 import math
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,15 +15,18 @@ from pathlib import Path
 import pytest
 from tests.real import llama_program
 
+from mirrormatch import games
+from mirrormatch.agents.engines._answer_regex import answer_regex, list_choices
 from mirrormatch.agents.engines._encoding import ChatEncoder
 from mirrormatch.agents.engines._token_engine import load_tokenizer
-from mirrormatch.agents.engines._types import ChatReply, Completion, Constraint, Sampling
+from mirrormatch.agents.engines._types import ChatReply, Completion, Sampling
 from mirrormatch.agents.engines.openai import connect
 from mirrormatch.agents.engines.openai.chat_server import ChatServer
 from mirrormatch.agents.engines.openai.llama_server import LlamaServer
 from mirrormatch.agents.models import find_model
 from mirrormatch.cli import main
 from mirrormatch.errors import UserError
+from mirrormatch.games.types import CHANCE
 from mirrormatch.prompts.prompt import Message
 
 pytestmark = pytest.mark.real_model
@@ -88,17 +92,28 @@ def test_probabilities_of_the_next_token_sum_to_one(llama: LlamaServer) -> None:
 
 def test_a_character_in_several_tokens_keeps_its_ids_and_log_probs(llama: LlamaServer) -> None:
     """llama.cpp leaves parts of characters out of its streams, and their probabilities out of every answer."""
-    found = generate(llama, Sampling(max_tokens=24, constraint=Constraint("", ("😀é",), "")))
+    found = generate(llama, Sampling(max_tokens=24, constraint="(😀é)"))
     assert found.text == "😀é" and found.finish == "stop" and found.token_ids[-1] in llama.end_ids
     assert len(found.logprobs) == len(found.token_ids) and all(p < 0 for p in found.logprobs)
 
 
 def test_an_answer_is_held_to_the_legal_moves(llama: LlamaServer) -> None:
-    constraint = Constraint("\\boxed{", ("bet", "check", "5-6 |a]"), "}")
+    constraint = answer_regex("\\boxed{", list_choices(("bet", "check", "5-6 |a]")), "}")
     for seed in range(4):
         found = generate(llama, Sampling(max_tokens=60, constraint=constraint), seed)
-        if found.finish == "stop":
-            assert found.text.endswith(("\\boxed{bet}", "\\boxed{check}", "\\boxed{5-6 |a]}"))
+        assert found.finish == "stop" and found.text in ("\\boxed{bet}", "\\boxed{check}", "\\boxed{5-6 |a]}")
+
+
+@pytest.mark.parametrize("name", ["simple_negotiation", "countdown", "twenty_questions"])
+def test_a_free_answer_is_held_to_the_form_of_its_game(llama: LlamaServer, name: str) -> None:
+    game = games.get(name)
+    state = game.start()
+    while game.to_act(state) == CHANCE:
+        state = game.apply(state, game.chance(state)[0][0])
+    form = game.form(game.view(state, game.to_act(state)))
+    for seed in range(3):
+        found = generate(llama, Sampling(max_tokens=200, constraint=form), seed)
+        assert found.finish == "stop" and re.fullmatch(form, found.text)
 
 
 def test_a_stop_string_ends_the_reply_and_is_part_of_it(llama: LlamaServer) -> None:

@@ -37,7 +37,7 @@ from mirrormatch.agents.engines._token_engine import (
 from mirrormatch.agents.engines._types import Completion, Sampling, Usage
 from mirrormatch.agents.engines.hf import cpu_speed, decoding
 from mirrormatch.agents.engines.hf.batching import Batcher
-from mirrormatch.agents.engines.hf.constraints import TokenTexts
+from mirrormatch.agents.engines.hf.constraints import TokenMasks
 from mirrormatch.agents.engines.hf.cpu_speed import Choice, NumberType
 from mirrormatch.agents.engines.hf.prefix_cache import PrefixCache
 from mirrormatch.errors import UserError
@@ -95,12 +95,12 @@ class TransformersEngine(TokenEngine):
             end_ids=self.end_ids,
             pad_id=self._pad_id,
             has_stop=self._has_stop,
-            permit=lambda ids, constraint: self._texts.permit(self._encoder.decode(ids), constraint),
+            allow=lambda ids, pattern: self._masks.allow(ids, pattern),
         )
 
     @functools.cached_property
-    def _texts(self) -> TokenTexts:
-        return TokenTexts(self._encoder.tokenizer, self._config.vocab_size, self.end_ids)
+    def _masks(self) -> TokenMasks:
+        return TokenMasks(self._encoder.tokenizer, self._config.vocab_size, self.end_ids)
 
     @property
     def computation(self) -> str:

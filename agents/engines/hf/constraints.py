@@ -1,25 +1,24 @@
-"""Token masks that force the answer to be one of the choices.
+"""Token masks that hold a reply to a regular expression, computed by llguidance.
 
-Tokens don't end where moves do: one may contain a whole answer with its opening, another half a move. So a token is
-judged by the text that it would lead to. Nothing here depends on a model.
+Tokens don't end where moves do: one may contain a whole answer with its opening, another half a character of a move.
+llguidance judges every token of the vocabulary by its bytes, in a millisecond. Nothing here depends on a model.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import functools
+from typing import Any
 
-from mirrormatch.agents.engines._types import Constraint
+import numpy as np
+from llguidance import LLMatcher, LLTokenizer, TokenizerWrapper
+from llguidance.hf import from_tokenizer
+from numpy.typing import NDArray
+from transformers import PreTrainedTokenizerFast
+
+_NUM_COMPILED = 256  # expressions kept; the same position often comes again
+_ALONE = "a"  # a text with a token of its own, to see the blank that other tokens begin with
 
 
-class Permit(NamedTuple):
-    """Tokens that may come next, and no others (`only`), or tokens that may not."""
-
-    ids: list[int]
-    only: bool
-
-
-class TokenTexts:
-    """The text of each token of a tokenizer.
+class TokenMasks:
+    """The tokens that may continue a reply.
 
     Args:
         tokenizer: a transformers tokenizer.
@@ -28,57 +27,74 @@ class TokenTexts:
     """
 
     def __init__(self, tokenizer: Any, num_tokens: int, end_ids: frozenset[int]) -> None:
-        known = min(num_tokens, len(tokenizer))
-        self._texts = _token_texts(tokenizer, known)
-        self._by_text: dict[str, list[int]] = defaultdict(list)
-        for token, text in enumerate(self._texts):
-            if token not in end_ids:
-                self._by_text[text].append(token)
+        self._num_tokens = num_tokens
         self._end_ids = sorted(end_ids)
-        self._with: dict[str, list[int]] = {}
+        self._tokenizer = _read_tokenizer(tokenizer, self._end_ids)
+        self._matcher = functools.lru_cache(_NUM_COMPILED)(self._compile)
 
-    def permit(self, text: str, constraint: Constraint) -> Permit:
-        """The tokens that may follow a text.
+    def allow(self, ids: list[int], pattern: str) -> NDArray[np.bool_]:
+        """Whether each token of the vocabulary may follow.
 
         Args:
-            text: the reply so far.
-            constraint: before its opening every token but an end is allowed; then one of the choices with the closing,
-                and then the end.
+            ids: the reply so far.
+            pattern: a regular expression, which the whole reply matches; after that only an end of turn may follow.
         """
-        _, opened, inside = text.rpartition(constraint.opening) if constraint.opening else ("", "", text)
-        answers = [choice + constraint.closing for choice in constraint.choices]
-        if constraint.opening and not opened:
-            return Permit([*self._end_ids, *self._spoiling_tokens(text, constraint.opening, answers)], only=False)
-        rests = {answer[len(inside) :] for answer in answers if answer.startswith(inside)}
-        beginnings = {rest[:k] for rest in rests for k in range(1, len(rest) + 1)}
-        allowed = [token for beginning in beginnings for token in self._by_text.get(beginning, ())]
-        ends = self._end_ids if "" in rests or not allowed else ()
-        return Permit(sorted({*allowed, *ends}), only=True)
+        matcher = self._matcher(pattern)
+        matcher.reset()
+        allowed = np.zeros(self._num_tokens, dtype=np.bool_)
+        if matcher.consume_tokens(ids) and not matcher.is_stopped():
+            packed = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
+            known = np.unpackbits(packed, bitorder="little")[: self._num_tokens]
+            allowed[: len(known)] = known
+            allowed[self._end_ids] = matcher.is_accepting()
+        if not allowed.any():
+            allowed[self._end_ids] = True
+        return allowed
 
-    def _spoiling_tokens(self, text: str, opening: str, answers: Sequence[str]) -> list[int]:
-        """The tokens that contain the opening's end and continue it with anything but a choice."""
-        tail = text[-(len(opening) - 1) :] if len(opening) > 1 else ""
-        return [
-            token
-            for token in self._tokens_with(opening[-1])
-            if _opens_other_answer(tail + self._texts[token], opening, answers)
-        ]
-
-    def _tokens_with(self, character: str) -> list[int]:
-        if character not in self._with:
-            self._with[character] = [token for token, text in enumerate(self._texts) if character in text]
-        return self._with[character]
+    def _compile(self, pattern: str) -> LLMatcher:
+        matcher = LLMatcher(self._tokenizer, LLMatcher.grammar_from_regex(pattern), log_level=0)
+        assert not matcher.is_error(), f"{pattern!r}: {matcher.get_error()}"
+        return matcher
 
 
-def _token_texts(tokenizer: Any, num: int) -> list[str]:
+class _Texts:
+    """The vocabulary of a tokenizer of a kind that llguidance doesn't read, by its tokens' texts."""
+
+    def __init__(self, tokenizer: Any, end_ids: list[int]) -> None:
+        self.eos_token_id = end_ids[0]
+        self.bos_token_id = None
+        self.special_token_ids = sorted({*end_ids, *tokenizer.all_special_ids})
+        self.tokens = [text.encode() for text in _list_texts(tokenizer)]
+        special = set(self.special_token_ids)
+        self._ids = {text: k for k, text in enumerate(self.tokens) if text and k not in special}
+        self._longest = max(map(len, self._ids))
+
+    def __call__(self, text: bytes) -> list[int]:
+        """The longest tokens one after the other; the tokenizer itself would put a blank before the text."""
+        found, place = list[int](), 0
+        while place < len(text):
+            sizes = range(min(self._longest, len(text) - place), 0, -1)
+            size = next((n for n in sizes if text[place : place + n] in self._ids), 0)
+            if not size:
+                break
+            found.append(self._ids[text[place : place + size]])
+            place += size
+        return found
+
+
+def _read_tokenizer(tokenizer: Any, end_ids: list[int]) -> LLTokenizer:
+    if isinstance(tokenizer, PreTrainedTokenizerFast):
+        try:
+            return from_tokenizer(tokenizer, eos_token=end_ids)
+        except ValueError:  # an unknown kind of decoder
+            pass
+    return LLTokenizer(TokenizerWrapper(_Texts(tokenizer, end_ids)))
+
+
+def _list_texts(tokenizer: Any) -> list[str]:
     """The text of each token inside a text. Decoded alone, SentencePiece's tokens lose their leading space."""
-    before = tokenizer.convert_tokens_to_ids("a")
-    if before is None or tokenizer.decode([before, before]) != "aa":
-        return list(tokenizer.batch_decode([[k] for k in range(num)], skip_special_tokens=False))
-    both = tokenizer.batch_decode([[before, k] for k in range(num)], skip_special_tokens=False)
-    return [text.removeprefix("a") for text in both]
-
-
-def _opens_other_answer(text: str, opening: str, answers: Sequence[str]) -> bool:
-    _, opened, inside = text.partition(opening)
-    return bool(opened) and not any(answer.startswith(inside) for answer in answers)
+    before = tokenizer.convert_tokens_to_ids(_ALONE)
+    if before is None or tokenizer.decode([before, before]) != _ALONE * 2:
+        return list(tokenizer.batch_decode([[k] for k in range(len(tokenizer))], skip_special_tokens=False))
+    both = tokenizer.batch_decode([[before, k] for k in range(len(tokenizer))], skip_special_tokens=False)
+    return [text.removeprefix(_ALONE) for text in both]

@@ -9,7 +9,7 @@ import functools
 import inspect
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -17,13 +17,15 @@ from torch import Tensor
 from transformers import DynamicCache
 from transformers.cache_utils import DynamicLayer
 
-from mirrormatch.agents.engines._types import Constraint, Sampling
-from mirrormatch.agents.engines.hf.constraints import Permit
+from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.engines.hf.drawing import Drawn, Rules, draw, uniforms
 from mirrormatch.agents.engines.hf.prefix_cache import BLOCK, Found, PrefixCache, join_blocks
 
 KEYS_AND_VALUES, STATES = "past_key_values", "cache_params"  # transformers' names for a model's cache
 COMPACT_BELOW = 0.75  # share of unfinished rows below which the finished ones leave the batch
+
+
+Allow: TypeAlias = Callable[[list[int], str], "np.ndarray[Any, np.dtype[np.bool_]]"]
 
 
 class Request(NamedTuple):
@@ -41,13 +43,13 @@ class Vocabulary(NamedTuple):
         end_ids: tokens that end a row.
         pad_id: any token; it is masked.
         has_stop: whether the ids, as text, contain one of the stop strings.
-        permit: the tokens that may follow the ids under a constraint; needed if a request has one.
+        allow: whether each token may follow the ids under a constraint; needed if a request has one.
     """
 
     end_ids: frozenset[int]
     pad_id: int
     has_stop: Callable[[list[int], tuple[str, ...]], bool]
-    permit: Callable[[list[int], Constraint], Permit] | None = None
+    allow: Allow | None = None
 
 
 class ReadCounts(NamedTuple):
@@ -100,7 +102,7 @@ def generate(
     rows = [GeneratedRow(request) for request in requests]
     batch = _Batch(model, rows, prompts)
     for step in range(max(r.sampling.max_tokens for r in requests)):
-        drawn = batch.draw(step, vocabulary.permit)
+        drawn = batch.draw(step, vocabulary.allow)
         batch.append(drawn, vocabulary)
         unfinished = batch.unfinished()
         next_B = drawn.ids_B
@@ -148,12 +150,13 @@ class _Batch:
         self._rules = _rules([row.request for row in rows], self._logits_BV.device)
         self._seeds_B = np.array([row.request.seed for row in rows], dtype=np.uint64)
 
-    def draw(self, step: int, permit: Callable[[list[int], Constraint], Permit] | None) -> Drawn:
+    def draw(self, step: int, allow: Allow | None) -> Drawn:
         """Draws the next token of every row."""
         for k, row in enumerate(self.rows):
             if (constraint := row.request.sampling.constraint) is not None:
-                assert permit is not None, "a constrained request needs a vocabulary with `permit`"
-                _mask_logits(self._logits_BV, k, permit(row.ids, constraint))
+                assert allow is not None, "a constrained request needs a vocabulary with `allow`"
+                allowed_V = torch.from_numpy(allow(row.ids, constraint)).to(self._logits_BV.device)
+                self._logits_BV[k].masked_fill_(~allowed_V, float("-inf"))
         uniform_B = torch.from_numpy(uniforms(self._seeds_B, step)).to(self._logits_BV.device)
         return draw(self._logits_BV, self._rules, uniform_B)
 
@@ -298,17 +301,6 @@ def cache_argument(model: Any) -> str:
 @functools.cache
 def _parameters(forward: Callable[..., Any]) -> frozenset[str]:
     return frozenset(inspect.signature(forward).parameters)
-
-
-def _mask_logits(logits_BV: Tensor, row: int, permit: Permit) -> None:
-    """Sets the logits of the tokens that may not come next to minus infinity."""
-    listed = torch.tensor(permit.ids, device=logits_BV.device, dtype=torch.long)
-    if permit.only:
-        kept = logits_BV[row, listed]
-        logits_BV[row] = float("-inf")
-        logits_BV[row, listed] = kept
-    else:
-        logits_BV[row, listed] = float("-inf")
 
 
 def _rules(requests: Sequence[Request], device: torch.device) -> Rules:

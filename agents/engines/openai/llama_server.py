@@ -7,7 +7,6 @@ evaluated, never trained.
 
 import functools
 import math
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -15,11 +14,10 @@ from typing import Annotated, Any, Literal
 import httpx
 from pydantic import BaseModel, ConfigDict, Field
 
-from mirrormatch.agents.engines._answer_regex import answer_regex
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
 from mirrormatch.agents.engines._chat_template import TemplateSettings
 from mirrormatch.agents.engines._token_engine import EncodingEngine
-from mirrormatch.agents.engines._types import Completion, Constraint, Sampling, Usage
+from mirrormatch.agents.engines._types import Completion, Sampling, Usage
 from mirrormatch.agents.engines.openai.answers import (
     Count,
     Logprob,
@@ -34,6 +32,7 @@ from mirrormatch.agents.engines.openai.answers import (
 from mirrormatch.agents.engines.openai.bodies import MAX_ANSWER_BYTES, Beat, read_body, read_events
 from mirrormatch.agents.engines.openai.chat_server import refusal_message
 from mirrormatch.agents.engines.openai.http import Client, Refusal
+from mirrormatch.agents.engines.openai.llama_grammar import to_gbnf
 from mirrormatch.agents.engines.openai.llama_tokenizer import Answer, Content, LlamaTokenizer
 from mirrormatch.errors import UserError
 
@@ -43,8 +42,6 @@ _FORCED = 1_000.0  # a bias that outweighs every logit
 _LEAST_PROBABILITY = 1e-38  # a rounded zero
 _WHOLE_VOCABULARY = 1 << 22  # more tokens than any model has
 _VOCABULARY_BYTES = 128 << 20  # of an answer that lists it; usual are 20 MB
-_CHARACTER = r"\\.|[^\\]"
-_REGEX_PART = re.compile(r"\[\^?(?:\\.|[^\]\\])*\]|\\.|.", re.DOTALL)
 
 
 class _Answer(BaseModel):
@@ -249,7 +246,7 @@ class LlamaServer(EncodingEngine):
         if sampling.stop:
             body["stop"] = list(sampling.stop)
         if sampling.constraint:
-            body["grammar"] = answer_grammar(sampling.constraint)
+            body["grammar"] = to_gbnf(sampling.constraint)
         return body
 
     async def _read(self, response: httpx.Response, beat: Beat, budget: int) -> list[Piece]:
@@ -316,31 +313,6 @@ async def read_props(client: Client) -> Props:
         Refusal: it isn't llama.cpp's server, or doesn't show them.
     """
     return await client.request("/props", None, answer_reader(Props), waits=False)
-
-
-def answer_grammar(constraint: Constraint) -> str:
-    r"""A constraint on an answer as a GBNF grammar, which is its regular expression in another notation.
-
-    >>> answer_grammar(Constraint("[", ("a", "b"), "]"))
-    'root ::= ( [^\\x5b] ) * "\\x5b" ( "\\x61" | "\\x62" ) "\\x5d"'
-    """
-    return f"root ::= {' '.join(map(_to_gbnf, _REGEX_PART.findall(answer_regex(constraint))))}"
-
-
-def _to_gbnf(part: str) -> str:
-    """One operator, class or character of the regular expression in GBNF."""
-    if part in "()|*":
-        return part
-    if part[0] == "[":
-        negation = "^" if part[1] == "^" else ""
-        return f"[{negation}{''.join(map(_escape, re.findall(_CHARACTER, part[1 + len(negation) : -1])))}]"
-    return f'"{_escape(part)}"'
-
-
-def _escape(character: str) -> str:
-    """A character, which may have a backslash before it, as GBNF's number of it."""
-    code = ord({"\\n": "\n", "\\t": "\t", "\\r": "\r"}.get(character, character[-1]))
-    return f"\\x{code:02x}" if code < 1 << 8 else f"\\U{code:08x}"
 
 
 def _has_gap(pieces: Sequence[Piece]) -> bool:

@@ -16,7 +16,6 @@ import httpx
 from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._adapter_settings import read_lora_settings
 from mirrormatch.agents.engines._adapter_weights import check_finite, check_fit, check_weights
-from mirrormatch.agents.engines._answer_regex import answer_regex
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
 from mirrormatch.agents.engines._chat_template import TemplateSettings
 from mirrormatch.agents.engines._token_engine import TokenEngine, load_tokenizer, read_end_ids
@@ -179,7 +178,7 @@ class TokenServer(TokenEngine):
         if sampling.stop:
             body |= {"stop": list(sampling.stop), "include_stop_str_in_output": True}
         if sampling.constraint:
-            body["structured_outputs"] = {"regex": answer_regex(sampling.constraint)}
+            body["structured_outputs"] = {"regex": sampling.constraint}
         return body
 
     async def _score(self, ids: Sequence[int], places: Sequence[int], adapter: str | None) -> tuple[float, ...]:

@@ -18,7 +18,6 @@ import torch
 from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._adapter_settings import read_lora_settings
 from mirrormatch.agents.engines._adapter_weights import check_finite, check_fit, check_weights
-from mirrormatch.agents.engines._answer_regex import answer_regex
 from mirrormatch.agents.engines._background_loop import BackgroundLoop
 from mirrormatch.agents.engines._engine import SpecSettings, read_settings
 from mirrormatch.agents.engines._gguf_conversion import convert_if_gguf
@@ -138,7 +137,7 @@ class VllmEngine(TokenEngine):
             include_stop_str_in_output=True,
             skip_special_tokens=False,  # a stop string may be one
             detokenize=bool(sampling.stop),
-            structured_outputs=limits(regex=answer_regex(sampling.constraint)) if sampling.constraint else None,
+            structured_outputs=limits(regex=sampling.constraint) if sampling.constraint else None,
             logprobs=0,  # of the drawn token only
             output_kind=self._final,
         )

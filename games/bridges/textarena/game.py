@@ -14,6 +14,7 @@ from mirrormatch.games.bridges.textarena.facts import Facts
 from mirrormatch.games.bridges.textarena.run import MAX_INVALID, Moment, Run, import_library, list_wrappers
 from mirrormatch.games.bridges.textarena.words import clean_reply, cut_text, draw_reply
 from mirrormatch.games.game import Game
+from mirrormatch.games.player_text import LINE_FORM
 from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem
 
@@ -22,6 +23,7 @@ TURNS = (20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 DEFAULT_TURNS = 1_000
 
 _SEEDS: dict[Action, int] = {f"seed {seed}": seed for seed in range(NUM_SEEDS)}
+_FORM = rf"({LINE_FORM} )?\[[A-Za-z0-9][A-Za-z0-9 ,.:'-]{{0,60}}\]|{LINE_FORM}"  # commands are in brackets
 _DEALT = tuple((action, 1 / NUM_SEEDS) for action in _SEEDS)
 
 
@@ -153,6 +155,9 @@ class TextArenaGame(Game[Dialogue, View]):
 
     def parse(self, state: Dialogue, text: str) -> Action | Problem:
         return clean_reply(text)
+
+    def form(self, view: View) -> str:
+        return _FORM
 
     def sample(self, view: View, legal: tuple[Action, ...] | None, rng: random.Random) -> Action:
         words = clean_reply(draw_reply(view.text, rng))

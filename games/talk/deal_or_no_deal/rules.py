@@ -4,12 +4,14 @@ import random
 from dataclasses import dataclass
 
 from mirrormatch.games.game import Game
+from mirrormatch.games.player_text import LINE_FORM
 from mirrormatch.games.settings import GameSettings, setting
+from mirrormatch.games.talk._binding import WORDS_FORM, amounts_form
 from mirrormatch.games.talk.deal_or_no_deal.deals import NUM_ITEMS, WHO_BEGINS, deal, list_outcomes
 from mirrormatch.games.talk.deal_or_no_deal.reading import list_items, read_demand, read_move, spell_move
 from mirrormatch.games.talk.deal_or_no_deal.scoring import BEST, WIN_SUM, WORST, compute_points, score_points
 from mirrormatch.games.talk.deal_or_no_deal.solver import choose_move
-from mirrormatch.games.talk.deal_or_no_deal.state import SEATS, WORTH, Move, Table, View, subtract
+from mirrormatch.games.talk.deal_or_no_deal.state import ITEMS, SEATS, WORTH, Move, Table, View, subtract
 from mirrormatch.games.talk.deal_or_no_deal.wording import render_view
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem
 
@@ -131,6 +133,10 @@ class DealOrNoDeal(Game[Table, View]):
     def parse(self, state: Table, text: str) -> Action | Problem:
         move = read_move(text, state.counts, self._must_propose(state.moves))
         return move if isinstance(move, Problem) else spell_move(move)
+
+    def form(self, view: View) -> str:
+        takes = f"propose (nothing|everything|{amounts_form(ITEMS, view.counts)}){WORDS_FORM}"
+        return takes if self._must_propose(view.moves) else rf"say \| {LINE_FORM}|{takes}"
 
     def sample(self, view: View, legal: tuple[Action, ...] | None, rng: random.Random) -> Action:
         """Demands a random part of the items; sometimes ends the talk, half the time with what the other leaves."""

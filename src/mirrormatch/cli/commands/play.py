@@ -4,24 +4,24 @@ import asyncio
 import contextlib
 import random
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from mirrormatch import agents, games
-from mirrormatch.agents.engines._engine import stream_replies
+from mirrormatch.agents.engines._engine import ChatEngine, stream_replies
 from mirrormatch.agents.episodes import append_episode, check_episodes_file, replay
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.play import play
 from mirrormatch.agents.players.human import Human
-from mirrormatch.agents.spec import check_spec
+from mirrormatch.agents.spec import check_spec, split_settings
 from mirrormatch.agents.types import Agent, Decision, Episode, Reply, SelectiveAgent, seat_name
 from mirrormatch.cli.arguments import OPPONENT
 from mirrormatch.cli.terminal.output import console
 from mirrormatch.cli.terminal.screen import Screen, introduce, short_spec, show_ending, show_seating
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.games.game import Game
-from mirrormatch.games.types import Info
+from mirrormatch.games.types import Info, ProblemKind
 
 NUM_DEALS = 1_000_000  # seeds to draw from when none is given: short enough to retype
 
@@ -36,7 +36,7 @@ def run(options: Namespace) -> int:
     check_spec(spec, game)
     screen = Screen(console(options.plain), options.plain)
     with screen.busy(f"loading {short_spec(spec)}"):
-        opponent = agents.get(spec)
+        opponent = agents.get(spec, constrain=True)
         if isinstance(opponent, SelectiveAgent):
             opponent.check(game)
     seed = options.seed if options.seed is not None else random.SystemRandom().randrange(NUM_DEALS)
@@ -89,11 +89,26 @@ async def _play_games(
     while True:
         episode = await play(game, _seat_players(screen, opponent, seat, num_roles), seed)
         _conclude(screen, game, episode, seat, save)
+        if cure := suggest_settings(opponent, [t.problem.kind for t in episode.turns if t.problem and t.role != seat]):
+            screen.write(cure)
         if not screen.confirm(_question(num_roles)):
             return
         seat = (seat + 1) % num_roles
         screen.gap()
         show_seating(screen, game.info.roles, _names(opponent, seat, num_roles), seed)
+
+
+def suggest_settings(opponent: Agent, problems: Sequence[ProblemKind]) -> str:
+    """What to try against replies that are no moves; empty without any, and for an opponent without settings."""
+    if not (problems and isinstance(opponent, LLMAgent)):
+        return ""
+    can_hold = not opponent.constrain and not isinstance(opponent.engine, ChatEngine)
+    settings = ["constrain=yes"] if can_hold else []
+    if ProblemKind.TRUNCATED in problems:
+        settings.append(f"max_tokens={4 * opponent.sampling.max_tokens}")
+    settings += ["prompt=plain", "examples=2"]
+    replies = "1 reply was no move" if len(problems) == 1 else f"{len(problems)} replies were no moves"
+    return f"{replies}. To try: --opponent {split_settings(opponent.spec)[0]},{','.join(settings)}"
 
 
 def _conclude(screen: Screen, game: Game[Any, Any], episode: Episode, seat: int, save: Path | None) -> None:

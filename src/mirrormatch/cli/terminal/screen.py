@@ -15,6 +15,7 @@ from rich.text import Text
 
 from mirrormatch.agents.episode_text import MAX_LINE_CHARS, describe_move, forfeit_sentence, format_return, shorten_text
 from mirrormatch.agents.players.human import HELP, describe_legal_moves, read_line
+from mirrormatch.agents.spec import HELD
 from mirrormatch.agents.types import Decision, Episode, Turn
 from mirrormatch.games.game import Game
 from mirrormatch.games.types import Problem
@@ -170,8 +171,8 @@ def show_ending(screen: Screen, game: Game[Any, Any], episode: Episode, seat: in
 
 
 def short_spec(spec: str) -> str:
-    """An agent's spec, short enough for a sentence."""
-    return one_line(spec, _SPEC_CHARS)
+    """An agent's spec, short enough for a sentence, without the setting that `play` adds."""
+    return one_line(spec.removesuffix(HELD), _SPEC_CHARS)
 
 
 def describe_result(episode: Episode, seat: int, roles: Sequence[str]) -> str:
@@ -184,13 +185,22 @@ def describe_result(episode: Episode, seat: int, roles: Sequence[str]) -> str:
 
 
 def format_reasoning(turns: Iterator[Turn]) -> str:
-    """One paragraph per reply, reasoning and move; empty for replies that are all moves without reasoning."""
+    """One paragraph per reply; empty for replies that are all moves without reasoning.
+
+    It is the reasoning and the move, or the whole reply where that is no move.
+    """
     replies = list(turns)
     if not any(t.thinking or t.problem for t in replies):
         return ""
-    return "\n".join(
-        f"{k}. {shorten_text(t.thinking) or '(nothing)'}\n-> {describe_move(t)}" for k, t in enumerate(replies, start=1)
-    )
+    numbered = enumerate(replies, start=1)
+    return "\n".join(f"{k}. {_reply_text(turn) or '(nothing)'}\n-> {describe_move(turn)}" for k, turn in numbered)
+
+
+def _reply_text(turn: Turn) -> str:
+    if turn.problem is None:
+        return shorten_text(turn.thinking)
+    parts = [turn.reply] if turn.thinking in turn.reply else [turn.thinking, turn.reply]
+    return "\n".join(filter(None, map(shorten_text, parts)))
 
 
 def _capitalize(sentence: str) -> str:

@@ -161,8 +161,8 @@ def test_an_answer_after_opened_reasoning_is_held_to_the_legal_moves(thinking: P
 
 def test_the_argument_of_a_spec_switches_the_reasoning_off(thinking: Path) -> None:
     agent = model_agent(f"hf:{thinking},template.enable_thinking=false,temperature=0")
-    assert agent.whole_text(Completion.empty(None)) == ""
-    assert model_agent(f"hf:{thinking}").whole_text(Completion.empty(None)) == "<think>"
+    assert agent.whole_text("") == ""
+    assert model_agent(f"hf:{thinking}").whole_text("") == "<think>"
 
 
 def test_the_settings_of_one_template_make_an_engine_of_their_own(thinking: Path) -> None:

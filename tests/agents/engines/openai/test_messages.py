@@ -25,7 +25,7 @@ from tests.agents.engines.openai.faulty_server import (
 
 from mirrormatch import agents, prompts
 from mirrormatch.agents.engines._engine import Engine
-from mirrormatch.agents.engines._types import ChatReply, Constraint, Sampling
+from mirrormatch.agents.engines._types import ChatReply, Sampling
 from mirrormatch.agents.engines.openai.chat_server import _SPECIAL_TOKENS, break_special_tokens
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.errors import UserError
@@ -220,14 +220,13 @@ def test_a_permanent_failure_is_reported_at_once(
 
 def test_what_needs_tokens_is_refused_in_one_line(server: FaultyServer, engines: list[Engine]) -> None:
     engine = chat_server(server, engines)
-    constraint = Constraint("\\boxed{", ("1",), "}")
     for wanted in (
         lambda: engine.encode(QUESTION),
         lambda: engine.complete("a"),
         lambda: engine.load(Path("somewhere")),
         lambda: asyncio.run(engine.generate((1,), Sampling())),
         lambda: asyncio.run(engine.logprobs((1,), (2,))),
-        lambda: reply(engine, Sampling(constraint=constraint)),
+        lambda: reply(engine, Sampling(constraint="1")),
     ):
         with pytest.raises(UserError, match="only the servers of vLLM"):
             wanted()

@@ -22,7 +22,7 @@ from tests.agents.engines.openai.faulty_server import (
 )
 
 from mirrormatch.agents.engines._engine import Engine
-from mirrormatch.agents.engines._types import Constraint, Sampling
+from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.engines.openai.vllm_server import NUM_SCORED
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.prompt import Message
@@ -43,7 +43,7 @@ def test_a_completion_is_the_tokens_as_sampled(vllm: FaultyServer, engines: list
 
 def test_a_request_in_tokens_leaves_nothing_to_the_server(vllm: FaultyServer, engines: list[Engine]) -> None:
     engine = token_server(vllm, engines)
-    constraint = Constraint("[", ("a", "b"), "]")
+    constraint = r"\[(a|b)\]"
     complete(engine, Sampling(max_tokens=4, temperature=0.7, stop=("x",), constraint=constraint), seed=2**63 - 1)
     assert vllm.posts[0].body == {
         "model": "tiny",
@@ -65,7 +65,7 @@ def test_a_request_in_tokens_leaves_nothing_to_the_server(vllm: FaultyServer, en
         "stop_token_ids": sorted(engine.end_ids),
         "stop": ["x"],
         "include_stop_str_in_output": True,
-        "structured_outputs": {"regex": r"([^\[])*\[(a|b)\]"},
+        "structured_outputs": {"regex": constraint},
         "stream": True,
         "stream_options": {"include_usage": True},
     }
