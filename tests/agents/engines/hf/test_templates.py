@@ -178,7 +178,7 @@ def test_an_unknown_argument_in_a_spec_is_one_line(thinking: Path) -> None:
 
 
 def test_only_template_has_settings_with_a_dot() -> None:
-    with pytest.raises(UserError, match="unknown setting of nano 'templat.enable_thinking'"):
+    with pytest.raises(UserError, match=r"unknown setting of nano 'templat\.enable_thinking'"):
         model_agent("nano,templat.enable_thinking=false")
 
 
