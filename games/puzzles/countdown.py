@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from mirrormatch.games.game import Game
 from mirrormatch.games.player_text import strip_decoration
+from mirrormatch.games.puzzles._expressions import expression_form
 from mirrormatch.games.settings import GameSettings, setting
 from mirrormatch.games.types import CHANCE, OVER, Action, Info, Problem, ProblemKind
 from mirrormatch.seeds import derive
@@ -22,8 +23,6 @@ SMALL = tuple(range(1, 11)) * 2
 LARGE = (25, 50, 75, 100)  # only with targets above 100
 MAX_CHARS = 500  # length limit of an answer, spaces included
 MAX_TOKENS = 60  # in an answer
-MAX_ORDERED = 4  # numbers whose orders are listed in the form of an answer
-_BEFORE, _INSIDE, _AFTER = range(3)  # places in an answer relative to its group in parentheses
 
 Numbers: TypeAlias = tuple[int, ...]
 Ratio: TypeAlias = tuple[int, int]  # numerator and denominator; not in lowest terms, which saves time
@@ -150,7 +149,7 @@ class Countdown(Game[Puzzle, Puzzle]):
         return tried if isinstance(tried, Problem) else tried.expression
 
     def form(self, view: Puzzle) -> str:
-        return _expression_form(view.numbers)
+        return expression_form(view.numbers)
 
     def sample(self, view: Puzzle, legal: tuple[Action, ...] | None, rng: random.Random) -> Action:
         """Two or more of the numbers in random order, with random signs between them."""
@@ -198,37 +197,6 @@ def _read_expression(text: str, numbers: Numbers) -> Try | Problem:
     if value is None:
         return Problem(ProblemKind.NONE, f"no complete expression: {one_line(text, 60)!r}")
     return Try(_spell_tokens(tokens), _format_value(value))
-
-
-@functools.lru_cache(_NUM_CACHED)
-def _expression_form(numbers: Numbers) -> str:
-    """Every order of some of the numbers, with at most one group in parentheses, which is no divisor: it may be zero.
-
-    Of many numbers there are too many orders: their form is a text of digits and signs.
-    """
-    if len(numbers) > MAX_ORDERED:
-        return r"[0-9(][0-9()+*/ \-]{0,58}"
-    return rf"{_operand_form(numbers, _BEFORE)}|\({_operand_form(numbers, _INSIDE)}"
-
-
-def _operand_form(left: Numbers, place: int) -> str:
-    """One of the numbers that are left, and what may follow it; `place` is relative to the group."""
-    options = []
-    for number in dict.fromkeys(left):
-        rest = list(left)
-        rest.remove(number)
-        options.append(f"{number}{_rest_form(tuple(rest), place)}")
-    return f"({'|'.join(options)})"
-
-
-def _rest_form(left: Numbers, place: int) -> str:
-    more = [rf" [+*/\-] {_operand_form(left, place)}"] if left else []
-    if place == _INSIDE:
-        more.append(rf"\){_rest_form(left, _AFTER)}")
-        return f"({'|'.join(more)})"
-    if place == _BEFORE and left:
-        more.append(rf" [+*\-] \({_operand_form(left, _INSIDE)}")
-    return f"({'|'.join(more)})?" if more else ""
 
 
 def _tokenize(text: str) -> list[str]:
