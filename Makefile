@@ -116,7 +116,7 @@ $(BIN)/.docs: $(BIN)/.ready
 
 bench: setup
 	$(BIN)/pip install --quiet -e '.[bench]'
-	$(BIN)/python -m pytest speed -q
+	$(BIN)/python -m pytest speed -q -s
 
 # Trains the bundled model from scratch (duration: docs/nano.md).
 nano: setup

@@ -4,12 +4,10 @@ A rendered step is everything that a language model needs for one move: the acti
 move parsed from text, and the next state. Processor time is measured, which a busy machine disturbs less.
 """
 
-import itertools
 import math
 import statistics
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from speed.games.players import NAMES, PLAYERS, plays
@@ -44,16 +42,12 @@ def _cell(name: str, library: str, ours: float) -> str:
     return f"{rate:,.0f}" if library == "mirrormatch" else f"{rate:,.0f} ({ours / rate:.1f}x)"
 
 
-@pytest.mark.benchmark(timer=time.process_time)
 @pytest.mark.parametrize(("name", "library"), [(n, lib) for n in NAMES for lib in PLAYERS if plays(lib, n)])
-def test_rendered_steps(benchmark: Any, name: str, library: str) -> None:
-    benchmark.group = name
+def test_rendered_steps(name: str, library: str) -> None:
     num_games = NUM_GAMES.get(library, FEW_GAMES)
-    steps, seeds = list[int](), itertools.count()  # other games in every round, which caches don't have
-
-    def a_round(seed: int) -> None:
-        steps.append(PLAYERS[library](name, num_games, seed))
-
-    benchmark.pedantic(a_round, setup=lambda: ((next(seeds),), {}), rounds=NUM_ROUNDS, warmup_rounds=NUM_WARM_UP)
-    rates = [n / seconds for n, seconds in zip(steps[-NUM_ROUNDS:], benchmark.stats.stats.data, strict=True)]
-    MEDIANS[name, library] = benchmark.extra_info["steps_per_second"] = statistics.median(rates)
+    rates = list[float]()
+    for seed in range(NUM_WARM_UP + NUM_ROUNDS):  # other games in every round, which caches don't have
+        began = time.process_time()
+        num_steps = PLAYERS[library](name, num_games, seed)
+        rates.append(num_steps / (time.process_time() - began))
+    MEDIANS[name, library] = statistics.median(rates[NUM_WARM_UP:])

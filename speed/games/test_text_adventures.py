@@ -3,11 +3,12 @@
 Wall-clock time, since TextWorldExpress runs in a Java process of its own; it needs Java.
 """
 
+import contextlib
 import itertools
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,13 +21,26 @@ THEIR_GAMES = {"coin": "numLocations=5,numDistractorItems=0,includeDoors=1", "tw
 
 
 @pytest.fixture(scope="module")
-def express() -> Any:
+def express() -> Iterator[Any]:
     try:
         from textworld_express import TextWorldExpressEnv
 
-        return TextWorldExpressEnv(envStepLimit=STEP_LIMIT)
+        started = TextWorldExpressEnv(envStepLimit=STEP_LIMIT)
     except Exception as problem:
         pytest.skip(f"TextWorldExpress does not start here: {problem}")
+    yield started
+    end_java(started)
+
+
+def end_java(express: Any) -> None:
+    """Ends the Java process; the library leaves it to the interpreter's end, which then reports open files."""
+    java = express._gateway.java_process
+    with contextlib.suppress(OSError):
+        express.close()
+    java.kill()
+    java.wait()
+    with contextlib.suppress(OSError):  # an unread line is in the pipe
+        java.stdin.close()
 
 
 def theirs(express: Any, game: str, seed: int) -> int:
@@ -61,4 +75,5 @@ def test_text_adventures(express: Any, capfd: pytest.CaptureFixture[str]) -> Non
         f"TextWorldExpress {g}": median_rate(lambda seed, g=g: theirs(express, g, seed)) for g in THEIR_GAMES
     }
     with capfd.disabled():
-        print("\n" + "\n".join(f"| {name} | {rate:,.0f} |" for name, rate in rates.items()))
+        print("\nSteps per second (median)\n| game | steps per second |\n|---|---:|")
+        print("\n".join(f"| {name} | {rate:,.0f} |" for name, rate in rates.items()))

@@ -5,11 +5,15 @@ attribute that its modules define (a game's module defines `GAME`).
 """
 
 import ast
+import functools
 import importlib
 import importlib.util
+import os
 import pkgutil
+import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar, cast
 
 from mirrormatch.errors import UnknownName, UserError
 
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
+Stamp: TypeAlias = tuple[tuple[str, int], ...]  # folders with the times of their last change, in nanoseconds
 
 
 class Registry(Generic[T]):
@@ -77,19 +82,36 @@ class Registry(Generic[T]):
     def _modules(self) -> dict[str, str]:
         """Maps each plug-in's name to its module's dotted name."""
         return {
-            module.name: f"{package}.{module.name}"
+            name: f"{package}.{name}"
             for package in self._packages
-            for module in pkgutil.iter_modules(importlib.import_module(package).__path__)
-            if not module.name.startswith("_")
+            for name in _list_modules(_stamp(importlib.import_module(package).__path__))
         }
 
     def _entry_points(self) -> "dict[str, EntryPoint]":
-        from importlib.metadata import entry_points  # imports email and zipfile, which --help need not wait for
-
-        return {e.name: e for e in entry_points(group=f"mirrormatch.{self.kind}s")}
+        return _find_entry_points(f"mirrormatch.{self.kind}s", _stamp(sys.path))
 
     def _attribute_of(self, module: object, name: str) -> T:
         try:
             return cast(T, getattr(module, self._attribute))
         except AttributeError:
             raise UserError(f"{self.kind} {name!r} defines no {self._attribute}") from None
+
+
+def _stamp(folders: Iterable[str]) -> Stamp:
+    """The folders with the times of their last change: reading them again is needed only if one has changed."""
+    return tuple((folder, os.stat(folder or ".").st_mtime_ns) for folder in folders if os.path.isdir(folder or "."))
+
+
+@functools.lru_cache
+def _list_modules(folders: Stamp) -> tuple[str, ...]:
+    """The names of the plug-ins in folders; one with a leading underscore is machinery."""
+    names = (module.name for module in pkgutil.iter_modules([folder for folder, _ in folders]))
+    return tuple(name for name in names if not name.startswith("_"))
+
+
+@functools.lru_cache
+def _find_entry_points(group: str, folders: Stamp) -> "dict[str, EntryPoint]":
+    """The entry points of installed packages by name. It reads the metadata of all of them, which takes 20 ms."""
+    from importlib.metadata import entry_points  # imports email and zipfile, which --help need not wait for
+
+    return {e.name: e for e in entry_points(group=group)}

@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+import time
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 from tests.paths import ROOT
 
-from mirrormatch import games, prompts
+from mirrormatch import agents, games, prompts
 from mirrormatch.errors import UnknownName, UserError, did_you_mean
 from mirrormatch.registry import Registry
 
@@ -155,3 +156,27 @@ def test_listing_names_imports_no_game() -> None:
     code = "from mirrormatch import games; import sys; games.names(); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "mirrormatch.games.cards.kuhn_poker" not in loaded
+
+
+def test_a_name_is_found_in_a_fraction_of_a_millisecond() -> None:
+    agents.get("random")
+    began = time.process_time()
+    for _ in range(100):
+        agents.get("random")
+    assert time.process_time() - began < 0.5  # reading all packages' metadata each time takes two seconds
+
+
+def test_a_plug_in_that_appears_while_the_program_runs_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "new_plugins").mkdir()
+    (tmp_path / "new_plugins" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    registry = Registry[int]("thing", "THING", "new_plugins")
+    assert registry.names() == []
+    (tmp_path / "new_plugins" / "one.py").write_text("THING = 1")
+    metadata = tmp_path / "things-1.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: things\nVersion: 1\n")
+    (metadata / "entry_points.txt").write_text("[mirrormatch.things]\ntwo = new_plugins.one:THING\n")
+    assert registry.names() == ["one", "two"] and registry.get("one") == registry.get("two") == 1
