@@ -4,15 +4,15 @@ Games are paired deal by deal, problems one by one, thoughts resample by resampl
 line and the report draw the rows.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from mirrormatch.errors import UserError
 from mirrormatch.evals.exploitability import compare_policies
 from mirrormatch.evals.measurement import Measurement
-from mirrormatch.evals.statistics import Difference, Figure, difference
+from mirrormatch.evals.statistics import Difference, Figure, Unmeasured, difference
 from mirrormatch.evals.transfer import compare_transfers
-from mirrormatch.evals.wording import Label, score_label
+from mirrormatch.evals.wording import PROBLEMS, Label, format_change, format_figure, judge_change, score_label
 
 _SHOWN: Final = (
     "legal",
@@ -25,6 +25,7 @@ _SHOWN: Final = (
     "accuracy",
     "no_answer",
 )
+_MAX_NAMED: Final = 3  # figures in a sentence
 _FORFEIT: Final = "forfeit/"
 CAPTION: Final = (
     "Differences of shares are in percentage points. Better, worse, differs: the 95% interval of the paired "
@@ -93,6 +94,57 @@ def compare_measurements(before: Measurement, after: Measurement) -> list[Differ
     ]
     by_name = {change.score.name: change for change in changes}
     return [by_name[score.name] for score in before.scores if score.name in by_name]
+
+
+def headline_rows(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:
+    """The most important changes: exploitability, the return against `random`, and overall accuracy."""
+    paired = [(row.change.score.name, row) for row in rows if row.change is not None]
+    return [
+        *(row for name, row in paired if name.startswith("exploitability/")),
+        *(row for name, row in paired if name.startswith("mean_return/") and name.endswith("/random")),
+        *(row for name, row in paired if name == "accuracy/overall"),
+    ]
+
+
+def worse_rows(rows: Sequence[ComparisonRow]) -> list[ComparisonRow]:
+    """The rows of figures that got worse."""
+    return [row for row in rows if row.change is not None and judge_change(row.change.score) == "worse"]
+
+
+def describe_headline(rows: Sequence[ComparisonRow]) -> str:
+    """The most important change in one line; empty if nothing can be compared."""
+    paired = [*headline_rows(rows), *(row for row in rows if row.change is not None)]
+    if not paired:
+        return ""
+    label, before, after, change = paired[0]
+    assert before and after and change
+    subject = f"{label.section}: {label.text}"
+    return f"{subject} {format_figure(before)} -> {format_figure(after)}, {format_change(change.score)}"
+
+
+def describe_verdict(rows: Sequence[ComparisonRow]) -> str:
+    """What got better and what got worse, in one sentence."""
+    changes = [(row.label, judge_change(row.change.score)) for row in rows if row.change is not None]
+    unmeasured = [_name_figure(row.label) for row in rows if _is_unmeasured(row)]
+    beside = f" Not measurable: {', '.join(unmeasured)}." if unmeasured else ""
+    if not changes:
+        return f"Nothing can be compared: the two measurements share no figure.{beside}"
+    better, worse = (
+        [_name_figure(label) for label, verdict in changes if verdict == wanted] for wanted in ("better", "worse")
+    )
+    if not better and not worse:
+        return f"No clear difference in any of {len(changes)} figures.{beside}"
+    parts = [f"{len(better)} of {len(changes)} figures got better", f"{len(worse)} got worse"]
+    named = f": {', '.join(worse[:_MAX_NAMED])}" + (", ..." if len(worse) > _MAX_NAMED else "") if worse else ""
+    return f"{' and '.join(parts)}{named}.{beside}"
+
+
+def _is_unmeasured(row: ComparisonRow) -> bool:
+    return isinstance(row.before, Unmeasured) or isinstance(row.after, Unmeasured)
+
+
+def _name_figure(label: Label) -> str:
+    return label.text if label.section == PROBLEMS else f"{label.text} in {label.section}"
 
 
 def _compare_samples(before: Measurement, after: Measurement) -> Iterator[Difference]:

@@ -4,7 +4,16 @@ import itertools
 from collections.abc import Sequence
 from typing import Final
 
-from mirrormatch.evals.comparison import CAPTION, ComparisonRow, RequestRow, comparison_rows, request_differences
+from mirrormatch.evals.comparison import (
+    CAPTION,
+    ComparisonRow,
+    RequestRow,
+    comparison_rows,
+    describe_verdict,
+    headline_rows,
+    request_differences,
+    worse_rows,
+)
 from mirrormatch.evals.exploitability import PolicyReport, StatePolicy
 from mirrormatch.evals.measurement import Measurement
 from mirrormatch.evals.report.markup import Html, element
@@ -23,20 +32,24 @@ from mirrormatch.evals.wording import (
 
 MARKS: Final = {"": "", "better": "▲ better", "worse": "▼ worse", "differs": "◆ differs"}
 _NUM_HEADLINES: Final = 4
+_NUM_WORSE: Final = 4
 _WHISKER_WIDTH, _WHISKER_HEIGHT = 120.0, 14.0
 
 
 def headlines(before: Measurement, after: Measurement) -> Html | None:
-    """The most important changes as tiles: exploitability, the return against `random`, and overall accuracy."""
-    named = [(row.change.score.name, row) for row in comparison_rows(before, after) if row.change is not None]
-    wanted = [
-        *(row for name, row in named if name.startswith("exploitability/")),
-        *(row for name, row in named if name.startswith("mean_return/") and name.endswith("/random")),
-        *(row for name, row in named if name == "accuracy/overall"),
-    ]
+    """The most important changes as tiles, and everything that got worse."""
+    rows = comparison_rows(before, after)
+    wanted = headline_rows(rows)
     if len(wanted) > _NUM_HEADLINES:
         wanted = [*wanted[: _NUM_HEADLINES - 1], wanted[-1]]
-    return element("ul", *map(_headline, wanted), class_="tiles") if wanted else None
+    worse = [row for row in worse_rows(rows) if row not in wanted]
+    tiles = [*map(_headline, wanted), *map(_headline, worse[:_NUM_WORSE])]
+    if len(worse) > _NUM_WORSE:
+        more = f"{len(worse) - _NUM_WORSE} more figures got worse: see the table"
+        mark = element("span", MARKS["worse"], class_="mark worse")
+        tiles.append(element("li", element("span", more, class_="what"), mark))
+    lines = element("p", describe_verdict(rows), class_="lead")
+    return element("div", element("ul", *tiles, class_="tiles"), lines) if tiles else None
 
 
 def comparison_table(before: Measurement, after: Measurement) -> Html:

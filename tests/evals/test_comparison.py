@@ -1,6 +1,7 @@
 """Two measurements are compared part by part."""
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -10,9 +11,17 @@ from tests.evals.measured_agents import Solver, Stumbling, measure, values_by_na
 from mirrormatch import agents
 from mirrormatch.cli.terminal.tables import comparison_table
 from mirrormatch.errors import UserError
-from mirrormatch.evals.comparison import RequestRow, compare_measurements, comparison_rows, request_differences
+from mirrormatch.evals.comparison import (
+    RequestRow,
+    compare_measurements,
+    comparison_rows,
+    describe_headline,
+    describe_verdict,
+    request_differences,
+)
 from mirrormatch.evals.measurement import Measurement, Plan
 from mirrormatch.evals.statistics import Score, Unmeasured
+from mirrormatch.evals.wording import judge_change
 
 
 def changes_by_name(before: Measurement, after: Measurement) -> dict[str, Score]:
@@ -112,6 +121,37 @@ def test_a_figure_that_is_not_measurable_is_shown_as_such(by_random: Measurement
     (row,) = [r for r in comparison_rows(by_random, after) if r.label.text == "exploitability"]
     assert row.after == mute and row.change is None
     assert "not measurable" in print_comparison(by_random, after)
+
+
+def test_a_comparison_ends_in_its_headline_and_a_sentence(by_random: Measurement, by_optimal: Measurement) -> None:
+    rows = comparison_rows(by_random, by_optimal)
+    assert describe_headline(rows) == "kuhn_poker: exploitability 0.458 -> 0.000, -0.458 [-0.458, -0.458]"
+    num_paired = sum(row.change is not None for row in rows)
+    num_better = sum(row.change is not None and judge_change(row.change.score) == "better" for row in rows)
+    assert num_better > 1
+    assert describe_verdict(rows) == f"{num_better} of {num_paired} figures got better and 0 got worse."
+
+
+def test_the_verdict_names_what_got_worse_and_what_is_not_measurable(
+    by_random: Measurement, by_optimal: Measurement
+) -> None:
+    assert "got worse: mean return vs random in kuhn_poker" in describe_verdict(comparison_rows(by_optimal, by_random))
+    same = comparison_rows(by_random, by_random)
+    assert re.fullmatch(r"No clear difference in any of \d+ figures\.", describe_verdict(same))
+    mute = Unmeasured(name="exploitability/kuhn_poker", unit="return per game", better="lower", reason="none is legal")
+    unread = [row._replace(after=mute, change=None) if row.label.text == "exploitability" else row for row in same]
+    assert describe_verdict(unread).endswith("Not measurable: exploitability in kuhn_poker.")
+    assert describe_verdict([]) == "Nothing can be compared: the two measurements share no figure."
+    assert describe_headline([]) == ""
+
+
+@pytest.mark.parametrize("width", [60, 40])
+def test_a_narrow_terminal_gets_whole_figures(by_random: Measurement, by_optimal: Measurement, width: int) -> None:
+    console = Console(width=width, record=True, file=io.StringIO())
+    console.print(comparison_table(by_random, by_optimal, width=width))
+    text = console.export_text()
+    assert max(map(len, text.splitlines())) <= width
+    assert "0.458 -> 0.000, -0.458 [-0.458, -0.458], better" in " ".join(text.split()) and "…" not in text
 
 
 def test_settings_under_which_two_models_were_asked_differently_are_named(by_random: Measurement) -> None:

@@ -6,14 +6,17 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from tests.evals.measured_agents import Stumbling, measure
 
 from mirrormatch import agents, games, play
 from mirrormatch.agents.types import Episode, Turn
+from mirrormatch.evals.comparison import comparison_rows, describe_verdict, headline_rows, worse_rows
 from mirrormatch.evals.measurement import Measurement, Plan, measure_agent
 from mirrormatch.evals.report import Fact, ReportInput, render_report
 from mirrormatch.evals.report.charts import Chart, Line, axis_ticks, moving_average, render_chart
 from mirrormatch.evals.report.curves import Metrics, learning_curves
 from mirrormatch.evals.report.markup import Html, element
+from mirrormatch.evals.report.tables import headlines
 from mirrormatch.games.types import Observation, Problem, ProblemKind
 
 HOSTILE = (
@@ -119,6 +122,18 @@ def test_a_report_names_the_settings_under_which_two_models_were_asked_different
     cells = [text for _, text in page.texts]
     start = cells.index("asked differently")
     assert cells[start : start + 4] == ["asked differently", "max_tokens", "48", "256"]
+
+
+def test_the_tiles_hold_everything_that_got_worse() -> None:
+    before, after = measure(agents.get("optimal")), measure(Stumbling(max_retries=0))
+    tiles = headlines(before, after)
+    assert tiles is not None
+    rows = comparison_rows(before, after)
+    others = [row for row in worse_rows(rows) if row not in headline_rows(rows)]
+    texts = [text for _, text in Page(str(tiles)).texts]
+    assert all(f"{row.label.section}: {row.label.text}" in texts for row in others[:4])
+    assert f"{len(others) - 4} more figures got worse: see the table" in texts
+    assert describe_verdict(rows) in texts
 
 
 def test_nothing_is_loaded_and_nothing_runs(measurements: tuple[Measurement, Measurement]) -> None:

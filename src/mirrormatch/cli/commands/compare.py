@@ -11,7 +11,7 @@ from mirrormatch.cli.commands.eval_transfer import builtin_benchmarks
 from mirrormatch.cli.runs import check_agent, load_pair
 from mirrormatch.cli.terminal.output import console
 from mirrormatch.cli.terminal.progress import show_progress
-from mirrormatch.cli.terminal.tables import comparison_table
+from mirrormatch.cli.terminal.tables import show_comparison
 from mirrormatch.evals.comparison import compare_measurements
 from mirrormatch.evals.measurement import Measurement, Plan, measure_agent
 from mirrormatch.games.theory.information_states import is_searchable
@@ -41,7 +41,7 @@ def run(options: Namespace) -> int:
     for heading, text in (("before", options.a), ("after", options.b), ("seed", str(options.seed))):
         out.print(f"{heading}: {printable(text)}", style="bold")
     out.print()
-    out.print(comparison_table(before, after, options.plain))
+    show_comparison(before, after, options.plain)
     return 0
 
 

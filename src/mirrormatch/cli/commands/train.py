@@ -15,9 +15,9 @@ from mirrormatch import games, prompts
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.spec import add_adapter, default_format
 from mirrormatch.cli.runs import load_policy, read_measurement, write_report
-from mirrormatch.cli.terminal.output import console, note
+from mirrormatch.cli.terminal.output import note
 from mirrormatch.cli.terminal.progress import TrainingProgress, show_progress
-from mirrormatch.cli.terminal.tables import comparison_table
+from mirrormatch.cli.terminal.tables import show_comparison
 from mirrormatch.config_file import load_settings
 from mirrormatch.errors import UserError
 from mirrormatch.evals import benchmarks
@@ -89,7 +89,7 @@ def _run(config: RunConfig, folder: RunFolder, resume: bool) -> int:
         note(f"stopped after step {ended.step}: the alarm {ended.stopped_by!r} lasted (docs/metrics.md)")
     after = _measure_once(config, folder, "after", load_policy(config, ended.adapter))
     if before is not None and after is not None:
-        console().print(comparison_table(before, after))
+        show_comparison(before, after)
     write_report(folder)
     _print_next_steps(config, folder, ended)
     return 0

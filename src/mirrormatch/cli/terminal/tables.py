@@ -12,7 +12,14 @@ from mirrormatch.agents.llm import describe_computation
 from mirrormatch.agents.types import Agent
 from mirrormatch.cli.terminal.output import console, empty_table, note
 from mirrormatch.evals.arena import AgentScores, MatchResult
-from mirrormatch.evals.comparison import CAPTION, ComparisonRow, comparison_rows, request_differences
+from mirrormatch.evals.comparison import (
+    CAPTION,
+    ComparisonRow,
+    comparison_rows,
+    describe_headline,
+    describe_verdict,
+    request_differences,
+)
 from mirrormatch.evals.exploitability import PolicyReport
 from mirrormatch.evals.measurement import Measurement
 from mirrormatch.evals.statistics import Figure, Score, Unmeasured
@@ -21,7 +28,6 @@ from mirrormatch.evals.wording import (
     NOT_MEASURED,
     format_change,
     format_estimate,
-    format_figure,
     format_interval,
     format_percent,
     format_value,
@@ -37,6 +43,7 @@ _MANY_FORFEITS: Final = 0.5  # share of the games
 _SPEC_CHARS: Final = 24
 _MATCH_LABELS: Final = ("return", "win", "draw", "loss", "illegal", "cut off", "no moves")
 _MATCH_LABEL_CHARS: Final = 8
+_FULL_COLUMNS: Final = 80  # of a terminal with room for a comparison
 _FIGURE_COLUMNS: Final = 22  # width of a figure with its interval beside it
 _CHANGE_STYLES: Final = {"": "", "better": "green", "worse": "red", "differs": "yellow"}
 
@@ -124,33 +131,61 @@ def show_policy(report: PolicyReport, plain: bool = False) -> None:
     out.print()
 
 
-def comparison_table(before: Measurement, after: Measurement, plain: bool = False) -> Table:
-    """Two measurements side by side, for 80 columns or more.
+def show_comparison(before: Measurement, after: Measurement, plain: bool = False) -> None:
+    """Prints two measurements side by side, then the most important change and a sentence on all of them."""
+    out, rows = console(plain), comparison_rows(before, after)
+    out.print(comparison_table(before, after, plain, out.width))
+    out.print()
+    if headline := describe_headline(rows):
+        out.print(headline, style="bold")
+    out.print(describe_verdict(rows))
+
+
+def comparison_table(before: Measurement, after: Measurement, plain: bool = False, width: int = _FULL_COLUMNS) -> Table:
+    """Two measurements side by side; below 80 columns with the values of a figure under its label.
 
     Args:
         before: the earlier measurement.
         after: the later measurement, of the same plan and seed.
         plain: leave out the lines.
+        width: number of columns of the terminal.
     """
     shown = Table(box=None if plain else box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
-    shown.add_column("", no_wrap=True)
-    for heading in ("before", "after", "difference", "n"):
-        shown.add_column(heading, justify="right", no_wrap=True)
-    shown.add_column("")
+    is_narrow = width < _FULL_COLUMNS
+    if is_narrow:
+        shown.add_column("before -> after, difference")
+    else:
+        shown.add_column("", no_wrap=True)
+        for heading in ("before", "after", "difference", "n"):
+            shown.add_column(heading, justify="right", no_wrap=True)
+        shown.add_column("")
+    _add_request_rows(shown, before, after, is_narrow)
     section = ""
-    if different := request_differences(before, after):
-        shown.add_row("asked differently", style="bold yellow")
-        for setting in different:
-            shown.add_row(f"  {setting.name}", setting.before, setting.after)
     for row in comparison_rows(before, after):
         if row.label.section != section:
             section = row.label.section
             shown.add_row(section, style="bold")
         style = _CHANGE_STYLES[judge_change(row.change.score)] if row.change else ""
-        shown.add_row(*_comparison_cells(row), style=style)
+        cells = _comparison_cells(row)
+        shown.add_row(*([_join_cells(cells)] if is_narrow else cells), style=style)
     shown.caption = CAPTION
     shown.caption_justify = "left"
     return shown
+
+
+def _add_request_rows(shown: Table, before: Measurement, after: Measurement, is_narrow: bool) -> None:
+    """Adds the settings in which two models were asked differently."""
+    different = request_differences(before, after)
+    if different:
+        shown.add_row("asked differently", style="bold yellow")
+    for name, earlier, later in different:
+        shown.add_row(*([f"  {name}: {earlier} -> {later}"] if is_narrow else (f"  {name}", earlier, later)))
+
+
+def _join_cells(cells: Sequence[str]) -> str:
+    """A figure on two lines, for a narrow terminal."""
+    label, before, after, change, _, verdict = cells
+    return f"{label}\n    {before} -> {after}" + "".join(f", {part}" for part in (change, verdict) if part)
 
 
 def _print_titled(title: str, shown: Table, plain: bool = False, below: Sequence[str] = ()) -> None:
@@ -176,8 +211,9 @@ def _forfeit_mark(share: Score) -> str:
 
 
 def _comparison_cells(row: ComparisonRow) -> list[str]:
-    values = [format_figure(score) if score else "-" for score in (row.before, row.after)]
+    values = [format_value(score) if isinstance(score, Score) else "-" for score in (row.before, row.after)]
     if row.change is None:
-        return [f"  {row.label.text}", *values, "", "", ""]
+        is_unmeasured = isinstance(row.before, Unmeasured) or isinstance(row.after, Unmeasured)
+        return [f"  {row.label.text}", *values, NOT_MEASURED if is_unmeasured else "", "", ""]
     change = row.change.score
     return [f"  {row.label.text}", *values, format_change(change), str(change.n or ""), judge_change(change)]
