@@ -1,10 +1,12 @@
 # ruff: noqa: E402  # the tests, whose inputs are tried, are found once the root is on the path
 """Tries templates, tokenizers, architectures and adapters, and writes their results into docs/engines.md.
 
-The small inputs are those of the tests. Run `python docs/generate/engines_tried.py docs/engines.md` (half a minute, no
-network); servers are tried by the tests that their rows name.
+The small inputs are those of the tests. Run `python docs/generate/engines_tried.py docs/engines.md`: half a minute, and
+minutes more where SmolLM2 is installed; no network. Servers are tried by the tests that their rows name.
 """
 
+import asyncio
+import functools
 import os
 import re
 import sys
@@ -32,14 +34,25 @@ from tests.agents.engines.template_tokenizers import (
 from tests.agents.engines.tiny_model import save_adapter, save_model, spaced_tokenizer
 from tokenizers import AddedToken
 
+from mirrormatch import games
 from mirrormatch.agents.engines._encoding import ChatEncoder
 from mirrormatch.agents.engines.hf import TransformersEngine
+from mirrormatch.agents.llm import LLMAgent
+from mirrormatch.agents.models import SMOLLM, find_model
+from mirrormatch.agents.play import play
+from mirrormatch.agents.scheduler import run_all
+from mirrormatch.agents.spec import model_agent
 from mirrormatch.errors import UserError
+from mirrormatch.games.game import Game
+from mirrormatch.games.types import ProblemKind
 from mirrormatch.prompts.prompt import Message
 from mirrormatch.training.bundled.tokenizer import CHAT_TEMPLATE
 
 BEGIN, END = "<!-- tried: begin -->", "<!-- tried: end -->"
 TEXT = "The board:\n 1 | 2\n\tX"  # line breaks, a tab and doubled blanks, which ordinary added tokens may swallow
+NUM_HELD = 50  # games of each model and game
+HELD_COLUMNS = ("model", "game", "games", "replies", "illegal", "truncated")
+_SMOLLM = "SmolLM2-135M-Instruct"
 TESTS = "tests/agents/engines/openai/"
 
 
@@ -68,8 +81,8 @@ SERVERS = (
 )  # fmt: skip
 
 
-def make_section() -> str:
-    """The tables in Markdown, between the markers."""
+def make_section(page: str) -> str:
+    """The tables in Markdown, between the markers; `page` holds those of the last time."""
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # PEFT's and transformers'
         parts = [
@@ -77,6 +90,7 @@ def make_section() -> str:
             *make_table("Tokenizers", ("kind", "ordinary text"), try_tokenizers()),
             *make_table("Architectures", ("architecture", "result"), try_architectures(Path(folder))),
             *make_table("Adapters", ("adapter", "result"), try_adapters(Path(folder))),
+            *make_table("Held answers", HELD_COLUMNS, try_held(Path(folder), page)),
             *make_table("Servers", ("server", "result", "test"), list_servers()),
         ]
     return "\n".join([BEGIN, "", *parts, END])
@@ -181,6 +195,31 @@ def try_adapters(folder: Path) -> Iterator[tuple[str, str]]:
     yield f"{kinds}", "one line: only LORA is supported"
 
 
+def try_held(folder: Path, page: str) -> Iterator[Sequence[str]]:
+    """Games of models that follow no format, with `constrain=yes`. SmolLM2's rows stay where it isn't installed."""
+    shape, base = (save_model(folder / name) for name in ("shape", "no template"))
+    (base / "chat_template.jinja").unlink()
+    models = {"random weights, Qwen3's shape": f"hf:{shape}", "the same without a chat template": f"hf:{base}"}
+    try:
+        find_model(SMOLLM)
+        models[_SMOLLM] = f"{SMOLLM},dtype=bfloat16"
+    except UserError:
+        yield from (line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith(f"| {_SMOLLM} |"))
+    for name, spec in models.items():
+        agent = model_agent(f"{spec},constrain=yes,patience=0,max_tokens=16")
+        for game_name in ("kuhn_poker", "tictactoe"):
+            yield name, f"`{game_name}`", *_count_replies(games.get(game_name), agent)
+
+
+def _count_replies(game: Game[Any, Any], agent: LLMAgent) -> tuple[str, ...]:
+    """Numbers of games and replies, and of illegal and truncated replies among them."""
+    episodes = asyncio.run(run_all(functools.partial(play, game, [agent] * 2, seed) for seed in range(NUM_HELD)))
+    turns = [turn for episode in episodes for turn in episode.turns]
+    problems = [turn.problem.kind for turn in turns if turn.problem is not None]
+    num_truncated = problems.count(ProblemKind.TRUNCATED)
+    return tuple(map(str, (len(episodes), len(turns), len(problems) - num_truncated, num_truncated)))
+
+
 def _shorten(problem: UserError) -> str:
     """An error without the path of the input."""
     return re.sub(r"^.*?(?:can't be loaded|from '[^']*'|the chat template of '[^']*')(?:: | )", "", str(problem))
@@ -191,7 +230,7 @@ def main(path: Path) -> None:
     page = path.read_text(encoding="utf-8")
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
-    path.write_text(before + make_section() + after, encoding="utf-8")
+    path.write_text(before + make_section(page) + after, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -62,8 +62,10 @@ def test_every_reply_of_a_match_is_accounted_for(game: str, capsys: pytest.Captu
 
 
 @pytest.mark.parametrize("game", ["kuhn_poker", "tictactoe"])
-def test_constrained_answers_are_legal_moves(game: str, capsys: pytest.CaptureFixture[str]) -> None:
-    spec = f"{PLAIN},constrain=yes"
+@pytest.mark.parametrize("settings", ["prompt=boxed,max_tokens=16", "prompt=plain,thinking=no"])
+def test_constrained_answers_are_legal_moves(settings: str, game: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The format `boxed` asks for reasoning and a box, which the model never writes by itself."""
+    spec = f"{MODEL},{settings},constrain=yes,patience=0"
     assert main(["match", game, spec, "random", "--episodes", "4", "--json"]) == 0
     (result,) = (a for a in json.loads(capsys.readouterr().out)["agents"] if a["spec"] == spec)
     assert (result["illegal"]["value"], result["truncated"]["value"]) == (0, 0)
