@@ -15,7 +15,7 @@ export PYTHONSAFEPATH := 1
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help setup demo demo-short test test-fast test-real test-vllm smollm lint format docs docs-site nano bench clean
+.PHONY: help setup demo demo-short test test-fast test-real test-vllm smollm lint format docs docs-site nano mini bench clean
 
 help:
 	@echo "make demo    fine-tune the bundled model by self-play and show what it learned (minutes, no GPU)"
@@ -24,7 +24,7 @@ help:
 	@echo "make test-vllm   run the tests that need vLLM, on this CPU ($(VLLM_VENV), 4 GB; minutes the first time)"
 	@echo "make docs    rewrite the generated pages      make docs-site   build the documentation site"
 	@echo "make setup   create $(VENV) only"
-	@echo "make bench   compare speeds        make nano   train the bundled model from scratch"
+	@echo "make bench   compare speeds        make nano, make mini   train a bundled model from scratch"
 
 setup: $(BIN)/.ready
 
@@ -121,6 +121,10 @@ bench: setup
 # Trains the bundled model from scratch (duration: docs/nano.md).
 nano: setup
 	$(BIN)/python -m mirrormatch.training.bundled.pretrain agents/models/nano
+
+# Trains a model of every native game from scratch, or goes on where a killed run stopped (docs/mini.md).
+mini: setup
+	$(BIN)/python -m mirrormatch.training.bundled.mini.train runs/mini --threads 2
 
 clean:
 	rm -rf $(VENV) $(VLLM_VENV) runs dist site .pytest_cache .mypy_cache .ruff_cache

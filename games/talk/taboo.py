@@ -132,7 +132,7 @@ class Taboo(Game[Round, View]):
     def apply(self, state: Round, action: Action) -> Round:
         role = self.to_act(state)
         if role == CHANCE:
-            if action not in _load_entries():
+            if action not in load_entries():
                 raise ValueError(f"{action!r} is not a word of the list")
             return Round(action, moves=(), used="", guessed=False)
         if role == OVER:
@@ -187,12 +187,12 @@ class Taboo(Game[Round, View]):
         """A bundled clue, half the time to another word; a guess is a random word of the list."""
         if view.role == GUESSER:
             return rng.choice(_list_targets())
-        return rng.choice(_load_entries()[view.target].clues if rng.random() < 0.5 else _list_clues())
+        return rng.choice(load_entries()[view.target].clues if rng.random() < 0.5 else _list_clues())
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
         """The bundled clues one by one; the guess is the word whose bundled clues are most like the given ones."""
         if view.role == DESCRIBER:
-            clues = _load_entries()[view.target].clues
+            clues = load_entries()[view.target].clues
             return ((clues[len(view.moves) // 2 % len(clues)], 1.0),)
         return ((_find_likeliest(view.moves[::2], view.moves[1::2]), 1.0),)
 
@@ -220,21 +220,22 @@ def _show_move(k: int, text: str, is_right: bool) -> str:
 
 @functools.cache
 def _describe_card(target: str) -> str:
-    return f"Secret word: {target}.\nForbidden: {', '.join(_load_entries()[target].forbidden)}."
+    return f"Secret word: {target}.\nForbidden: {', '.join(load_entries()[target].forbidden)}."
 
 
 # the list
 
 
 @functools.cache
-def _load_entries() -> dict[str, Entry]:
+def load_entries() -> dict[str, Entry]:
+    """Loads the words with their forbidden words and clues."""
     listed = json.loads(_WORDS_PATH.read_text(encoding="utf-8"))
     return {target: Entry(tuple(card["forbidden"]), tuple(card["clues"])) for target, card in listed.items()}
 
 
 @functools.cache
 def _list_targets() -> tuple[str, ...]:
-    return tuple(_load_entries())
+    return tuple(load_entries())
 
 
 @functools.cache
@@ -244,7 +245,7 @@ def _list_outcomes() -> tuple[tuple[Action, float], ...]:
 
 @functools.cache
 def _list_clues() -> tuple[str, ...]:
-    return tuple(itertools.chain.from_iterable(entry.clues for entry in _load_entries().values()))
+    return tuple(itertools.chain.from_iterable(entry.clues for entry in load_entries().values()))
 
 
 # reading
@@ -327,7 +328,7 @@ def _is_one_word(pieces: Sequence[str], forbidden: str) -> bool:
 @functools.cache
 def _list_ordinary_words() -> frozenset[str]:
     """The words of the bundled lists and everyday ones; of single letters only those that are words."""
-    texts = [text for target, entry in _load_entries().items() for text in (target, *entry.forbidden, *entry.clues)]
+    texts = [text for target, entry in load_entries().items() for text in (target, *entry.forbidden, *entry.clues)]
     words = {word for text in texts for word in _split_words(text) if len(word) > 1}
     return frozenset(words | set(_EVERYDAY.split()))
 
@@ -335,7 +336,7 @@ def _list_ordinary_words() -> frozenset[str]:
 @functools.cache
 def _list_forbidden_forms(target: str) -> dict[str, str]:
     """Every form of a forbidden word -> that word."""
-    words = [target, *target.split(), *_load_entries()[target].forbidden]
+    words = [target, *target.split(), *load_entries()[target].forbidden]
     return {form: word for word in reversed(words) for form in _list_forms("".join(_split_words(word)))}
 
 
@@ -377,7 +378,7 @@ def _list_right_guesses(target: str) -> frozenset[str]:
 def _index_clue_words() -> dict[str, tuple[str, ...]]:
     """Word -> the targets whose bundled clues contain it."""
     holders = defaultdict[str, list[str]](list)
-    for target, entry in _load_entries().items():
+    for target, entry in load_entries().items():
         for word in set(itertools.chain.from_iterable(map(_split_words, entry.clues))):
             holders[word].append(target)
     return {word: tuple(targets) for word, targets in holders.items()}

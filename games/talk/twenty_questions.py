@@ -183,7 +183,7 @@ class TwentyQuestions(Game[Secret, View]):
 
     def solution(self, view: View) -> tuple[tuple[Action, float], ...]:
         """The question with the most informative answer; a guess when two things are left, or in the last turn."""
-        left = _find_candidates(view.lines)
+        left = find_candidates(view.lines)
         is_last = len(view.lines) == self.settings.questions - 1
         return ((_choose_move(left, is_last), 1.0),)
 
@@ -297,7 +297,7 @@ def _simplify(question: str) -> str:
 # the solver
 
 
-def _find_candidates(lines: tuple[Line, ...]) -> int:
+def find_candidates(lines: tuple[Line, ...]) -> int:
     """The set of things that fit all answers, as bits."""
     known = load_facts()
     left = (1 << len(known.things)) - 1

@@ -46,7 +46,8 @@ HEAVY_PACKAGES = ("numpy", "peft", "pydantic", "safetensors", "torch", "transfor
 UPWARDS = {"games/bridges/openspiel/game.py"}
 PLUGINS = (
     "games.board", "games.cards", "games.matrix", "games.puzzles", "games.talk", "games.bridges", "prompts.formats",
-    "agents.players", "agents.engines", "agents.environments", "training.estimators", "evals.benchmarks",
+    "agents.players", "agents.engines", "agents.environments", "training.estimators",
+    "training.bundled.mini.thinkers", "evals.benchmarks",
 )  # fmt: skip
 MAX_PLUGIN_LINES = 400  # of a plug-in in one file; a longer one is a folder
 VARIANTS = {("reverse_tictactoe", "tictactoe")}  # a game whose rules are another's, turned around

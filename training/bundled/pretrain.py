@@ -73,10 +73,10 @@ def batches(
     while True:
         chunk = sorted(itertools.islice(rows, BATCH_ROWS * CHUNK_BATCHES), key=lambda row: len(row.ids))
         for k in torch.randperm(CHUNK_BATCHES, generator=order).tolist():
-            yield _pad(chunk[k * BATCH_ROWS : (k + 1) * BATCH_ROWS], pad_id)
+            yield pad_rows(chunk[k * BATCH_ROWS : (k + 1) * BATCH_ROWS], pad_id)
 
 
-def _pad(rows: list[corpus.Example], pad_id: int) -> Batch:
+def pad_rows(rows: list[corpus.Example], pad_id: int) -> Batch:
     """Pads rows on the right: under causal attention no real token sees the padding, so no mask is needed."""
     length = max(len(row.ids) for row in rows)
     ids = [row.ids + [pad_id] * (length - len(row.ids)) for row in rows]

@@ -18,9 +18,9 @@ def choose_moves(view: View) -> tuple[tuple[Action, float], ...]:
     """A clue that blends in, or equal chances of a vote for each player who differs most."""
     fits = {p: 0.0 for p in view.players if p != view.role}
     everybody = 0.0
-    for p, clue in _list_spoken(view):
+    for p, clue in list_spoken(view):
         if p != view.role:
-            fit = _compare_words(clue, view.word)
+            fit = compare_words(clue, view.word)
             everybody += fit
             if p in fits:
                 fits[p] += fit
@@ -41,14 +41,14 @@ def _choose_clue(view: View, is_spy: bool, evidence: float) -> str:
     return (filter_allowed(wanted, view) or filter_allowed(ANYTHING, view))[0]
 
 
-def _list_spoken(view: View) -> list[tuple[int, str]]:
+def list_spoken(view: View) -> list[tuple[int, str]]:
     """Every clue so far with its player."""
     past = [spoken for done in view.rounds for spoken in zip(done.players, done.clues, strict=True)]
     return past + list(zip(view.players, view.clues, strict=False))
 
 
 @functools.lru_cache(_NUM_CACHED)
-def _compare_words(clue: str, word: str) -> float:
+def compare_words(clue: str, word: str) -> float:
     """1 for a clue that fits the word better than the similar one, -1 for the contrary, 0 without evidence."""
     pair, side = index_words()[word]
     both = _list_long_words(" ".join(pair.shared))
