@@ -345,6 +345,14 @@ def test_what_went_wrong_is_in_the_table_by_kind(cli: Cli, monkeypatch: pytest.M
     assert re.search(r"no moves +none \d+ +-", printed.out)
 
 
+def test_a_match_shows_what_was_timed_and_the_choice(cli: Cli, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mirrormatch.agents.engines.hf.cpu_speed.TINY_PARAMETERS", 0)
+    line = ("match", "kuhn_poker", f"hf:{tiny},max_tokens=4,max_batch=9", "random", "--episodes", "2")
+    shown = cli(*line, "--verbose").err
+    assert re.search(r"computes in \w+, 1 thread, measured; float32, 1 thread: \d\.\d{4} s; bfloat16, 1 thread", shown)
+    assert "computes in" not in cli(*line).err
+
+
 def test_a_person_who_leaves_a_match_leaves_no_result(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

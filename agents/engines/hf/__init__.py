@@ -108,6 +108,10 @@ class TransformersEngine(TokenEngine):
         return str(self.choice)
 
     @property
+    def timings(self) -> tuple[str, ...]:
+        return tuple(map(str, self.choice.timings))
+
+    @property
     def pad_id(self) -> int:
         """The token that pads rows."""
         return self._pad_id

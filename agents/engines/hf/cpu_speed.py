@@ -38,6 +38,9 @@ class Timing(NamedTuple):
     threads: int
     seconds: float
 
+    def __str__(self) -> str:
+        return f"{_describe(self.dtype, self.threads)}: {self.seconds:.4f} s"
+
 
 class Choice(NamedTuple):
     """A number type and a number of threads, with the timings they were chosen by; none if nothing was timed."""
@@ -47,8 +50,11 @@ class Choice(NamedTuple):
     timings: tuple[Timing, ...] = ()
 
     def __str__(self) -> str:
-        measured = ", measured" if self.timings else ""
-        return f"{self.dtype}, {self.threads} thread{'s' if self.threads != 1 else ''}{measured}"
+        return _describe(self.dtype, self.threads) + (", measured" if self.timings else "")
+
+
+def _describe(dtype: NumberType, threads: int) -> str:
+    return f"{dtype}, {threads} thread{'s' if threads != 1 else ''}"
 
 
 def choose_fastest(timer: Timer, dtypes: Sequence[NumberType], threads: Sequence[int]) -> Choice:

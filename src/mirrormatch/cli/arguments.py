@@ -107,6 +107,7 @@ def configure_match(parser: Parser) -> None:
     _add_count(parser, "--episodes", NUM_EPISODES, "episodes of each pair, rounded up: every deal meets every seating")
     _add_seed(parser)
     parser.add_argument("--save", type=Path, metavar="FILE", help=_SAVE_HELP)
+    parser.add_argument("--verbose", action="store_true", help="print number types and threads that were timed")
     _add_json(parser)
 
 

@@ -35,7 +35,7 @@ def run(options: Namespace) -> int:
     """Plays a match and prints its scores."""
     game = games.get(options.game)
     saver = EpisodeSaver(options.save) if options.save is not None else None
-    result = run_match_with_progress(game, options.specs, options.episodes, options.seed, saver)
+    result = run_match_with_progress(game, options.specs, options.episodes, options.seed, saver, options.verbose)
     warn_about_match(result)
     if options.json:
         print(result.scores.model_dump_json(by_alias=True, indent=2))
@@ -84,7 +84,12 @@ class EpisodeSaver:
 
 
 def run_match_with_progress(
-    game: Game[Any, Any], specs: list[str], episodes: int, seed: int, saver: EpisodeSaver | None = None
+    game: Game[Any, Any],
+    specs: list[str],
+    episodes: int,
+    seed: int,
+    saver: EpisodeSaver | None = None,
+    is_verbose: bool = False,
 ) -> MatchResult:
     """Plays a match with a progress bar on stderr.
 
@@ -95,6 +100,7 @@ def run_match_with_progress(
         seed: the match's seed.
         saver: receives the finished episodes. Without one, they are written to a new file in the current folder when
             the match ends early.
+        is_verbose: print how models compute, too.
 
     Raises:
         UserError: an agent can't be used, a server gave up, or the person at the keyboard left.
@@ -107,7 +113,7 @@ def run_match_with_progress(
     players = {spec: agents.get(spec) for spec in dict.fromkeys(specs)}
     has_person = any(p.max_retries is None for p in players.values())  # a moving bar would disturb the typing
     title = f"{game.info.name}: {', '.join(specs)}"
-    with _keep_episodes(game, saver) as callback, _report_usage(players.values()):
+    with _keep_episodes(game, saver) as callback, _report_usage(players.values(), is_verbose):
         with nullcontext(None) if has_person else show_progress(title) as progress:
             try:
                 return asyncio.run(run_match(game, [players[s] for s in specs], episodes, seed, progress, callback))
@@ -150,8 +156,11 @@ def _write_unfinished(game: Game[Any, Any], episodes: Iterable[Episode]) -> Path
 
 
 @contextmanager
-def _report_usage(players: Iterable[Agent]) -> Iterator[None]:
-    """Prints on stderr the requests, tokens and cost of each model's engine during the block."""
+def _report_usage(players: Iterable[Agent], is_verbose: bool) -> Iterator[None]:
+    """Prints on stderr the requests, tokens and cost of each model's engine during the block.
+
+    Verbose: also the number types and threads that were timed, and the choice.
+    """
     models = [p for p in players if isinstance(p, LLMAgent)]
     engines = {id(p.engine): p.engine for p in models}
     before = {key: engine.usage for key, engine in engines.items()}
@@ -160,3 +169,5 @@ def _report_usage(players: Iterable[Agent]) -> Iterator[None]:
         specs = ", ".join(one_line(p.spec, _SPEC_CHARS) for p in models if p.engine is engine)
         how = f" ({engine.computation})" if isinstance(engine, LocalEngine) and "measured" in engine.computation else ""
         note(f"{specs}{how}: {engine.usage.since(before[key])}")
+        if is_verbose and isinstance(engine, LocalEngine):
+            note(f"{specs} computes in {'; '.join([engine.computation, *engine.timings])}")
