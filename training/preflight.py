@@ -65,13 +65,16 @@ class Preflight(NamedTuple):
         )
 
 
-def play_preflight(config: RunConfig, engine: Engine, adapter: str | None = None) -> Preflight:
-    """Plays `NUM_GAMES` games of a run with its model in all seats, prompted and sampled as in the run.
+def play_preflight(
+    config: RunConfig, engine: Engine, adapter: str | None = None, num_games: int = NUM_GAMES
+) -> Preflight:
+    """Plays a few games of a run with its model in all seats, prompted and sampled as in the run.
 
     Args:
         config: the run's settings.
         engine: the inference engine.
         adapter: the loaded adapter that the run starts from.
+        num_games: number of games.
     """
     settings = config.play
     agent = LLMAgent(
@@ -88,5 +91,5 @@ def play_preflight(config: RunConfig, engine: Engine, adapter: str | None = None
         return play(game, [agent] * len(game.info.roles), derive(config.seed, "preflight", k))
 
     began = time.perf_counter()
-    episodes = asyncio.run(run_all(functools.partial(play_one, k) for k in range(NUM_GAMES)))
+    episodes = asyncio.run(run_all(functools.partial(play_one, k) for k in range(num_games)))
     return Preflight(episodes, time.perf_counter() - began)

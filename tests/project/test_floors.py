@@ -28,7 +28,8 @@ ORDER = {
     "training": (
         "types model_spec machine_settings "
         "| config checkpoints run_lock run_record setting_kinds metrics_file learner_state packing "
-        "| machine preflight warm_start trajectories run_folder alarms "
+        "| machine preflight model_shape learning_speed warm_start trajectories run_folder alarms "
+        "| accelerators | plan "
         "| base_model computation estimator likelihood lora rows "
         "| metrics estimators | learner watcher | trl_trainer self_play | run | bundled"
     ),
@@ -36,7 +37,7 @@ ORDER = {
         "types statistics benchmark | wording benchmarks interview arena transfer | exploitability | measurement "
         "| comparison | report"
     ),
-    "cli": "arguments | runs terminal | commands | __init__ | __main__",
+    "cli": "arguments | run_plan runs terminal | commands | __init__ | __main__",
 }
 LIGHT = {part for part, floor in FLOORS.items() if floor <= FLOORS["prompts"]}  # nothing in them knows a token
 LIGHT_PACKAGES = {"pydantic"}

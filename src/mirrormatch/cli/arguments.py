@@ -121,6 +121,7 @@ def configure_train(parser: Parser) -> None:
         "--out", type=Path, metavar="DIR", help="the run's folder (default: runs/ and the config's name)"
     )
     parser.add_argument("--resume", action="store_true", help="continue from the folder's last whole step, if any")
+    parser.add_argument("--plan", action="store_true", help="print requests, tokens, memory and hours; start nothing")
 
 
 def configure_eval_games(parser: Parser) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from mirrormatch import games, prompts
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.spec import add_adapter, default_format
+from mirrormatch.cli.run_plan import make_plan
 from mirrormatch.cli.runs import load_policy, read_measurement, write_report
 from mirrormatch.cli.terminal.output import note
 from mirrormatch.cli.terminal.progress import TrainingProgress, show_progress
@@ -44,6 +45,9 @@ def run(options: Namespace) -> int:
     _check_names(config)
     config = fit_engine(config)
     hide_devices(config)
+    if options.plan:
+        print("\n".join(make_plan(config, PROBE_THOUGHTS).lines()))
+        return 0
     folder = RunFolder(options.out or Path("runs") / options.config.stem)
     folder.check_free(options.resume)
     check_folder(folder.path, "a run")
