@@ -11,6 +11,7 @@ from mirrormatch.seeds import MAX_SEED
 from mirrormatch.training.machine_settings import MachineSettings
 
 MAX_STEPS = 1_000_000  # the longest known runs of this kind take some thousands
+MAX_RANK = 4_096  # the width of large models, beyond which a rank adds nothing
 MAX_COUNT = 1_000_000  # of anything whose records are in memory together
 
 _YEAR_S = 365 * 24 * 3_600
@@ -58,7 +59,9 @@ class PromptConfig(PromptSettings):
 class LoraSettings(_Section):
     """The adapter that is trained; the base model never changes."""
 
-    rank: Annotated[int, Field(ge=1, description="LoRA rank; 16 suffices for self-play, more costs memory")] = 16
+    rank: Annotated[
+        int, Field(ge=1, le=MAX_RANK, description="LoRA rank; 16 suffices for self-play, more costs memory")
+    ] = 16
     alpha: Annotated[int, Field(ge=1, description="LoRA alpha; the update is scaled by alpha / rank")] = 32
     targets: Annotated[
         str | tuple[str, ...],

@@ -88,6 +88,29 @@ def test_an_option_that_is_given_twice_is_refused(cli: Cli, line: str, folder: P
     assert "is given 2 times, it takes effect once" in refusal(cli, line, folder)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"train {CONFIG} --out=",
+        "report --out= a_run",
+        "play kuhn_poker --save=",
+        "match kuhn_poker random cfr --save=",
+        "serve nano --log=",
+    ],
+)
+def test_an_empty_path_is_not_the_current_folder(cli: Cli, line: str, folder: Path) -> None:
+    assert "an empty path was given" in refusal(cli, line, folder)
+
+
+def test_an_empty_opponent_is_not_the_default_one(cli: Cli, folder: Path) -> None:
+    assert "unknown agent ''" in refusal(cli, "play kuhn_poker --opponent=", folder)
+
+
+@pytest.mark.parametrize("command", ["eval games random", "compare random optimal"])
+def test_all_games_are_named_alone(cli: Cli, command: str, folder: Path) -> None:
+    assert "'all' is every game" in refusal(cli, f"{command} --games all kuhn_poker", folder)
+
+
 @pytest.mark.parametrize("delay", ["nan", "inf", "-inf", "-1", "1e9", "soon"])
 def test_a_delay_is_a_number_of_seconds(cli: Cli, delay: str, folder: Path) -> None:
     assert f"argument --turn-delay: {delay!r}" in refusal(cli, f"watch a_file --turn-delay={delay}", folder)
@@ -229,6 +252,7 @@ def test_a_run_is_not_written_where_nothing_can_be_written(cli: Cli, path: str, 
         ("measure.transfer=logik", "did you mean 'logic'?"),
         ("measure.exploitability=tictactoe", "'tictactoe' is too large to be searched whole"),
         ("play.gmaes=x", "unknown key 'play.gmaes', did you mean 'games'?"),
+        ("lora.rank=1000000", "lora.rank: Input should be less than or equal to 4096"),
         ("learn.learning_rate=nan", "learn.learning_rate: Input should be a finite number"),
     ],
 )
@@ -239,7 +263,7 @@ def test_a_run_with_a_wrong_setting_leaves_no_folder(cli: Cli, setting: str, exp
 def test_help_is_a_command_too(cli: Cli) -> None:
     assert cli("help") == (0, overview(), "")
     assert cli("help", "play") == cli("play", "--help")
-    assert cli("help", "eval") == cli("eval", "--help")
+    assert cli("help", "eval") == cli("eval", "--help") == cli("eval", "help")
     assert cli("help", "eval", "games") == cli("eval", "games", "--help")
     assert "unknown command 'plya', did you mean 'play'?" in cli.refusal("help", "plya")
 

@@ -283,6 +283,14 @@ def test_the_best_policy_is_kept_and_its_predecessor_is_removed(folder: RunFolde
     assert [path.name for path in (folder.path / "adapters").iterdir()] == ["step-000004"]
 
 
+def test_a_probe_of_fewer_games_is_not_the_best_because_it_adds_up_fewer(folder: RunFolder) -> None:
+    both = {"exploitability/kuhn_poker": 0.4, "exploitability/leduc_poker": 0.5}
+    for step, measured in ((2, {"exploitability/kuhn_poker": 0.2}), (4, both), (6, {"exploitability/kuhn_poker": 0.1})):
+        folder.write_adapter(step, lambda beside: (beside / "weights").touch())
+        folder.keep_best(step, measured, keep_adapters=20)
+    assert folder.best is not None and (folder.best.step, folder.best.value) == (4, 0.9)
+
+
 def test_without_a_probe_no_policy_is_the_best(folder: RunFolder) -> None:
     folder.keep_best(2, {"loss": 0.1, "exploitability/kuhn_poker": float("nan")}, keep_adapters=20)
     assert folder.best is None

@@ -210,7 +210,7 @@ def _find_command(words: list[str]) -> tuple[Command | None, list[str]]:
         raise UnknownName("command", first, {name.split()[0] for name in by_name}, "mirrormatch --help")
     if len(words) == 1:
         raise UserError(f"'mirrormatch {first}' needs one more word: {', '.join(group)} (mirrormatch {first} --help)")
-    if words[1] in ("-h", "--help"):
+    if words[1] in ("-h", "--help", "help"):
         return None, []
     if (name := f"{first} {words[1]}") not in by_name:
         raise UnknownName("command", name, group, f"mirrormatch {first} --help")

@@ -96,7 +96,7 @@ def configure_play(parser: Parser) -> None:
     parser.add_argument("--opponent", metavar="SPEC", help=f"{_SPEC_HELP}; default: {OPPONENT}, the bundled model")
     parser.add_argument("--seat", default="1", metavar="K", help="your seat, by number from 1 or by name (default 1)")
     parser.add_argument("--seed", type=_SEED, metavar="S", help="seed of the deal and of the opponent (default: drawn)")
-    parser.add_argument("--save", type=Path, metavar="FILE", help=_SAVE_HELP)
+    parser.add_argument("--save", type=_path, metavar="FILE", help=_SAVE_HELP)
     _add_plain(parser)
 
 
@@ -106,19 +106,19 @@ def configure_match(parser: Parser) -> None:
     parser.add_argument("specs", metavar="SPEC", nargs="+", help=f"two or more of {_SPEC_HELP}")
     _add_count(parser, "--episodes", NUM_EPISODES, "episodes of each pair, rounded up: every deal meets every seating")
     _add_seed(parser)
-    parser.add_argument("--save", type=Path, metavar="FILE", help=_SAVE_HELP)
+    parser.add_argument("--save", type=_path, metavar="FILE", help=_SAVE_HELP)
     parser.add_argument("--verbose", action="store_true", help="print number types and threads that were timed")
     _add_json(parser)
 
 
 def configure_train(parser: Parser) -> None:
     """Adds the arguments of `train`."""
-    parser.add_argument("config", metavar="CONFIG", type=Path, help="a TOML file: one whole run")
+    parser.add_argument("config", metavar="CONFIG", type=_path, help="a TOML file: one whole run")
     parser.add_argument(
         "--set", action="append", default=[], metavar="A.B=C", dest="overrides", help="override a key; may be repeated"
     )
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="the run's folder (default: runs/ and the config's name)"
+        "--out", type=_path, metavar="DIR", help="the run's folder (default: runs/ and the config's name)"
     )
     parser.add_argument("--resume", action="store_true", help="continue from the folder's last whole step, if any")
     parser.add_argument("--plan", action="store_true", help="print requests, tokens, memory and hours; start nothing")
@@ -178,13 +178,13 @@ def configure_compare(parser: Parser) -> None:
 
 def configure_report(parser: Parser) -> None:
     """Adds the arguments of `report`."""
-    parser.add_argument("run", metavar="RUN", type=Path, help="the folder of a run, finished or not")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the file to write (default RUN/report.html)")
+    parser.add_argument("run", metavar="RUN", type=_path, help="the folder of a run, finished or not")
+    parser.add_argument("--out", type=_path, metavar="FILE", help="the file to write (default RUN/report.html)")
 
 
 def configure_watch(parser: Parser) -> None:
     """Adds the arguments of `watch`."""
-    parser.add_argument("episodes", metavar="EPISODES", type=Path, help="a JSONL file, from a run or from --save")
+    parser.add_argument("episodes", metavar="EPISODES", type=_path, help="a JSONL file, from a run or from --save")
     parser.add_argument("--episode", type=at_least(1), metavar="N", help="only this one, counted from 1")
     parser.add_argument(
         "--turn-delay", type=_delay, metavar="S", help="seconds to wait after each turn (default: until Enter)"
@@ -202,7 +202,7 @@ def configure_serve(parser: Parser) -> None:
         "--port", type=at_least(0, 65_535), default=PORT, metavar="N", help=f"default {PORT}; 0 takes any"
     )
     parser.add_argument("--name", metavar="NAME", help="the model's name for clients (default: as given here)")
-    parser.add_argument("--log", type=Path, metavar="FILE", help="the server's output (default: a temporary file)")
+    parser.add_argument("--log", type=_path, metavar="FILE", help="the server's output (default: a temporary file)")
 
 
 def configure_list(parser: Parser) -> None:
@@ -261,6 +261,12 @@ def at_least(least: int, most: int = MAX_COUNT) -> Callable[[str], int]:
 
 
 _SEED = at_least(0, MAX_SEED)
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("an empty path was given")  # it would be the current folder
+    return Path(text)
 
 
 def _delay(text: str) -> float:

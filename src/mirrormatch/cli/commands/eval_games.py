@@ -48,5 +48,11 @@ def _print_json(spec: str, results: Sequence[MatchResult]) -> None:
 
 
 def resolve_games(names: Sequence[str]) -> list[str]:
-    """Replaces `all` by the name of every game."""
+    """Replaces `all` by the name of every game.
+
+    Raises:
+        UserError: other names beside it.
+    """
+    if ALL in names and len(names) > 1:
+        raise UserError(f"{ALL!r} is every game: write --games {ALL} alone, or name the games")
     return games.names() if list(names) == [ALL] else list(names)

@@ -139,7 +139,7 @@ def _choose_opponent(info: Info, given: str | None) -> str:
         UserError: an opponent is given in a single-player game.
     """
     if len(info.roles) > 1:
-        return given or OPPONENT
+        return OPPONENT if given is None else given
     if given is not None:
         raise UserError(f"{info.name} is a single-player game without opponents: leave out --opponent")
     return "human"
