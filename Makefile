@@ -99,7 +99,8 @@ format: setup
 
 # Rewrites generated files: golden transcripts of new games and versions, game pages, tables of the bridges, configuration, engines.
 docs: setup
-	$(BIN)/python -m pytest -q --write-golden tests/games/contract/test_golden_transcripts.py tests/games/contract/test_game_pages.py
+	$(BIN)/python -m pytest -q --write-golden tests/games/contract/test_golden_transcripts.py tests/games/contract/test_game_pages.py \
+		tests/games/contract/test_frozen_texts.py
 	$(BIN)/python docs/generate/openspiel.py docs/openspiel.md
 	$(BIN)/python docs/generate/textarena.py docs/textarena.md
 	$(BIN)/python docs/generate/configuration.py docs/configuration.md

@@ -147,6 +147,8 @@ def _alike_is_shown_alike(game: AnyGame, visit: Visit) -> Errors:
         for role in roles(game):
             if game.view(variant, role) != game.view(visit.state, role):
                 continue
+            if repr(game.view(variant, role)) != repr(game.view(visit.state, role)):
+                yield f"role {role} has the same view as in {describe_state(variant)}, but it prints as another text"
             if not game.info.hidden:
                 yield f"info.hidden is False, but role {role} can't tell this state from {describe_state(variant)}"
             if game.observe(variant, role) != game.observe(visit.state, role):

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from mirrormatch.games.contract.visits import AnyGame, Errors, Visit, describe_state, replay, roles, variants
+from mirrormatch.games.contract.visits import AnyGame, Errors, Visit, replay, roles
 from mirrormatch.games.types import CHANCE, OVER, Action
 from mirrormatch.text import printable
 
@@ -57,14 +57,10 @@ def parts_are_dealt_once(game: AnyGame, visit: Visit) -> Errors:
 def equal_views_print_alike(game: AnyGame, visit: Visit) -> Errors:
     """Checks that equal views have equal `repr`s, from which the keys of views are computed."""
     again = replay(game, visit.path)
-    for state in (again, *variants(game, visit)):
-        for role in roles(game):
-            one, other = game.view(visit.state, role), game.view(state, role)
-            if one == other and repr(one) != repr(other):
-                yield (
-                    f"role {role}'s view of {describe_state(state)} equals another one but prints as another text: "
-                    "equal views must have equal reprs"
-                )
+    for role in roles(game):
+        one, other = game.view(visit.state, role), game.view(again, role)
+        if one == other and repr(one) != repr(other):
+            yield f"role {role}'s view prints as {one!r} and as {other!r}: equal views must have equal reprs"
 
 
 def _walk(game: AnyGame, path: tuple[Action, ...]) -> Iterator[tuple[Any, Action, Any]]:

@@ -1,5 +1,6 @@
 """The recipe of mini: its corpus, and a run that is killed and resumed."""
 
+import asyncio
 import itertools
 import random
 import re
@@ -14,9 +15,12 @@ import pytest
 from tests.paths import ROOT
 
 from mirrormatch import games
+from mirrormatch.agents.engines._types import Sampling
+from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.types import Turn
 from mirrormatch.games import exercises
 from mirrormatch.games.types import Observation
+from mirrormatch.prompts.prompt import Message
 from mirrormatch.training.bundled.corpus import Conversation, Example, OwnText
 from mirrormatch.training.bundled.mini import chatter, corpus, thinkers, train
 from mirrormatch.training.bundled.pretrain import optimizers
@@ -128,13 +132,19 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_twice_makes_the_same_weights(made: Path, tmp_path: Path) -> None:
-    for moment in ("checkpoint-000003", "checkpoint-000008"):
-        run_recipe(tmp_path / "killed", kill_after=moment)
-        assert not (tmp_path / "killed" / "model.safetensors").exists()
+def test_a_killed_run_resumes_to_the_same_weights(made: Path, tmp_path: Path) -> None:
+    run_recipe(tmp_path / "killed", kill_after="checkpoint-000005")
+    assert not (tmp_path / "killed" / "model.safetensors").exists()
     run_recipe(tmp_path / "killed")
     for name in ("model.safetensors", "tokenizer.json"):
         assert (tmp_path / "killed" / name).read_bytes() == (made / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_an_engine_loads_the_model(made: Path) -> None:
+    engine = TransformersEngine(str(made))
+    reply = asyncio.run(engine.generate(engine.encode([Message("user", "You are X.")]), Sampling(max_tokens=3)))
+    assert len(reply.token_ids) == 3
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from mirrormatch.agents.play import play
 from mirrormatch.agents.types import Agent, Episode, Turn
 from mirrormatch.games import exercises
 from mirrormatch.games.game import Game
+from mirrormatch.prompts.examples import request_move
 from mirrormatch.prompts.prompt import Exchange, Prompt, PromptSettings
 from mirrormatch.seeds import derive
 from mirrormatch.training.bundled.corpus import Conversation, OwnText
@@ -39,6 +40,8 @@ HISTORIES = {"state": 0.62, "bounded": 0.12, "full": 0.26}
 UNLISTED_SHARE = 0.2  # of the prompts without the list of legal moves
 SILENT_SHARE = 0.08  # of the prompts that ask for no reasoning
 FORGETFUL_SHARE = 0.15  # of the prompts that leave the reasoning of earlier turns out
+EXAMPLE_SHARE = 0.05  # of the prompts that show positions of other games first
+MAX_EXAMPLES = 2
 _NOT_MOVES = ("I am not sure", "hello", "what now?", "banana", "I give up")
 
 
@@ -105,6 +108,7 @@ def draw_prompt(rng: random.Random) -> Prompt:
         thinking=rng.random() >= SILENT_SHARE,
         history=rng.choices(list(HISTORIES), list(HISTORIES.values()))[0],  # type: ignore[arg-type]  # a literal
         keep_thoughts=rng.random() >= FORGETFUL_SHARE,
+        examples=rng.randint(1, MAX_EXAMPLES) if rng.random() < EXAMPLE_SHARE else 0,
     )
     return prompts.get(rng.choices(list(FORMATS), list(FORMATS.values()))[0], settings)
 
@@ -115,11 +119,12 @@ def converse(
     """Yields a seat's turns: as one conversation where the prompt keeps all of it, else each on its own."""
     past: list[Exchange] = []
     whole: list[Any] = []
-    keeps_all = prompt.settings.history == "full" and prompt.settings.keep_thoughts
+    settings = prompt.settings
+    keeps_all = settings.history == "full" and settings.keep_thoughts and not settings.examples
     for turn in (t for t in episode.turns if t.role == role):
         reply = write_reply(prompt, turn)
         notice = _draw_notice(rng) if not keeps_all else ""
-        messages = prompt.turn(game.rules(), past, turn.observation, notice)
+        messages = request_move(prompt, game, past, turn.observation, notice)
         if keeps_all:
             whole += messages[len(whole) :]
             whole.append(OwnText(reply))

@@ -54,7 +54,7 @@ class Recipe(NamedTuple):
         checkpoint_s: time between checkpoints.
     """
 
-    steps: int = 11_000
+    steps: int = 8_000
     batch_rows: int = 32
     chunk_batches: int = 16
     tokenizer_texts: int = 20_000
