@@ -166,6 +166,12 @@ def test_the_model_and_its_checkpoint_fit_their_bounds(tmp_path: Path) -> None:
     assert sum(p.stat().st_size for p in tmp_path.glob("checkpoint-*/*")) < MAX_CHECKPOINT_BYTES
 
 
+@pytest.mark.parametrize(("max_tokens", "kept"), [(9, 8), (8, 8), (7, 4), (4, 4), (3, 0)])
+def test_a_long_row_is_cut_after_a_whole_reply(max_tokens: int, kept: int) -> None:
+    row = Example(list(range(8)), [0, 0, 1, 1, 0, 0, 1, 1])
+    assert train.cut_row(row, max_tokens) == Example(row.ids[:kept], row.own[:kept])
+
+
 def test_batches_of_a_chunk_are_all_its_rows() -> None:
     rows = [Example([k] * (k + 1), [1] * (k + 1)) for k in range(1, 9)]
     recipe = train.SMOKE._replace(batch_rows=4, chunk_batches=2)

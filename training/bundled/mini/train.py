@@ -50,7 +50,7 @@ class Recipe(NamedTuple):
         vocabulary: number of tokens.
         hidden: width of the model.
         layers: number of layers.
-        max_tokens: length above which a row is left out.
+        max_tokens: length above which a row is cut after a reply, or left out if its first reply ends later.
         checkpoint_s: time between checkpoints.
     """
 
@@ -144,10 +144,18 @@ def encode_chunk(recipe: Recipe, tokenizer: Path, seed: int, number: int) -> Chu
     while len(rows) < num:
         made = corpus.make_chunk(seed, number * 1_000 + part, num - len(rows))
         encoded = [encode_conversation(conversation, encoder, end_id) for conversation in made]
-        rows += [row for row in encoded if len(row.ids) <= recipe.max_tokens]
-        num_left_out += sum(len(row.ids) > recipe.max_tokens for row in encoded)
+        cut = [row for row in (cut_row(row, recipe.max_tokens) for row in encoded) if row.ids]
+        num_left_out += len(encoded) - len(cut)
+        rows += cut
         part += 1
     return Chunk(sorted(rows, key=lambda row: len(row.ids)), num_left_out)
+
+
+def cut_row(row: Example, max_tokens: int) -> Example:
+    """Cuts a row after its last whole reply within the length; an empty row if there is none."""
+    own = [*row.own, 0]
+    ends = [k + 1 for k in range(min(len(row.ids), max_tokens)) if own[k] and not own[k + 1]]
+    return Example(row.ids[: ends[-1]], row.own[: ends[-1]]) if ends else Example([], [])
 
 
 def list_batches(chunk: Chunk, recipe: Recipe, number: int, pad_id: int) -> list[Batch]:
