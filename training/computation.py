@@ -3,7 +3,6 @@
 A run that is resumed on a busier machine would otherwise choose others and end with other bits.
 """
 
-import json
 from typing import Any
 
 from mirrormatch.agents.engines import hf
@@ -11,7 +10,7 @@ from mirrormatch.agents.engines._engine import Engine
 from mirrormatch.agents.engines.hf import TransformersEngine
 from mirrormatch.agents.spec import engine_target, parse_spec
 from mirrormatch.errors import UserError
-from mirrormatch.files import write_json
+from mirrormatch.files import read_object, write_json
 from mirrormatch.training.config import RunConfig
 from mirrormatch.training.run_folder import RunFolder
 
@@ -42,6 +41,6 @@ def _read(folder: RunFolder) -> dict[str, Any]:
     if not folder.computation_path.is_file():
         return {}
     try:
-        return dict(json.loads(folder.computation_path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError) as problem:
+        return read_object(folder.computation_path)
+    except (OSError, ValueError) as problem:
         raise UserError(f"{str(folder.computation_path)!r} is broken: {problem}") from None

@@ -186,7 +186,7 @@ class AlarmSettings(_Section):
 
 def convert_old_keys(values: dict[str, Any]) -> dict[str, Any]:
     """Converts the stored settings of an old run, with `prompt` and `[prompts]` apart, to today's keys."""
-    if "prompts" not in values:
+    if not isinstance(values.get("prompts"), dict):
         return values
     kept = {key: value for key, value in values.items() if key not in ("prompt", "prompts")}
     return kept | {"prompt": {"format": values.get("prompt", "boxed"), **values["prompts"]}}

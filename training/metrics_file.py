@@ -1,14 +1,15 @@
 """A run's metrics.jsonl as a file: read it, and cut it back to a checkpoint. The figures are metrics.py's."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from mirrormatch.errors import UserError
-from mirrormatch.files import write_text
+from mirrormatch.files import parse_object, write_text
 
 Metrics: TypeAlias = dict[str, float]
+
+_MAX_STEP = 1 << 31
 
 
 def read_metrics(path: Path) -> list[Metrics]:
@@ -50,8 +51,14 @@ def _whole_lines(path: Path) -> list[tuple[int, str]]:
 
 def _parse(path: Path, number: int, line: str) -> Metrics:
     try:
-        found = dict(json.loads(line))
-        int(found["step"])
-    except (ValueError, TypeError, KeyError):
+        found = parse_object(line)
+        if not (all(map(_is_number, found.values())) and 0 < found["step"] == int(found["step"]) <= _MAX_STEP):
+            raise ValueError("a figure is no number, or there is no step")
+    except (ValueError, KeyError, OverflowError):
         raise UserError(f"line {number} of {str(path)!r} is broken: remove it to go on without that step") from None
     return found
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a value is a number that fits into floating point; NaN is one, in the metrics of a run that diverged."""
+    return isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool) and abs(value) < 1 << 53)

@@ -28,7 +28,7 @@ from safetensors import SafetensorError
 
 from mirrormatch.agents.spec import add_adapter
 from mirrormatch.errors import UserError
-from mirrormatch.files import write_json
+from mirrormatch.files import read_object, write_json
 from mirrormatch.training import checkpoints
 from mirrormatch.training.checkpoints import Checkpoint, DamagedCheckpoint, OldCheckpoint
 from mirrormatch.training.config import RunConfig, convert_old_keys
@@ -170,7 +170,7 @@ class RunFolder:
         """
         if self.template_path.exists():
             try:
-                stored = json.loads(self.template_path.read_text(encoding="utf-8"))
+                stored = read_object(self.template_path)
                 return datetime.date.fromisoformat(stored["date"])
             except (OSError, ValueError, TypeError, KeyError) as problem:
                 raise UserError(f"{str(self.template_path)!r} is broken: {problem!r}") from None
@@ -247,7 +247,7 @@ class RunFolder:
             UserError: one of them is part of the run's identity.
         """
         try:
-            then = convert_old_keys(json.loads(self.config_path.read_text(encoding="utf-8")))
+            then = convert_old_keys(read_object(self.config_path))
         except (OSError, ValueError, AttributeError) as problem:
             raise UserError(f"the run's settings in {str(self.config_path)!r} can't be read: {problem}") from None
         changes = compare_settings(then, now)

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from mirrormatch.agents.engines._request import RequestSettings, parse_request
 from mirrormatch.errors import UserError
+from mirrormatch.files import read_object
 
 Handle = TypeVar("Handle")
 
@@ -20,7 +21,6 @@ _ORIGIN = "converted_from"  # in the card of a converted model
 _NUM_READS, _READ_BYTES = 3, 1 << 20  # per weight file, evenly spread: fine-tuning may leave the first tensors alone
 _VOLATILE = ("_name_or_path", "dtype", "torch_dtype", "transformers_version")
 _NAME_LISTS = ("target_modules", "exclude_modules", "modules_to_save", "target_parameters")  # sets in PEFT
-_MAX_JSON_BYTES = 16 << 20  # of an adapter's settings or card; usual are 2 kB
 
 
 class LoadedAdapters(Generic[Handle]):
@@ -118,21 +118,9 @@ def read_config(folder: Path) -> dict[str, Any]:
         UserError: the file is missing, too long or no JSON object.
     """
     try:
-        return _read_object(folder / CONFIG)
-    except (OSError, ValueError, RecursionError) as problem:
+        return read_object(folder / CONFIG)
+    except (OSError, ValueError) as problem:
         raise UserError(f"the adapter at {str(folder)!r} has no readable {CONFIG}: {problem}") from None
-
-
-def _read_object(path: Path) -> dict[str, Any]:
-    """A JSON object of bounded length."""
-    with path.open("rb") as file:
-        raw = file.read(_MAX_JSON_BYTES + 1)
-    if len(raw) > _MAX_JSON_BYTES:
-        raise ValueError(f"it is longer than {_MAX_JSON_BYTES:,} bytes")
-    found = json.loads(raw)
-    if not isinstance(found, dict):
-        raise ValueError("it is no JSON object")
-    return found
 
 
 def fingerprint(model_folder: Path) -> str:
@@ -168,8 +156,8 @@ def _read_origin(card_path: Path) -> str:
     if not card_path.is_file():
         return ""
     try:
-        return str(_read_object(card_path).get(_ORIGIN, ""))
-    except (ValueError, RecursionError) as problem:
+        return str(read_object(card_path).get(_ORIGIN, ""))
+    except (OSError, ValueError) as problem:
         raise UserError(f"{str(card_path)!r} is broken: {problem!r}") from None
 
 
@@ -212,9 +200,9 @@ def read_request(folder: Path) -> RequestSettings | None:
     if not card_path.is_file():
         return None
     try:
-        request = _read_object(card_path).get("request")
+        request = read_object(card_path).get("request")
         return None if request is None else parse_request(request)
-    except (OSError, ValueError, RecursionError) as problem:
+    except (OSError, ValueError) as problem:
         raise UserError(f"{str(card_path)!r} is broken: {problem}") from None
 
 
@@ -228,9 +216,9 @@ def check_base(folder: Path, base: str, base_fingerprint: str) -> None:
     if not card_path.is_file():
         return
     try:
-        card = _read_object(card_path)
+        card = read_object(card_path)
         recorded, recorded_fingerprint = str(card["base"]), str(card["base_fingerprint"])
-    except (OSError, ValueError, KeyError, RecursionError) as problem:
+    except (OSError, ValueError, KeyError) as problem:
         raise UserError(f"{str(card_path)!r} is broken: {problem!r}") from None
     if recorded_fingerprint != base_fingerprint:
         raise UserError(

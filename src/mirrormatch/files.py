@@ -10,9 +10,11 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from mirrormatch.errors import UserError
 
+MAX_JSON_BYTES = 16 << 20  # of settings or a card; usual are a few kilobytes
 PART = ".part"  # ends the names of temporary files and folders: .NAME.PROCESS.part
 
 
@@ -81,6 +83,35 @@ def _is_running(process: int) -> bool:
 def write_json(path: Path, value: object) -> None:
     """Writes the value as JSON, atomically as in `write_text`."""
     write_text(path, json.dumps(value, indent=1) + "\n")
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Reads a JSON object from a file of unknown content.
+
+    Raises:
+        OSError: the file can't be read.
+        ValueError: it is too long, or holds no JSON object.
+    """
+    with path.open("rb") as file:
+        raw = file.read(MAX_JSON_BYTES + 1)
+    if len(raw) > MAX_JSON_BYTES:
+        raise ValueError(f"it is longer than {MAX_JSON_BYTES:,} bytes")
+    return parse_object(raw)
+
+
+def parse_object(text: str | bytes) -> dict[str, Any]:
+    """Parses a JSON object.
+
+    Raises:
+        ValueError: the text is something else.
+    """
+    try:
+        found = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not isinstance(found, dict):
+        raise ValueError("it is no JSON object")
+    return found
 
 
 def check_file(path: Path, what: str) -> None:

@@ -28,6 +28,7 @@ Send: TypeAlias = Callable[[], Awaitable[httpx.Response]]
 
 MAX_WAIT_S = 20.0  # between two attempts, unless the server demands more
 MAX_OUTAGE_WAIT_S = 2.0  # short, to find a server soon after its restart
+MAX_DEMAND_S = 86_400.0  # that a server demands; more is beyond every deadline
 MAX_MALFORMED = 4  # give up after this many malformed answers in a row
 CONNECT_S = 10.0  # to reach a server, or to find that it can't be reached
 KEEPALIVE_S = 4.0  # less than servers keep idle connections, or the next request would go to a closed one
@@ -369,8 +370,8 @@ def _extract_upstream(error: dict[str, Any]) -> str:
 def parse_retry_after(header: str, now: float) -> float:
     """The seconds in a Retry-After header (RFC 9110, section 10.2.3), which may be a date; 0 without one."""
     if re.fullmatch(r"\d+(\.\d+)?", header.strip()):
-        return float(header)
+        return min(float(header), MAX_DEMAND_S)
     try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - now)
-    except ValueError:
+        return min(max(0.0, parsedate_to_datetime(header).timestamp() - now), MAX_DEMAND_S)
+    except (ValueError, OverflowError):
         return 0.0

@@ -21,7 +21,7 @@ from mirrormatch.config_file import describe_validation_error, parse_settings
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.evals.measurement import Measurement
 from mirrormatch.evals.report import Fact, ReportInput, render_report
-from mirrormatch.files import check_file, write_text
+from mirrormatch.files import check_file, read_object, write_text
 from mirrormatch.seeds import derive
 from mirrormatch.training import metrics
 from mirrormatch.training.config import RunConfig, convert_old_keys
@@ -42,16 +42,16 @@ def read_config(folder: RunFolder) -> RunConfig:
     """
     path = folder.config_path
     try:
-        values: Any = json.loads(path.read_text(encoding="utf-8"))
+        values = read_object(path)
     except OSError:
         raise UserError(
             f"no run at {str(folder.path)!r}: it has no {path.name} (mirrormatch train makes one)"
         ) from None
     except ValueError as problem:
         raise UserError(f"{str(path)!r} is broken: {problem}") from None
-    if isinstance(values, dict) and "model_type" in values:
+    if "model_type" in values:
         raise UserError(f"{str(folder.path)!r} holds a model and no run: for the model itself write hf:{folder.path}")
-    return parse_settings(convert_old_keys(values) if isinstance(values, dict) else values, RunConfig, str(path))
+    return parse_settings(convert_old_keys(values), RunConfig, str(path))
 
 
 def load_policy(config: RunConfig, adapter: Path | None = None) -> LLMAgent:
@@ -171,7 +171,7 @@ def read_measurement(folder: RunFolder, name: str) -> Measurement | None:
     if not path.is_file():
         return None
     try:
-        return Measurement.model_validate_json(path.read_text(encoding="utf-8"))
+        return Measurement.model_validate_json(path.read_bytes())
     except ValidationError as problem:
         raise UserError(f"{str(path)!r} is no measurement: {describe_validation_error(problem)}; remove it") from None
 
