@@ -24,6 +24,7 @@ from mirrormatch.agents.engines._engine import (
     ChatEngine,
     Engine,
     SpecSettings,
+    holds_replies,
     read_settings,
     template_date,
     turn_stop,
@@ -246,7 +247,9 @@ def model_agent(spec: Spec | str, request: RequestSettings | None = None, constr
         raise UserError(f"{spec.text!r}: thinking_tokens needs a server that exposes token ids, and this one doesn't")
     text = name_agent(spec.text, engine)
     name = own.prompt or default.prompt or default_format(engine, f"{spec.kind}:{spec.target}")
-    if own.constrain is None and constrain and not isinstance(engine, ChatEngine):
+    if own.constrain and not holds_replies(engine):
+        raise UserError(f"{spec.text!r}: constrain=yes needs hf, vllm, or a server of vLLM or llama.cpp")
+    if own.constrain is None and constrain and holds_replies(engine):
         own, text = own.model_copy(update={"constrain": True}), text + HELD
     return LLMAgent(
         text,

@@ -76,6 +76,21 @@ class Engine(Protocol):
 
 
 @runtime_checkable
+class HoldingEngine(Protocol):
+    """An engine that holds a reply to a regular expression, the `constraint` of its sampling."""
+
+    @property
+    def holds_replies(self) -> bool:
+        """Whether it does."""
+        ...
+
+
+def holds_replies(engine: object) -> bool:
+    """Whether the engine holds a reply to a regular expression."""
+    return isinstance(engine, HoldingEngine) and engine.holds_replies
+
+
+@runtime_checkable
 class SleepingEngine(Protocol):
     """An engine that frees its GPU memory for training between games."""
 

@@ -30,11 +30,16 @@ LOADING_ERRORS = (OSError, ValueError, KeyError, IndexError, ImportError, Runtim
 class EncodingEngine:
     """The part of an `Engine` that follows from its tokenizer.
 
+    Attributes:
+        holds_replies: see `HoldingEngine`.
+
     Args:
         tokenizer: the model's tokenizer.
         template: the chat template's options.
         end_ids: tokens that end a turn by the model's own configuration.
     """
+
+    holds_replies = True
 
     def __init__(self, tokenizer: Any, template: TemplateSettings, end_ids: frozenset[int]) -> None:
         self._template = template

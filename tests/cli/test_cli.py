@@ -211,15 +211,19 @@ def test_reasoning_is_hidden_until_the_end_and_then_shown_without_escapes(
 
 
 def test_replies_that_are_no_moves_are_shown_with_what_to_try(cli: Cli) -> None:
-    printed = cli("play", "kuhn_poker", "--opponent", "scripted:I refuse,constrain=no", "--seat", "2").out
+    printed = cli("play", "kuhn_poker", "--opponent", "scripted:I refuse", "--seat", "2").out
     assert "  1. I refuse\n  -> no move: no \\boxed{} answer (none)\n  2. I refuse\n" in printed
-    tried = "constrain=yes,prompt=plain,examples=2"
-    assert f"2 replies were no moves. To try: --opponent scripted:I refuse,{tried}\n" in printed
+    assert "2 replies were no moves. To try: --opponent scripted:I refuse,prompt=plain,examples=2\n" in printed
 
 
-def test_a_cut_off_reply_is_answered_with_a_larger_budget(cli: Cli) -> None:
-    printed = cli("play", "kuhn_poker", "--opponent", "scripted:I refuse,constrain=no,max_tokens=4", "--seat", "2").out
-    assert "1. I re\n" in printed and "max_tokens=16" in printed
+def test_cut_off_replies_are_answered_with_held_ones_and_a_larger_budget(cli: Cli, tiny: Path) -> None:
+    printed = cli("play", "kuhn_poker", "--opponent", f"hf:{tiny},constrain=no,max_tokens=4", "--seat", "2").out
+    assert f"To try: --opponent hf:{tiny},constrain=yes,max_tokens=16,prompt=plain,examples=2\n" in printed
+
+
+def test_an_engine_that_holds_no_answers_refuses_to(cli: Cli) -> None:
+    shown = cli.refusal("match", "kuhn_poker", "scripted:x,constrain=yes", "random")
+    assert "constrain=yes needs hf, vllm, or a server of vLLM or llama.cpp" in shown
 
 
 def test_a_model_s_answers_are_held_to_legal_moves_and_the_file_says_so(cli: Cli, tmp_path: Path) -> None:

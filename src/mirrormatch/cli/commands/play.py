@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mirrormatch import agents, games
-from mirrormatch.agents.engines._engine import ChatEngine, stream_replies
+from mirrormatch.agents.engines._engine import holds_replies, stream_replies
 from mirrormatch.agents.episodes import append_episode, check_episodes_file, replay
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.play import play
@@ -102,8 +102,7 @@ def suggest_settings(opponent: Agent, problems: Sequence[ProblemKind]) -> str:
     """What to try against replies that are no moves; empty without any, and for an opponent without settings."""
     if not (problems and isinstance(opponent, LLMAgent)):
         return ""
-    can_hold = not opponent.constrain and not isinstance(opponent.engine, ChatEngine)
-    settings = ["constrain=yes"] if can_hold else []
+    settings = ["constrain=yes"] if holds_replies(opponent.engine) and not opponent.constrain else []
     if ProblemKind.TRUNCATED in problems:
         settings.append(f"max_tokens={4 * opponent.sampling.max_tokens}")
     settings += ["prompt=plain", "examples=2"]
