@@ -5,18 +5,19 @@
     for part in plan.parts:
         logp_K, entropy_K = likelihood(part, temperature)
 
-The trunk reads the rows of a part. Only the positions in front of own tokens pass through the output head, which is the
+The trunk reads the tokens of a part. Only positions in front of own tokens pass through the output head, which is the
 model's own, with any scale or soft cap of the logits. A large vocabulary passes in chunks that the backward pass
 computes again.
 
 Whether a model can read trees is tried on the model itself: a tree and its sequences alone must give the same. Models
-that fail (state-space models, ALiBi, attention without a dense mask) read one sequence per row.
+that fail (state-space models, ALiBi, an attention of their own) read one sequence per row.
 
 R rows, W columns, P positions in front of own tokens, E edges, K own tokens, H the model's width, V its vocabulary.
 """
 
 import contextlib
 import copy
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -26,13 +27,13 @@ from peft import PeftModel
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from mirrormatch.training.packing import BREAK_EVEN, Ints, Part, Plan, pack
+from mirrormatch.training import tree_attention
+from mirrormatch.training.packing import Ints, Part, Plan, pack
 from mirrormatch.training.types import Ids, Sample
 
 MAX_LOGITS = 2**26  # of a chunk: 256 MB in fp32
 _TOLERANCES = {torch.float64: 1e-6, torch.float32: 1e-4}  # relative, of hidden states
 _HALF_TOLERANCE = 0.05  # kernels round differently for other shapes
-_ATTENTION_SPEED = 0.7  # its share of the speed of products with weights, measured on a CPU
 _WINDOWS = ("sliding_window", "attention_chunk_size", "attention_window_size", "window_size")  # in models' configs
 _REFUSALS = (ValueError, TypeError, RuntimeError, AttributeError, IndexError, KeyError, NotImplementedError)
 
@@ -66,17 +67,16 @@ class Likelihood:
         with _evaluation(self._model):
             if self._has_trunk:
                 self._has_trunk = self._head_is_separate()
-            self._max_width = self._find_max_width()
-        self._break_even = _break_even(self._model) if self.reads_trees else BREAK_EVEN
+            self._max_depth = self._find_max_depth()
 
     @property
     def reads_trees(self) -> bool:
         """Whether shared prefixes are read once, rather than in every sequence."""
-        return self._max_width > 0
+        return self._max_depth > 0
 
     def plan(self, samples: Sequence[Sample], max_tokens: int) -> Plan:
         """Packs an update's samples into parts of at most that many tokens, as suits the model."""
-        return pack(samples, max_tokens, break_even=self._break_even, max_width=self._max_width)
+        return pack(samples, max_tokens, max_depth=self._max_depth)
 
     def __call__(self, part: Part, temperature: float, *, entropy_gradient: bool = False) -> OwnTokens:
         """The log-probs and entropies of the part's own tokens.
@@ -124,25 +124,17 @@ class Likelihood:
 
     def _inputs(self, part: Part) -> dict[str, Any]:
         ids_RW = self._tensor(part.ids)
-        column_W = torch.arange(ids_RW.size(1), device=self._device)
         if not part.is_tree:
+            column_W = torch.arange(ids_RW.size(1), device=self._device)
             mask_RW = column_W < self._tensor(part.lengths)[:, None]
             return {"input_ids": ids_RW, "attention_mask": mask_RW.long(), "use_cache": False}
-        seen_1WW = (column_W <= column_W[:, None])[None]
-        mask_RWW = seen_1WW & (column_W[:, None] < self._tensor(part.ends)[:, None, :])
         return {
             "input_ids": ids_RW,
-            "attention_mask": self._attention_mask(mask_RWW[:, None]),
             "position_ids": self._tensor(part.positions),
+            "attention_mask": torch.zeros((1, 1, 1, 1), device=self._device),  # ready-made, so that none is made
+            "tree": tree_attention.build_mask(part, self._device),
             "use_cache": False,
         }
-
-    def _attention_mask(self, mask: Tensor) -> Tensor:
-        """The mask as the model's attention takes it: torch's own takes truth values, the others add it."""
-        if self._model.config._attn_implementation == "sdpa":
-            return mask
-        dtype = self._model.get_input_embeddings().weight.dtype
-        return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill(~mask, torch.finfo(dtype).min)
 
     def _apply_head(self, states_PH: Tensor, output: Any) -> Tensor:
         """The logits behind hidden states, (P, V): the model's own forward pass, whose trunk returns these states."""
@@ -159,7 +151,7 @@ class Likelihood:
 
     def _head_is_separate(self) -> bool:
         """Whether the head's logits behind the trunk's states are those of the whole model."""
-        (part,) = self._probe(max_width=0).parts
+        part = self._probe(max_depth=0).parts[0]
         try:
             states, output = self._read(part)
             found = self._apply_head(states, output)
@@ -168,23 +160,34 @@ class Likelihood:
         whole = self._model(**self._inputs(part)).logits.flatten(0, 1)[self._tensor(part.reads)]
         return self._are_close(found, whole)
 
-    def _find_max_width(self) -> int:
-        """The widest row that may be a tree; 0 if none may."""
-        (tree,), (plain,) = self._probe(max_width=None).parts, self._probe(max_width=0).parts
-        try:
-            found, _ = self._read(tree)
-        except _REFUSALS:
+    def _find_max_depth(self) -> int:
+        """The length of the longest sequence that may be in a tree; 0 if none may. Switches attention over trees on."""
+        if not tree_attention.switch_on(self._model):
             return 0
-        expected, _ = self._read(plain)
-        pairs = [self._tensor(part.edge_reads[part.edges]) for part in (tree, plain)]
-        if not self._are_close(found[pairs[0]], expected[pairs[1]]):
+        if not self._reads_probe():
+            tree_attention.switch_off(self._model)
             return 0
         config = self._model.config.get_text_config()
-        return min((w for name in _WINDOWS if isinstance(w := getattr(config, name, None), int)), default=_UNLIMITED)
+        windows = (getattr(config, name, None) for name in _WINDOWS)
+        return min((window for window in windows if isinstance(window, int)), default=sys.maxsize)
 
-    def _probe(self, max_width: int | None) -> Plan:
+    def _reads_probe(self) -> bool:
+        """Whether a tree and its sequences alone give the same hidden states."""
+        expected = self._states(self._probe(max_depth=0))
+        try:
+            found = self._states(self._probe(max_depth=None))
+        except _REFUSALS:
+            return False
+        return self._are_close(found, expected)
+
+    def _states(self, plan: Plan) -> Tensor:
+        """The hidden states before every own token of a plan, (N, H)."""
+        states_KH = [self._read(part)[0][self._tensor(part.edge_reads[part.edges])] for part in plan.parts]
+        return torch.cat(states_KH)[self._tensor(np.concatenate([part.own for part in plan.parts]).argsort())]
+
+    def _probe(self, max_depth: int | None) -> Plan:
         vocab_size = self._model.config.get_text_config().vocab_size
-        return pack(_probe_samples(vocab_size), _PROBE_TOKENS, max_width=max_width)
+        return pack(_probe_samples(vocab_size), _PROBE_TOKENS, max_depth=max_depth)
 
     def _are_close(self, found: Tensor, expected: Tensor) -> bool:
         tolerance = _TOLERANCES.get(expected.dtype, _HALF_TOLERANCE)
@@ -192,16 +195,7 @@ class Likelihood:
         return bool(distance <= tolerance)  # False for NaN
 
 
-_UNLIMITED = 2**31
 _PROBE_TOKENS = 2**16  # more than the probe has: it is one part
-
-
-def _break_even(model: Any) -> float:
-    """The row width at which attention, forward and backward, takes as long as the rest of the model."""
-    config = model.config.get_text_config()
-    head_size = getattr(config, "head_dim", None) or config.hidden_size // max(1, config.num_attention_heads)
-    per_column = 2 * config.num_hidden_layers * config.num_attention_heads * head_size
-    return float(_ATTENTION_SPEED * sum(weight.numel() for weight in model.parameters()) / per_column)
 
 
 def _score(logits_PV: Tensor, reads_E: Tensor, ids_E: Tensor, entropy_gradient: bool) -> tuple[Tensor, Tensor]:

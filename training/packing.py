@@ -1,23 +1,22 @@
 """Packs the samples of an update into parts in which every shared prefix is read once.
 
 The sequences of an update form a prefix tree: prompts repeat from game to game, later prompts extend earlier ones, and
-short replies are often equal. A row holds some of the sequences as one tree in depth-first order; a part holds rows.
-A token sees its ancestors in the tree and itself, at the position of its depth. So the model computes what it would
-compute for every sequence alone, for a fraction of the tokens:
+short replies are often equal. A part holds some of the sequences as one row, the tree's tokens in depth-first order. A
+token sees its ancestors in the tree and itself, at the position of its depth. So the model computes what it would
+compute for every sequence alone, from a fraction of the tokens and without padding:
 
-    plan = likelihood.plan(samples, max_tokens=16_384)  # calls `pack` with what suits the model
+    plan = likelihood.plan(samples, max_tokens=16_384)  # mirrormatch.training.likelihood; calls `pack`
     for part in plan.parts:
-        logp_K, entropy_K = likelihood(part, temperature)  # mirrormatch.training.likelihood
+        logp_K, entropy_K = likelihood(part, temperature)
         loss = objective(logp_K, advantages_N[part.own], sampler_logp_N[part.own])
 
 The N own tokens of an update are numbered sample by sample, in order. Every sample is in exactly one part, whole. Equal
 input gives equal parts. Nothing here knows torch, a model or an objective.
 
-S sequences, R rows, W columns, K own tokens, E edges (an own token behind one prefix), P positions before own tokens.
+R rows, W columns, K own tokens, E edges (an own token behind one prefix), P positions before own tokens, S sequences.
 """
 
 import bisect
-import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
@@ -28,26 +27,22 @@ from mirrormatch.training.types import Ids, Sample
 
 Ints: TypeAlias = NDArray[np.int64]
 
-BREAK_EVEN = 4096  # of a model with some hundred million parameters or more
-MIN_REAL = 0.95  # the smallest share of real tokens for which no other packing is tried
+MIN_REAL = 0.95  # the smallest share of real tokens for which no other parts are tried
 MAX_SPREAD = 1.1  # the same for the largest part over the mean: it decides the memory
-_SLACKS = (1.0, 1.01, 1.03, 1.06, 1.1)  # over the even length of rows, which no packing reaches exactly
-_NARROWEST = 128  # the first width that is tried; it is doubled while that makes the parts cheaper
-_FEWER = (1.0, 0.95, 0.9, 0.8, 0.65, 0.5, 0.33, 0.25)  # numbers of rows that are tried, over the cheapest
-_MAX_REPEATS = 3  # attempts at one number of rows
-_MAX_MORE_PARTS = 3  # beyond the fewest
+_SLACKS = (1.0, 1.01, 1.02, 1.04, 1.07, 1.1)  # over the even size of parts, which no packing reaches exactly
+_MAX_MORE_PARTS = 8  # beyond the fewest
 
 
 class Part(NamedTuple):
-    """What the model reads at once.
+    """What the model reads at once: one tree, or rows of one sequence each.
 
     Attributes:
-        ids: token ids, (R, W), padded on the right with 0.
+        ids: token ids, (R, W), padded on the right with 0. A tree is one row.
         positions: depth of each token in its tree, (R, W): its position in every sequence that contains it.
         ends: the column behind the last descendant of each token, (R, W). Column c is seen from the columns of
-            [c, ends[c]). For padding that is its own column.
+            [c, ends[c]).
         lengths: number of tokens in each row, (R,).
-        is_tree: whether the rows are trees. If not, each is one sequence and the usual causal mask holds.
+        is_tree: whether the row has branches. If not, the usual causal mask holds.
         reads: positions whose next token is looked at, (P,), each as row * W + column.
         edge_reads: for each edge the index of its position in `reads`, (E,), ascending.
         edge_ids: for each edge its token, (E,).
@@ -101,27 +96,25 @@ class Plan(NamedTuple):
         return _spread([part.num_tokens for part in self.parts])
 
 
-def pack(
-    samples: Sequence[Sample], max_tokens: int, *, break_even: float = BREAK_EVEN, max_width: int | None = None
-) -> Plan:
+def pack(samples: Sequence[Sample], max_tokens: int, *, max_depth: int | None = None) -> Plan:
     """Packs the samples of an update into parts of at most `max_tokens` tokens, padding included.
 
     Args:
         samples: sequences whose first token is a prompt's.
-        max_tokens: the budget of a part. A longer sequence is a part of its own.
-        break_even: the row width at which attention costs as much as the rest of the model. Attention with a dense
-            mask costs the width for every token; narrower rows repeat more prefixes.
-        max_width: the greatest width of a tree; None for any. If a sequence is longer, no row is a tree: each is one
-            sequence. Equal sequences are read once all the same, and so is one that begins another.
+        max_tokens: the budget of a part, raised to the length of the longest sequence.
+        max_depth: the greatest length of a sequence in a tree; None for any. If a sequence is longer, there are no
+            trees: each row is one sequence. Equal sequences are read once all the same, and so is one that begins
+            another.
     """
     tree = _Tree(samples)
     if not tree.sequences:
         return Plan((), 0)
-    widest = max_tokens if max_width is None else min(max_tokens, max_width)
-    has_trees = max_width is None or max(tree.lengths) <= max_width
-    rows = _tree_rows(tree, max_tokens, widest, break_even) if has_trees else _plain_rows(tree)
-    parts = [[rows[k] for k in group] for group in _group_rows([tree.count_tokens(row) for row in rows], max_tokens)]
-    return Plan(tuple(_build_part(tree, samples, part) for part in parts), tree.num_own)
+    longest = int(tree.lengths.max())
+    has_trees = max_depth is None or longest <= max_depth
+    divide = _divide_tree if has_trees else _divide_rows
+    return Plan(
+        tuple(_build_part(tree, samples, rows) for rows in divide(tree, max(max_tokens, longest))), tree.num_own
+    )
 
 
 class _Tree:
@@ -149,11 +142,11 @@ class _Tree:
         return np.concatenate([before, self.lengths[place : place + 1], after])
 
     def count_tokens(self, row: Sequence[int]) -> int:
-        """Counts the tokens of a row that holds some of the sequences."""
+        """Counts the tokens of the tree of some of the sequences."""
         return sum(len(self.sequences[place]) - agreed for place, agreed in self.walk(row))
 
     def walk(self, row: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """The sequences of a row in order, each with the length of the prefix that the row contains already."""
+        """Some of the sequences in order, each with the length of the prefix that it shares with the one before."""
         for k, place in enumerate(row):
             yield place, int(self.agreed[row[k - 1] + 1 : place + 1].min()) if k else 0
 
@@ -170,7 +163,80 @@ def _count_agreed(a: Ids, b: Ids) -> int:
     return low
 
 
-# rows
+# parts of one tree each
+
+
+def _divide_tree(tree: _Tree, budget: int) -> list[list[list[int]]]:
+    """Divides the sequences into parts of even sizes, as few as the budget allows or a few more."""
+    fewest = len(_fill_trees(tree, budget))
+    tried = list[list[list[int]]]()
+    for num_parts in range(fewest, fewest + _MAX_MORE_PARTS + 1):
+        tried.append(_even_trees(tree, num_parts, budget))
+        if _spread([tree.count_tokens(row) for row in tried[-1]]) <= MAX_SPREAD:
+            break
+    best = min(tried, key=lambda rows: _spread([tree.count_tokens(row) for row in rows]))
+    return [[row] for row in best]
+
+
+def _even_trees(tree: _Tree, num_trees: int, budget: int) -> list[list[int]]:
+    """At most that many trees of about equal sizes."""
+    even = -(-tree.count_tokens(range(len(tree.sequences))) // num_trees)
+    for slack in _SLACKS:
+        rows = _fill_trees(tree, min(budget, max(int(tree.lengths.max()), int(even * slack))))
+        if len(rows) <= num_trees:
+            return rows
+    return _fill_trees(tree, budget)
+
+
+def _fill_trees(tree: _Tree, budget: int) -> list[list[int]]:
+    """Fills one tree after the other up to the budget, which no sequence exceeds.
+
+    A tree starts with the longest sequence that is left. Then it takes, again and again, the one that shares the
+    longest prefix with it (of equals the longest) and still fits.
+    """
+    if tree.count_tokens(everything := range(len(tree.sequences))) <= budget:
+        return [list(everything)]
+    rows = list[list[int]]()
+    left = np.ones(len(tree.sequences), dtype=bool)
+    for first in np.argsort(-tree.lengths, kind="stable"):
+        if left[first]:
+            rows.append(_fill_tree(tree, int(first), left, budget))
+            left[rows[-1]] = False
+    return rows
+
+
+def _fill_tree(tree: _Tree, first: int, left: NDArray[np.bool_], budget: int) -> list[int]:
+    left = left.copy()
+    row, num_tokens, place = list[int](), 0, first
+    agreed: Ints = np.zeros_like(tree.lengths)
+    while place >= 0:
+        row.append(place)
+        left[place] = False
+        num_tokens += int(tree.lengths[place] - agreed[place])
+        agreed = np.maximum(agreed, tree.agreement(place))
+        fits = left & (tree.lengths - agreed <= budget - num_tokens)
+        rank = np.where(fits, agreed * (tree.lengths[first] + 1) + tree.lengths, -1)
+        place = int(rank.argmax()) if fits.any() else -1
+    return sorted(row)
+
+
+# parts of one sequence a row
+
+
+def _divide_rows(tree: _Tree, budget: int) -> list[list[list[int]]]:
+    """Divides rows of one sequence each into parts of similar lengths and even sizes."""
+    rows = _plain_rows(tree)
+    lengths = [tree.count_tokens(row) for row in rows]
+    order = sorted(range(len(rows)), key=lambda k: -lengths[k])  # stable
+    budgets = range(max(lengths), budget + 1)
+    fewest = len(_cut(lengths, order, budget))
+    tried = list[list[list[int]]]()
+    for num_parts in range(fewest, min(len(rows), fewest + _MAX_MORE_PARTS) + 1):
+        smallest = bisect.bisect_left(budgets, True, key=lambda b: len(_cut(lengths, order, b)) <= num_parts)
+        tried.append(_cut(lengths, order, budgets[smallest]))
+        if _excess(lengths, tried[-1]) == 0:
+            break
+    return [[rows[k] for k in group] for group in min(tried, key=lambda groups: _excess(lengths, groups))]
 
 
 def _plain_rows(tree: _Tree) -> list[list[int]]:
@@ -181,96 +247,6 @@ def _plain_rows(tree: _Tree) -> list[list[int]]:
             rows.append([])
         rows[-1].append(place)
     return rows
-
-
-def _tree_rows(tree: _Tree, max_tokens: int, widest: int, break_even: float) -> list[list[int]]:
-    """The first rows that keep both bounds, beginning with the cheapest width; else the best of those tried."""
-    tried = list[tuple[float, int, list[list[int]]]]()
-    for k, rows in enumerate(_candidates(tree, widest, break_even)):
-        tried.append((_excess([tree.count_tokens(row) for row in rows], max_tokens), k, rows))
-        if tried[-1][0] == 0:
-            break
-    return min(tried)[2]
-
-
-def _candidates(tree: _Tree, widest: int, break_even: float) -> Iterator[list[list[int]]]:
-    """Rows of the cheapest width, then as many or fewer of even lengths."""
-    longest = int(tree.lengths.max())
-    rows = _cheapest_rows(tree, widest, break_even)
-    yield rows
-    for num_rows in dict.fromkeys(math.ceil(len(rows) * share) for share in _FEWER):
-        for _ in range(_MAX_REPEATS):  # narrower rows repeat more prefixes, which makes the next ones longer
-            even = -(-sum(map(tree.count_tokens, rows)) // num_rows)
-            for slack in _SLACKS:
-                rows = _fill_rows(tree, max(longest, min(widest, int(even * slack))))
-                if len(rows) <= num_rows:
-                    break
-            if len(rows) <= num_rows:
-                yield rows
-                break
-
-
-def _cheapest_rows(tree: _Tree, widest: int, break_even: float) -> list[list[int]]:
-    """Rows of the width, up to the widest, at which the model's work is least."""
-
-    def cost(rows: list[list[int]]) -> float:
-        return sum(n * (1 + n / break_even) for n in map(tree.count_tokens, rows))
-
-    width = max(int(tree.lengths.max()), min(_NARROWEST, widest))
-    rows = _fill_rows(tree, width)
-    while len(rows) > 1 and 2 * width <= widest:
-        width *= 2
-        wider = _fill_rows(tree, width)
-        if cost(wider) >= cost(rows):
-            break
-        rows = wider
-    return rows
-
-
-def _fill_rows(tree: _Tree, width: int) -> list[list[int]]:
-    """Fills one row after the other up to the width, which no sequence exceeds.
-
-    A row starts with the longest sequence that is left. Then it takes, again and again, the one that shares the longest
-    prefix with it (of equals the longest) and still fits.
-    """
-    rows = list[list[int]]()
-    left = np.ones(len(tree.sequences), dtype=bool)
-    by_length = np.argsort(-tree.lengths, kind="stable")
-    for first in by_length:
-        if not left[first]:
-            continue
-        row, num_tokens, next_one = list[int](), 0, int(first)
-        agreed: Ints = np.zeros_like(tree.lengths)
-        while next_one >= 0:
-            row.append(next_one)
-            left[next_one] = False
-            num_tokens += int(tree.lengths[next_one] - agreed[next_one])
-            agreed = np.maximum(agreed, tree.agreement(next_one))
-            fits = left & (tree.lengths - agreed <= width - num_tokens)
-            worth = np.where(fits, agreed * (tree.lengths[first] + 1) + tree.lengths, -1)
-            next_one = int(worth.argmax()) if fits.any() else -1
-        rows.append(sorted(row))
-    return rows
-
-
-# parts
-
-
-def _group_rows(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:
-    """Groups rows of similar lengths into parts of similar sizes, as few as the budget allows."""
-    order = sorted(range(len(lengths)), key=lambda k: -lengths[k])  # stable
-    budget = max(max_tokens, max(lengths))
-    fewest = len(_cut(lengths, order, budget))
-    best = list[list[int]]()
-    for num_parts in range(fewest, min(len(lengths), fewest + _MAX_MORE_PARTS) + 1):
-        budgets = range(max(lengths), budget + 1)
-        smallest = bisect.bisect_left(budgets, True, key=lambda b: len(_cut(lengths, order, b)) <= num_parts)
-        groups = _cut(lengths, order, budgets[smallest])
-        if not best or _spread_of(lengths, groups) < _spread_of(lengths, best):
-            best = groups
-        if _spread_of(lengths, best) <= MAX_SPREAD:
-            break
-    return best
 
 
 def _cut(lengths: Sequence[int], order: Sequence[int], budget: int) -> list[list[int]]:
@@ -284,24 +260,18 @@ def _cut(lengths: Sequence[int], order: Sequence[int], budget: int) -> list[list
     return groups
 
 
-def _excess(lengths: Sequence[int], max_tokens: int) -> float:
-    """How far rows miss the two bounds when they are grouped; 0 if they keep both."""
-    groups = _group_rows(lengths, max_tokens)
-    real = sum(lengths) / sum(_padded_size(lengths, group) for group in groups)
-    return max(0.0, MIN_REAL - real) + max(0.0, _spread_of(lengths, groups) - MAX_SPREAD)
-
-
-def _padded_size(lengths: Sequence[int], group: Sequence[int]) -> int:
-    return max(lengths[k] for k in group) * len(group)
-
-
-def _spread_of(lengths: Sequence[int], groups: Sequence[Sequence[int]]) -> float:
-    return _spread([_padded_size(lengths, group) for group in groups])
+def _excess(lengths: Sequence[int], groups: Sequence[Sequence[int]]) -> float:
+    """How far groups of rows miss the two bounds; 0 if they keep both."""
+    sizes = [max(lengths[k] for k in group) * len(group) for group in groups]
+    return max(0.0, MIN_REAL - sum(lengths) / sum(sizes)) + max(0.0, _spread(sizes) - MAX_SPREAD)
 
 
 def _spread(sizes: Sequence[int]) -> float:
     """The largest over the mean."""
     return max(sizes) * len(sizes) / sum(sizes) if sizes else 1.0
+
+
+# a part's arrays
 
 
 class _Own(NamedTuple):
@@ -324,34 +294,51 @@ def _build_part(tree: _Tree, samples: Sequence[Sample], rows: Sequence[Sequence[
         path: Ints = np.zeros(0, dtype=np.int64)  # the columns of the sequence that was placed last
         column = 0
         for place, agreed in tree.walk(row):
-            num_new = len(tree.sequences[place]) - agreed
             ends[r, path[agreed:]] = column
-            path = np.concatenate([path[:agreed], np.arange(column, column + num_new)])
-            ids[r, column : column + num_new] = tree.sequences[place][agreed:]
-            positions[r, column : column + num_new] = np.arange(agreed, agreed + num_new)
-            column += num_new
-            for k in tree.samples[place]:
-                depths = np.flatnonzero(np.array(samples[k].own))
-                numbers = tree.first_own[k] + np.arange(len(depths))
-                own.append(_Own(k, numbers, r * shape[1] + path[depths], r * shape[1] + path[depths - 1]))
+            new = np.arange(column, column + len(tree.sequences[place]) - agreed)
+            path = np.concatenate([path[:agreed], new])
+            ids[r, new] = tree.sequences[place][agreed:]
+            positions[r, new] = np.arange(agreed, len(path))
+            column += len(new)
+            own.extend(_find_own(tree, samples, k, r * shape[1] + path) for k in tree.samples[place])
         ends[r, path] = column
     own.sort(key=lambda tokens: tokens.sample)
+    edges = _find_edges(ids, own)
+    return Part(
+        ids=ids,
+        positions=positions,
+        ends=ends,
+        lengths=lengths,
+        is_tree=any(bool((ends[r, :n] < n).any()) for r, n in enumerate(lengths)),
+        reads=edges.reads,
+        edge_reads=edges.edge_reads,
+        edge_ids=edges.edge_ids,
+        edges=edges.edges,
+        own=np.concatenate([tokens.numbers for tokens in own]),
+        samples=tuple(tokens.sample for tokens in own),
+    )
+
+
+def _find_own(tree: _Tree, samples: Sequence[Sample], k: int, path: Ints) -> _Own:
+    depths = np.flatnonzero(np.array(samples[k].own))
+    return _Own(k, tree.first_own[k] + np.arange(len(depths)), path[depths], path[depths - 1])
+
+
+class _Edges(NamedTuple):
+    """The fields of a part with the same names."""
+
+    reads: Ints
+    edge_reads: Ints
+    edge_ids: Ints
+    edges: Ints
+
+
+def _find_edges(ids: Ints, own: Sequence[_Own]) -> _Edges:
+    """Finds each own token's edge, which is known by the token's place, and each edge's position."""
     places, first, edges = np.unique(
         np.concatenate([tokens.places for tokens in own]), return_index=True, return_inverse=True
     )
     parents = np.concatenate([tokens.parents for tokens in own])[first]
     by_parent = np.argsort(parents, kind="stable")
     reads, edge_reads = np.unique(parents[by_parent], return_inverse=True)
-    return Part(
-        ids=ids,
-        positions=positions,
-        ends=ends,
-        lengths=lengths,
-        is_tree=any((ends[r, :n] < n).any() for r, n in enumerate(lengths)),
-        reads=reads,
-        edge_reads=edge_reads,
-        edge_ids=ids.reshape(-1)[places[by_parent]],
-        edges=np.argsort(by_parent)[edges],
-        own=np.concatenate([tokens.numbers for tokens in own]),
-        samples=tuple(tokens.sample for tokens in own),
-    )
+    return _Edges(reads, edge_reads, ids.reshape(-1)[places[by_parent]], np.argsort(by_parent)[edges])

@@ -28,7 +28,7 @@ ORDER = {
     "training": (
         "types model_spec machine_settings "
         "| config checkpoints run_lock run_record setting_kinds metrics_file learner_state packing "
-        "| machine preflight model_shape learning_speed warm_start trajectories run_folder alarms "
+        "| machine preflight model_shape learning_speed warm_start trajectories run_folder alarms tree_attention "
         "| accelerators | plan "
         "| base_model computation estimator likelihood lora rows "
         "| metrics estimators | learner watcher | trl_trainer self_play | run | bundled"

@@ -146,8 +146,7 @@ def test_a_vocabulary_in_chunks_gives_the_same(name: str, monkeypatch: pytest.Mo
 def test_a_model_reads_trees_exactly_where_it_can(name: str) -> None:
     likelihood = Likelihood(new_model(name))
     assert likelihood.reads_trees == (name in TREES)
-    (part,) = likelihood.plan(games(), 100_000).parts
-    assert part.is_tree == (name in TREES)
+    assert any(part.is_tree for part in likelihood.plan(games(), 100_000).parts) == (name in TREES)
 
 
 @pytest.mark.parametrize("name", sorted(TREES))
