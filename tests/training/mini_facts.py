@@ -396,6 +396,8 @@ def deal_or_no_deal(case: Case) -> Iterator[str]:
     if demand is not None:
         left = {name: counts[name] - demand[name] for name in ITEMS}
         said.append(f"The other leaves {_list(left)}: {_sum(left, values)} of 10.")
+    reason = re.search(r"each (\w+) is worth (\d+) to me", case.move)
+    assert not reason or values[reason[1]] == int(reason[2]) == max(values.values()), case.move
     takes = _demand(case.move.partition("|")[2].strip(), counts)
     if takes is not None:
         said.append(f"{_list(takes)} is {_sum(takes, values)} of 10.")
@@ -499,6 +501,11 @@ def avalon(case: Case) -> Iterator[str]:
     if "Vote on this team" in case.text or "Your turn to speak" in case.text:
         said.append(f"Team {_spell_team(teams[-1])}, rejected before: {len(teams) - 1}.")
         does = "vote" if "Vote on this team" in case.text else ""
+        accused = re.fullmatch(r"I doubt player (\d+): team ([\d ]+) failed\.", case.move)
+        if accused and any(fail.startswith(f"{accused[2]} (") for fail in fails) and accused[1] in accused[2].split():
+            said.append(f"I doubt player {accused[1]} of {accused[2]}.")
+            yield " ".join(said)
+            return
     elif "You lead" in case.text:
         does = "propose"
     elif "You are on the quest" in case.text:

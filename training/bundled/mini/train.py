@@ -25,6 +25,7 @@ from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 from mirrormatch.agents.engines._encoding import ChatEncoder
 from mirrormatch.training.bundled.corpus import Conversation, Example, encode_conversation
 from mirrormatch.training.bundled.mini import corpus
+from mirrormatch.training.bundled.mini.thinkers import list_missing
 from mirrormatch.training.bundled.pretrain import (
     Batch,
     compute_loss,
@@ -299,6 +300,8 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    if missing := list_missing():
+        print(f"no thinker plays these games, so the model won't know them: {', '.join(missing)}")
     recipe = SMOKE if given.smoke else Recipe()._replace(steps=given.steps)
     work = given.work or given.out.with_name(f"{given.out.name}-work")
     state = train(given.out, work, recipe, given.seed, given.device)

@@ -7,6 +7,7 @@ from mirrormatch.training.bundled.mini.thought import Sight, Thought, draw_any, 
 
 GOODS = simple_negotiation.GOODS
 _TALKS = 0.3  # probability that a trade carries a reason
+_REST = "; you get the rest."  # the end of a demand, in place of which a reason may be given
 _MOST = 2  # units of a good in an offer
 
 
@@ -72,6 +73,9 @@ def think_deal(sight: Sight) -> Thought:
         left = deal.subtract(view.counts, demand)
         said.append(f"The other leaves {list_items(left)}: {spell_sum(left, view.values)} of 10.")
     move = draw_solution(sight) if is_sound(sight) else draw_any(sight)
+    if move.endswith(_REST) and sight.rng.random() < _TALKS:
+        dearest = max(range(len(deal.ITEMS)), key=lambda k: view.values[k])
+        move = f"{move.removesuffix(_REST)}; each {deal.ITEMS[dearest]} is worth {view.values[dearest]} to me."
     takes = _read_takes(move, view)
     if takes is not None:
         said.append(f"{list_items(takes)} is {spell_sum(takes, view.values)} of 10.")
