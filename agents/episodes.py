@@ -5,6 +5,7 @@ the format. A line is ASCII: printing the file can't send terminal escapes.
 Token ids are optional: they are most of the bytes, and only training reads them.
 """
 
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import fields
@@ -22,6 +23,7 @@ from mirrormatch.games.game import Game
 from mirrormatch.games.types import CHANCE, OVER, Action, Observation, Outcome, Problem, ProblemKind
 from mirrormatch.text import cut_text, replace_surrogates
 
+MAX_LINE_BYTES = 256 << 20  # of one episode, with token ids
 MAX_REPLY_CHARS = 100_000  # of a recorded reply; one of 10,000 tokens has half of them
 
 _NEWLINE = b"\n"
@@ -158,7 +160,12 @@ def read_episodes(path: Path) -> Iterator[Episode]:
     """
     try:
         with path.open("rb") as file:
-            for number, line in enumerate(file, start=1):
+            for number in itertools.count(1):
+                line = file.readline(MAX_LINE_BYTES + 1)
+                if not line:
+                    return
+                if len(line) > MAX_LINE_BYTES:
+                    raise UserError(f"{str(path)!r}, line {number}: longer than {MAX_LINE_BYTES:,} bytes")
                 yield _parse_episode(line, f"{str(path)!r}, line {number}")
     except OSError as problem:
         raise UserError(f"can't read episodes from {str(path)!r}: {problem.strerror}") from problem

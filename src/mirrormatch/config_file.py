@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from mirrormatch.errors import UserError, did_you_mean
+from mirrormatch.files import read_bounded
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -27,13 +28,13 @@ def load_settings(path: Path, model: type[Model], overrides: Sequence[str] = ())
         UserError: the file is missing or isn't TOML, a key is unknown or a value is invalid.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
+        text = read_bounded(path).decode("utf-8")
+    except (OSError, ValueError) as problem:
         reason = getattr(problem, "strerror", None) or problem
         raise UserError(f"can't read the config {str(path)!r}: {reason}") from None
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as problem:
+    except (tomllib.TOMLDecodeError, RecursionError) as problem:
         raise UserError(f"{str(path)!r} is not TOML: {problem}") from None
     for override in overrides:
         _apply_override(values, override)
@@ -80,7 +81,7 @@ def _apply_override(values: dict[str, Any], override: str) -> None:
 def _parse_toml_value(text: str) -> Any:
     try:
         return tomllib.loads(f"x = {text}")["x"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from mirrormatch.errors import UserError
 
-MAX_JSON_BYTES = 16 << 20  # of settings or a card; usual are a few kilobytes
+MAX_BYTES = 16 << 20  # of settings, a card or a measurement; usual are kilobytes
 PART = ".part"  # ends the names of temporary files and folders: .NAME.PROCESS.part
 
 
@@ -92,11 +92,21 @@ def read_object(path: Path) -> dict[str, Any]:
         OSError: the file can't be read.
         ValueError: it is too long, or holds no JSON object.
     """
+    return parse_object(read_bounded(path))
+
+
+def read_bounded(path: Path) -> bytes:
+    """Reads a file of settings or the like: a device, or a sparse file of many gigabytes, could fill the memory.
+
+    Raises:
+        OSError: the file can't be read.
+        ValueError: it is too long.
+    """
     with path.open("rb") as file:
-        raw = file.read(MAX_JSON_BYTES + 1)
-    if len(raw) > MAX_JSON_BYTES:
-        raise ValueError(f"it is longer than {MAX_JSON_BYTES:,} bytes")
-    return parse_object(raw)
+        raw = file.read(MAX_BYTES + 1)
+    if len(raw) > MAX_BYTES:
+        raise ValueError(f"it is longer than {MAX_BYTES:,} bytes")
+    return raw
 
 
 def parse_object(text: str | bytes) -> dict[str, Any]:

@@ -8,8 +8,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.paths import ROOT
 
-from mirrormatch.files import append_line, write_text
+from mirrormatch.agents.episodes import read_episodes
+from mirrormatch.config_file import load_settings
+from mirrormatch.errors import UserError
+from mirrormatch.files import append_line, parse_object, read_bounded, write_text
+from mirrormatch.training.config import RunConfig
 
 LIMIT = 1_000  # bytes per file
 DEAD = 2**22 + 1  # no process has a number above 2^22
@@ -67,3 +72,30 @@ def test_leftovers_of_processes_that_are_gone_are_removed(make: Callable[[Path],
         make(path)
     write_text(tmp_path / "a[1]", "whole")
     assert sorted(tmp_path.iterdir()) == sorted([tmp_path / "a[1]", running, other])
+
+
+DEEP = "[" * 100_000
+
+
+def test_a_file_that_never_ends_is_read_up_to_a_limit() -> None:
+    with pytest.raises(ValueError, match="longer than 16,777,216 bytes"):
+        read_bounded(Path("/dev/zero"))
+
+
+@pytest.mark.parametrize("text", [DEEP, f'{{"a": {DEEP}', "[]", "1", "", b"\xff", '{"a": ' + "1" * 5_000 + "}"])
+def test_what_is_no_json_object_is_a_value_error(text: str | bytes) -> None:
+    with pytest.raises(ValueError):
+        parse_object(text)
+
+
+def test_nested_toml_is_refused_in_a_file_and_a_text_in_an_assignment(tmp_path: Path) -> None:
+    path = tmp_path / "deep.toml"
+    path.write_text(f"x = {DEEP}")
+    with pytest.raises(UserError, match="is not TOML"):
+        load_settings(path, RunConfig)
+    assert load_settings(ROOT / "configs" / "kuhn_nano.toml", RunConfig, [f"model={DEEP}"]).model == DEEP
+
+
+def test_an_episode_file_that_never_ends_is_refused() -> None:
+    with pytest.raises(UserError, match="line 1: longer than 268,435,456 bytes"):
+        list(read_episodes(Path("/dev/zero")))

@@ -21,7 +21,7 @@ from mirrormatch.config_file import describe_validation_error, parse_settings
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.evals.measurement import Measurement
 from mirrormatch.evals.report import Fact, ReportInput, render_report
-from mirrormatch.files import check_file, read_object, write_text
+from mirrormatch.files import check_file, read_bounded, read_object, write_text
 from mirrormatch.seeds import derive
 from mirrormatch.training import metrics
 from mirrormatch.training.config import RunConfig, convert_old_keys
@@ -171,9 +171,10 @@ def read_measurement(folder: RunFolder, name: str) -> Measurement | None:
     if not path.is_file():
         return None
     try:
-        return Measurement.model_validate_json(path.read_bytes())
-    except ValidationError as problem:
-        raise UserError(f"{str(path)!r} is no measurement: {describe_validation_error(problem)}; remove it") from None
+        return Measurement.model_validate_json(read_bounded(path))
+    except (OSError, ValueError) as problem:
+        reason = describe_validation_error(problem) if isinstance(problem, ValidationError) else str(problem)
+        raise UserError(f"{str(path)!r} is no measurement: {reason}; remove it") from None
 
 
 def _sample_episodes(folder: RunFolder, seed: int) -> tuple[list[Episode], str]:

@@ -120,6 +120,7 @@ class FaultyServer:
         models: the names in its list of models, which are those that it answers to.
         aliases: further names that it answers to.
         listing: the form of its list of models; None: there is no list.
+        list_answer: the answer to a request for the list of models; None for the list.
         owner: the owner of its models in the list; "llamacpp" imitates a llama.cpp server that hides its settings.
         token_ids: whether its completions have token ids; False imitates SGLang.
         missing: the answer at every other address.
@@ -139,6 +140,7 @@ class FaultyServer:
     models: tuple[str, ...] = (MODEL,)
     aliases: tuple[str, ...] = ()
     listing: Literal["object", "list"] | None = "object"
+    list_answer: Fault | None = None
     owner: str | None = None
     token_ids: bool = True
     missing: Fault = field(default_factory=lambda: json_answer({"detail": "Not Found"}, 404))
@@ -236,6 +238,8 @@ class FaultyServer:
             fault = self.faults.popleft() if self.faults else self.always
             if fault is not None:
                 return fault
+        if asked.path == "/v1/models" and self.list_answer is not None:
+            return self.list_answer
         plain = {
             "/v1/models": self._models if self.listing else None,
             "/v1/chat/completions": self._chat,
