@@ -29,7 +29,7 @@ class RequestSettings(BaseModel):
 
     prompt: str | None = None
     settings: PromptSettings = PromptSettings()
-    max_tokens: int = Field(ge=1, default=_DEFAULT.max_tokens)
+    max_tokens: int = Field(ge=1, lt=1 << 31, default=_DEFAULT.max_tokens)
     temperature: float = Field(ge=0, default=_DEFAULT.temperature)
 
     def settings_for(self, prompt: str) -> PromptSettings:

@@ -15,7 +15,8 @@ from tests.fuzz.strategies import damaged_bytes, damaged_json, texts
 from mirrormatch import agents, games
 from mirrormatch.agents.engines._adapter_settings import LoraSettings, read_lora_settings
 from mirrormatch.agents.engines._adapter_weights import check_finite, check_fit, check_weights
-from mirrormatch.agents.engines._adapters import CARD, CONFIG, WEIGHTS, check_base, content_hash
+from mirrormatch.agents.engines._adapters import CARD, CONFIG, WEIGHTS, check_base, content_hash, read_request
+from mirrormatch.agents.engines._request import RequestSettings
 from mirrormatch.agents.episodes import append_episode, read_episodes, replay, to_json
 from mirrormatch.agents.play import play
 from mirrormatch.agents.spec import hide_paths, parse_spec
@@ -83,6 +84,12 @@ LORA = {
     "rank_pattern": {"q_proj": 2}, "alpha_pattern": {}, "layers_to_transform": [0], "init_lora_weights": True,
     "modules_to_save": None, "use_dora": False, "lora_dropout": 0.0, "base_model_name_or_path": "x",
 }  # fmt: skip
+CARD_VALUES = {
+    "schema": 1,
+    "base": "x",
+    "base_fingerprint": "0",
+    "request": json.loads(RequestSettings(max_tokens=64, temperature=1.0).model_dump_json()),
+}
 HEADER = {
     f"base_model.model.model.layers.0.self_attn.q_proj.lora_{half}.weight": {
         "dtype": "F32",
@@ -93,7 +100,7 @@ HEADER = {
 }
 
 
-@given(damaged_json([LORA]), damaged_json([HEADER]), st.binary(max_size=64), damaged_json([{"base": "x"}]))
+@given(damaged_json([LORA]), damaged_json([HEADER]), st.binary(max_size=64), damaged_json([CARD_VALUES]))
 def test_any_adapter_is_taken_or_refused(folder: Path, config: bytes, header: bytes, data: bytes, card: bytes) -> None:
     (folder / CONFIG).write_bytes(config)
     (folder / CARD).write_bytes(card)
@@ -105,6 +112,7 @@ def test_any_adapter_is_taken_or_refused(folder: Path, config: bytes, header: by
         assert content_hash(folder)
         check_finite(folder)
         check_fit(folder, "x", {"model.layers.0.self_attn.q_proj.weight": (4, 4)})
+        read_request(folder)
         check_base(folder, "x", "0")
     except UserError as problem:
         assert message(problem)
