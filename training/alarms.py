@@ -23,6 +23,8 @@ class Alarms:
 
     def check(self, metrics: Mapping[str, float]) -> list[str]:
         """Returns the names of the alarms that ring after this step."""
+        if "reply_tokens" not in metrics:
+            return []  # no learner replied in this step
         length = metrics["reply_tokens"]
         if len(self._first_lengths) < NUM_FIRST:
             self._first_lengths.append(length)

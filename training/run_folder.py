@@ -5,6 +5,7 @@ run.json                        the folder's layout, the parts that belong to it
 run.lock                        the number of the process that trains, or did
 template.json                   the date in prompts, only for a chat template that shows today's
 adapters/step-000040/           the policy after 40 steps, PEFT's format
+learners/NAME/adapters/         the same of every learner beside the main one
 episodes/step-000040.jsonl      the episodes of step 40
 computation.json                the number type and threads that the run's first process chose
 metrics.jsonl                   one line per finished step
@@ -19,19 +20,23 @@ import errno
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from safetensors import SafetensorError
 
+from mirrormatch.agents.episodes import to_json
 from mirrormatch.agents.spec import add_adapter
+from mirrormatch.agents.types import Episode
+from mirrormatch.config_file import describe_validation_error
 from mirrormatch.errors import UserError
-from mirrormatch.files import read_object, write_json
+from mirrormatch.files import read_object, write_json, write_text
 from mirrormatch.training import checkpoints
 from mirrormatch.training.checkpoints import Checkpoint, DamagedCheckpoint, OldCheckpoint
-from mirrormatch.training.config import RunConfig, convert_old_keys
+from mirrormatch.training.config import RunConfig
 from mirrormatch.training.metrics_file import cut_metrics
 from mirrormatch.training.run_lock import LOCK_FILE, lock_folder
 from mirrormatch.training.run_record import (
@@ -45,6 +50,7 @@ from mirrormatch.training.run_record import (
     write_record,
 )
 from mirrormatch.training.setting_kinds import ChangedSetting, compare_settings, is_refused
+from mirrormatch.training.types import MAIN
 
 _ANOTHER = "--out DIR starts another run"
 _LOSSES = {  # what a resumed run lacks without a part
@@ -74,9 +80,10 @@ class RunFolder:
         self.tensorboard = path / "tensorboard"
         self.report_path = path / "report.html"
 
-    def adapter_path(self, step: int) -> Path:
-        """The folder of the adapter after `step` steps."""
-        return self.path / "adapters" / f"step-{step:06d}"
+    def adapter_path(self, step: int, learner: str = MAIN) -> Path:
+        """The folder of a learner's adapter after `step` steps."""
+        parent = self.path if learner == MAIN else self.path / "learners" / learner
+        return parent / "adapters" / f"step-{step:06d}"
 
     def episodes_path(self, step: int) -> Path:
         """The file of the episodes that step number `step` played, counted from 0."""
@@ -187,13 +194,17 @@ class RunFolder:
         names = tuple(p.name for p in parts if p.exists())
         write_record(self.record_path, record.model_copy(update={"checkpoint": step, "parts": names}))
 
-    def write_adapter(self, step: int, write: Callable[[Path], None]) -> None:
+    def write_episodes(self, step: int, episodes: Sequence[Episode]) -> None:
+        """Writes the episodes that step number `step` played, counted from 0."""
+        write_text(self.episodes_path(step), "".join(f"{to_json(episode)}\n" for episode in episodes))
+
+    def write_adapter(self, step: int, write: Callable[[Path], None], learner: str = MAIN) -> None:
         """Calls `write` on a temporary folder, then renames that: an adapter in the run is always whole.
 
         Raises:
             OSError: the disk is full, for example.
         """
-        folder = self.adapter_path(step)
+        folder = self.adapter_path(step, learner)
         beside = folder.with_name(f".{folder.name}.part")
         shutil.rmtree(beside, ignore_errors=True)
         beside.mkdir(parents=True)
@@ -212,11 +223,11 @@ class RunFolder:
         """Whether the adapter of a checkpoint is in the folder as it was written."""
         return checkpoints.describe_files(self.adapter_path(start.step)) == start.adapter
 
-    def drop_adapter(self, step: int) -> None:
-        """Removes an adapter's folder, unless it is the best one's."""
+    def drop_adapter(self, step: int, learner: str = MAIN) -> None:
+        """Removes the folder of a learner's adapter, unless it is the best policy's."""
         best = self.best
         if best is None or best.step != step:
-            shutil.rmtree(self.adapter_path(step), ignore_errors=True)
+            shutil.rmtree(self.adapter_path(step, learner), ignore_errors=True)
 
     @property
     def best(self) -> Best | None:
@@ -247,10 +258,13 @@ class RunFolder:
             UserError: one of them is part of the run's identity.
         """
         try:
-            then = convert_old_keys(read_object(self.config_path))
-        except (OSError, ValueError, AttributeError) as problem:
+            stored = RunConfig.model_validate(read_object(self.config_path))
+        except ValidationError as problem:
+            reason = describe_validation_error(problem)
+            raise UserError(f"the run's settings in {str(self.config_path)!r} can't be read: {reason}") from None
+        except (OSError, ValueError) as problem:
             raise UserError(f"the run's settings in {str(self.config_path)!r} can't be read: {problem}") from None
-        changes = compare_settings(then, now)
+        changes = compare_settings(stored.model_dump(mode="json"), now)
         for key, before, after in (c for c in changes if is_refused(c, has_same_base)):
             raise UserError(
                 f"the run in {str(self.path)!r} was started with {key} = {before!r}, not {after!r}: {_ANOTHER}"

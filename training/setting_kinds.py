@@ -25,7 +25,7 @@ class SettingKind(StrEnum):
 
 # Keys, or whole sections.
 SCHEDULE = ("learn.steps", "checkpoint_every", "keep_adapters", "measure.every", "alarms")
-MACHINE = ("threads", "learn.micro_batches", "machine")
+MACHINE = ("threads", "learn.part_tokens", "play.in_flight", "machine")
 _MODEL = "model"
 
 

@@ -1,56 +1,91 @@
-"""From an episode to the replies and the reward of each trained role."""
+"""From an episode to the trajectory of each of its seats."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Literal
 
-from mirrormatch.agents.engines._types import Completion
 from mirrormatch.agents.types import Episode, Turn
-from mirrormatch.games.types import Outcome
+from mirrormatch.training.matchmaker import Seat
+from mirrormatch.training.types import Step, Trajectory
 
-_OUTCOME_REWARD: dict[Outcome, float] = {"win": 1.0, "draw": 0.0, "loss": -1.0}
-
-
-class Move(NamedTuple):
-    """One reply of the trained policy, in tokens: a move of the game or a failed one."""
-
-    prompt_ids: tuple[int, ...]
-    completion: Completion
+Forfeits = Literal["both", "own", "mask"]  # see `extract_trajectories`
 
 
-class Trajectory(NamedTuple):
-    """All replies of one role in one episode, and the role's reward.
+def extract_trajectories(
+    episode: Episode, number: int, seats: Sequence[Seat], born: int, forfeits: Forfeits = "both"
+) -> list[Trajectory]:
+    """Extracts one trajectory for every seat with at least one reply.
 
-    Attributes:
-        game: the game's name.
-        role: the seat.
-        reward: the role's return, or +1 / 0 / -1 by its outcome.
-        moves: the role's replies, in order.
-    """
-
-    game: str
-    role: int
-    reward: float
-    moves: tuple[Move, ...]
-
-
-def extract_trajectories(episode: Episode, reward: str) -> list[Trajectory]:
-    """Extracts one trajectory for every role with at least one reply.
-
-    The rewards sum to the game's returns, except where an opponent forfeited before a role's first turn.
+    The earnings of a game sum to its returns, except where an opponent forfeited before a role's first turn.
 
     Args:
-        episode: an episode with its tokens.
-        reward: "return" or "outcome".
+        episode: an episode whose learners' turns have tokens.
+        number: the episode's number within the step.
+        seats: the players.
+        born: number of updates that the learners had made.
+        forfeits: the seats to learn from after a forfeit: "both" sides, the "own" mistake only (the others' windfall
+            is not theirs), or "mask": none.
     """
-    earned = episode.returns if reward == "return" else tuple(_OUTCOME_REWARD[o] for o in episode.outcome)
+    if forfeits == "mask" and episode.forfeited_by is not None:
+        return []
     found = []
-    for role, value in enumerate(earned):
-        moves = tuple(_move(t) for t in episode.turns if t.role == role)
-        if moves:
-            found.append(Trajectory(episode.game, role, value, moves))
+    for role, seat in enumerate(seats):
+        steps = _extract_steps(episode, role, seat)
+        forfeit = _describe_forfeit(episode, role)
+        if not steps or (forfeits == "own" and forfeit == "other"):
+            continue
+        found.append(
+            Trajectory(
+                episode=number,
+                game=episode.game,
+                role=role,
+                part=episode.parts[role],
+                player=seat.player,
+                learner=seat.learner,
+                opponents=tuple(other.player for k, other in enumerate(seats) if k != role),
+                deal=episode.seed,
+                sample=episode.sample,
+                born=born,
+                outcome=episode.outcome[role],
+                forfeit=forfeit,
+                steps=steps,
+            )
+        )
     return found
 
 
-def _move(turn: Turn) -> Move:
-    assert turn.prompt_ids is not None and turn.completion is not None, f"role {turn.role} plays without tokens"
-    assert not turn.completion.num_forced, f"{turn.completion.num_forced} tokens of a reply were not the model's own"
-    return Move(turn.prompt_ids, turn.completion)
+def _describe_forfeit(episode: Episode, role: int) -> Literal["own", "other"] | None:
+    if episode.forfeited_by is None:
+        return None
+    return "own" if episode.forfeited_by == role else "other"
+
+
+def _extract_steps(episode: Episode, role: int, seat: Seat) -> tuple[Step, ...]:
+    """The role's replies, each with what the game paid from it to the next one.
+
+    Where the game pays at its end only, that is the last reply, with the whole return.
+    """
+    positions = [k for k, turn in enumerate(episode.turns) if turn.role == role]
+    if not positions:
+        return ()
+    paid = [0.0 if turn.rewards is None else turn.rewards[role] for turn in episode.turns]
+    ends = [*positions[1:], len(episode.turns)]
+    earned = [sum(paid[start:end]) for start, end in zip(positions, ends, strict=True)]
+    earned[-1] = episode.returns[role] - sum(earned[:-1])  # a forfeit's and what came before the first reply
+    return tuple(_to_step(episode.turns[k], value, seat) for k, value in zip(positions, earned, strict=True))
+
+
+def _to_step(turn: Turn, earned: float, seat: Seat) -> Step:
+    done = turn.completion
+    if seat.learner is None and (done is None or turn.prompt_ids is None):
+        return Step((), (), (), turn.problem.kind if turn.problem else None, True, turn.view_key or 0, earned)
+    assert turn.prompt_ids is not None and done is not None, f"role {turn.role} plays without tokens"
+    assert not done.num_forced, f"{done.num_forced} tokens of a reply were not the model's own"
+    return Step(
+        prompt_ids=turn.prompt_ids,
+        ids=done.token_ids,
+        logprobs=done.logprobs,
+        problem=turn.problem.kind if turn.problem else None,
+        finished=done.finish == "stop",
+        view_key=turn.view_key or 0,
+        earned=earned,
+    )

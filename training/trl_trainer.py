@@ -1,18 +1,21 @@
 """Everything that we use of TRL's private parts, in one file.
 
-`GRPOTrainer` provides the loss, the optimizer, accelerate and the checkpoints. Its own loop is never entered:
-`prepare` does what `Trainer.train` does before its first step, and `update` makes one optimizer step on a finished
-batch through the overridden `training_step`. Games, groups and rewards never reach TRL. The loss reads what `collate`
-returns. A contract test compares the gradient with a plain loss; it fails when TRL changes what we rely on.
+`GRPOTrainer` provides the optimizer, accelerate and the adapter; its loop, its data and its loss are never entered.
+`prepare` does what `Trainer.train` does before its first step, and `update` makes one optimizer step through the
+overridden `training_step`: any number of parts, whose losses are sums, so the gradient is exact however they are split.
+A contract test compares the gradient with a plain loss and with TRL's own `_compute_loss`; it fails when TRL changes
+what we rely on.
 
-B rows, T completion tokens.
+N own tokens of an update, K own tokens of a part.
 """
 
 import json
+import math
 import os
 import shutil
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -30,31 +33,37 @@ from trl.trainer.grpo_trainer import GRPOTrainer
 from mirrormatch.agents.engines import _adapters
 from mirrormatch.agents.engines._settings import Dtype
 from mirrormatch.agents.engines.hf import load_base
-from mirrormatch.training import metrics
+from mirrormatch.errors import UserError
 from mirrormatch.training.config import RunConfig
+from mirrormatch.training.learner import Term, Update
 from mirrormatch.training.learner_state import TorchState, load_learner, save_learner
+from mirrormatch.training.likelihood import Likelihood
 from mirrormatch.training.lora import lora_config, refused_targets
-from mirrormatch.training.rows import Batch, Row, count_own_tokens
+from mirrormatch.training.metrics import Metrics
+from mirrormatch.training.objective import Denominators, Seen
+from mirrormatch.training.packing import Part, Plan
+from mirrormatch.training.types import MAIN, Sample, State, count_own_tokens
 from mirrormatch.training.warm_start import load_start
 
-MAGNET = "magnet"  # the adapter that follows the policy slowly
-LEARNER = "default"  # the adapter that is trained, as PEFT names it
+NUM_NORMS = 10  # updates before the running mean of gradient norms bounds the next one
 _TRL_SEEDS = 1 << 32  # it refuses larger seeds
-
-# TRL's loss "dapo" divides the token sum by a number that we give: the number of tokens (DAPO), or trajectories times a
-# constant (Dr. GRPO), exact however the rows are split. TRL's own "dr_grpo" would average over each micro-batch's rows.
-_TRL_LOSS = "dapo"
+_NORM_DECAY = 0.95  # of that mean
+_PEFT_MAIN = "default"  # PEFT's name of the first adapter; it writes that one to the folder itself
+# The other adapters are numbered: a learner may be called `default`, or as a module of the model is.
+_SCHEDULES = {"constant": "constant_with_warmup", "linear": "linear", "cosine": "cosine"}
 
 
 class TrlLearner:
-    """A LoRA adapter on a base model, trained by TRL's loss.
+    """LoRA adapters on a base model: one for each learner, and one for the magnet of each that has one.
 
     Args:
         config: the run's settings.
         path: the base model's folder or id.
         checkpoints: the folder that holds a run's checkpoints.
         checkpoint: one of them, to continue from.
-        dtype: the type of the base model's weights; the adapter's are fp32.
+        dtype: the type of the base model's weights; the adapters' are fp32.
+        names: the learners.
+        magnets: the learners with a magnet.
     """
 
     def __init__(
@@ -64,84 +73,172 @@ class TrlLearner:
         checkpoints: Path,
         checkpoint: Path | None = None,
         dtype: Dtype = "auto",
+        names: Sequence[str] = (MAIN,),
+        magnets: Sequence[str] = (),
     ) -> None:
         self._config = config
         self._checkpoints = checkpoints
+        others = {name: f"learner{k}-" for k, name in enumerate(names) if name != MAIN}
+        self._peft_names = {MAIN: _PEFT_MAIN, **others}
+        self._magnets = {name: f"magnet{k}-" for k, name in enumerate(names) if name in magnets}
+        self._decays: dict[str, float] = {}  # of the magnets of learners that were updated in this step
         self._trainer = _Trainer(config, path, checkpoints, dtype)
         if checkpoint is None:
-            load_start(config, _weights(self._peft, LEARNER))
-        if self._uses_magnet:
-            self._peft.add_adapter(MAGNET, lora_config(config.lora))
-            _blend(self._peft, LEARNER, MAGNET, keep=0.0)
-            self._peft.set_adapter(LEARNER)
-        self._trainer.prepare(checkpoint)
+            load_start(config, _weights(self._peft, _PEFT_MAIN))
+        for adapter in others.values():
+            self._peft.add_adapter(adapter, lora_config(config.lora))
+        for name, magnet in self._magnets.items():
+            self._peft.add_adapter(magnet, lora_config(config.lora))
+            _blend(self._peft, self._peft_names[name], magnet, keep=0.0)
+        self._peft.set_adapter(_PEFT_MAIN)
+        self._trainer.prepare([self._peft_names[name] for name in names], checkpoint)
 
     @property
     def step(self) -> int:
-        """The number of updates made so far, those before a resume included."""
+        """The number of finished steps, those before a resume included."""
         return int(self._trainer.state.global_step)
 
-    def update(self, batch: Batch) -> metrics.Metrics:
-        """Makes one optimizer step and returns the loss's figures."""
-        logs = self._trainer.update(self._split(batch))
-        if self._uses_magnet:
-            self.move_magnet()
-        return metrics.from_trl_logs(logs)
+    def update(self, name: str, updates: Sequence[Update], terms: Sequence[Term]) -> Metrics:
+        """Makes one optimizer step for each update and returns the figures of all.
 
-    def save_adapter(self, folder: Path) -> None:
-        """Writes the trained adapter, in PEFT's format, as it is now."""
-        self._peft.save_pretrained(str(folder), selected_adapters=[LEARNER], save_embedding_layers=False)
+        Raises:
+            UserError: a loss or a gradient is not finite.
+        """
+        self._peft.set_adapter(self._peft_names[name])
+        if decays := [term.magnet_decay for term in terms if term.magnet_decay is not None]:
+            self._decays[name] = decays[0]
+        references = {r for term in terms if (r := term.objective.reference) is not None}
+        figures = _Figures()
+        for update in updates:
+            if not (num_own := count_own_tokens(update.samples)):
+                continue
+            plan = self._trainer.likelihood.plan(update.samples, self._config.learn.part_tokens)
+            figures.add_plan(plan, update.samples)
+            lengths = tuple(sample.num_own for sample in update.samples)
+            denominators = Denominators(num_own, update.num_trajectories, self._config.play.max_tokens, lengths)
+            columns = _flat_columns(update.samples, self._trainer.accelerator.device)
+            parts = [(part, self._see(part, columns, name, references)) for part in plan.parts]
+            self._trainer.update(parts, terms, denominators, figures)
+        return figures.means()
+
+    def finish_step(self) -> None:
+        """Counts a step, moves the learning rate along its schedule and the magnets towards their policies."""
+        self._trainer.finish_step()
+        for name, decay in self._decays.items():
+            _blend(self._peft, self._peft_names[name], self._magnets[name], keep=decay)
+        self._decays = {}
+
+    def save_adapter(self, name: str, folder: Path) -> None:
+        """Writes a learner's adapter, in PEFT's format, as it is now."""
+        chosen = self._peft_names[name]
+        self._peft.save_pretrained(str(folder), selected_adapters=[chosen], save_embedding_layers=False)
+        if chosen != _PEFT_MAIN:  # PEFT writes every other adapter to a folder inside
+            for path in (inner := folder / chosen).iterdir():
+                path.replace(folder / path.name)
+            inner.rmdir()
         _sort_targets(folder / _adapters.CONFIG)
 
     def save_checkpoint(self) -> None:
-        """Writes the adapter, the optimizer and the magnet to `checkpoint-STEP`."""
+        """Writes the adapters, the optimizer and the magnets to `checkpoint-STEP`."""
         folder = self._checkpoints / f"checkpoint-{self.step}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
         self._trainer.save(folder)
 
-    def move_magnet(self) -> None:
-        """Moves the magnet one step towards the policy."""
-        _blend(self._peft, LEARNER, MAGNET, keep=self._config.learn.magnet_decay)
+    def state(self) -> State:
+        """The running mean of the gradient's norm."""
+        return self._trainer.norms.state()
+
+    def restore(self, state: State) -> None:
+        """Loads a saved state."""
+        self._trainer.norms.restore(state)
 
     @property
     def _peft(self) -> PeftModel:
         return self._trainer.peft
 
-    @property
-    def _uses_magnet(self) -> bool:
-        return self._config.learn.kl > 0 and self._config.learn.kl_to == "magnet"
+    def _see(self, part: Part, columns: "_Columns", name: str, references: set[str]) -> Mapping[str, Tensor]:
+        """The part's entries of the columns, and the log-probs of the reference policies."""
+        own_K = torch.from_numpy(part.own).to(self._trainer.accelerator.device)
+        found = {column: values_N[own_K] for column, values_N in columns.items()}
+        for reference in sorted(references):
+            with torch.no_grad(), self._policy(name, reference):
+                found[f"reference/{reference}"] = self._trainer.read(part)[0]
+        return found
 
-    def _split(self, batch: Batch) -> list[dict[str, Tensor]]:
-        """The rows as TRL's loss reads them, in parts of similar lengths."""
-        num_parts = self._config.learn.micro_batches
-        pad_id, device = self._trainer.pad_id, self._trainer.accelerator.device
-        ordered = sorted(batch.rows, key=lambda row: len(row.ids))  # stable: equal batches stay equal
-        size = max(1, -(-len(ordered) // num_parts))
-        if self._config.learn.loss == "dapo":
-            denominator = max(1, count_own_tokens(ordered))
-        else:
-            denominator = batch.num_trajectories * self._config.play.max_tokens
-        parts = []
-        for k in range(num_parts):
-            chunk = ordered[k * size : (k + 1) * size] or [_empty_row(pad_id)]
-            part = collate(chunk, pad_id, device)
-            part["num_items_in_batch"] = torch.tensor(float(denominator), device=device)
-            if self._config.learn.kl:
-                part["ref_per_token_logps"] = self._reference_logps(part)
-            parts.append(part)
-        return parts
+    @contextmanager
+    def _policy(self, name: str, reference: str) -> Iterator[None]:
+        """Makes the model compute as a reference policy."""
+        if reference == "base":
+            with self._peft.disable_adapter():
+                yield
+            return
+        self._peft.set_adapter(self._magnets[name])
+        try:
+            yield
+        finally:
+            self._peft.set_adapter(self._peft_names[name])
 
-    @torch.no_grad()
-    def _reference_logps(self, part: dict[str, Tensor]) -> Tensor:
-        """The reference's log-probs of every completion token, (B, T): the base model's, or the magnet's."""
-        if self._uses_magnet:
-            self._peft.set_adapter(MAGNET)
-            reference = self._trainer.logps(part)
-            self._peft.set_adapter(LEARNER)
-            return reference
-        with self._peft.disable_adapter():
-            return self._trainer.logps(part)
+
+_Columns = dict[str, Tensor]
+
+
+class _Figures:
+    """Sums and counts over all parts of all updates of a step, and greatest values: exact under any split."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._counts: dict[str, float] = {}
+        self._peaks: dict[str, float] = {}
+        self._tokens = dict.fromkeys(("read", "own", "rows"), 0)
+        self._num_parts = 0
+
+    def add(self, name: str, total: float, count: float) -> None:
+        self._sums[name] = self._sums.get(name, 0.0) + total
+        self._counts[name] = self._counts.get(name, 0.0) + count
+
+    def raise_peak(self, name: str, value: float) -> None:
+        self._peaks[name] = max(self._peaks.get(name, value), value)
+
+    def add_plan(self, plan: Plan, samples: Sequence[Sample]) -> None:
+        """Counts the tokens that the model reads, against one row per sample."""
+        self._tokens["read"] += plan.num_tokens
+        self._tokens["rows"] += sum(len(sample.ids) for sample in samples)
+        self._tokens["own"] += plan.num_own
+        self._num_parts += len(plan.parts)
+        self.add("real_tokens", plan.real_share * plan.num_tokens, plan.num_tokens)
+
+    def means(self) -> Metrics:
+        found = {name: self._sums[name] / count for name, count in self._counts.items() if count}
+        found |= self._peaks
+        if self._num_parts:
+            found["learner_tokens"] = float(self._tokens["read"])
+            found["read_share"] = self._tokens["read"] / self._tokens["rows"]
+            found["parts"] = float(self._num_parts)
+        return found
+
+
+class _Norms:
+    """The running mean of the gradient's norm, which bounds the next one."""
+
+    def __init__(self) -> None:
+        self._mean, self._count = 0.0, 0
+
+    def limit(self, growth: float) -> float:
+        """The greatest norm of the next gradient; infinite before there is a mean."""
+        return self._mean * growth if self._count >= NUM_NORMS and self._mean else math.inf
+
+    def add(self, norm: float) -> None:
+        """Adds the norm of a gradient as it was applied."""
+        self._count += 1
+        keep = min(_NORM_DECAY, 1 - 1 / self._count)
+        self._mean = keep * self._mean + (1 - keep) * norm
+
+    def state(self) -> State:
+        return {"mean": self._mean, "count": self._count}
+
+    def restore(self, state: State) -> None:
+        self._mean, self._count = state["mean"], state["count"]
 
 
 class _Trainer(GRPOTrainer):
@@ -165,6 +262,10 @@ class _Trainer(GRPOTrainer):
         _silence_noise(model)
         self.remove_callback(PrinterCallback)  # the command line prints
         self.current_gradient_accumulation_steps = 1  # an update's parts are ours, all within one training step
+        self.likelihood = Likelihood(model)
+        self.norms = _Norms()
+        self._temperature = config.play.temperature
+        self._max_growth = config.learn.max_grad_growth
 
     @property
     def peft(self) -> PeftModel:
@@ -173,45 +274,87 @@ class _Trainer(GRPOTrainer):
         assert isinstance(model, PeftModel)
         return model
 
-    @property
-    def pad_id(self) -> int:
-        """The token that fills rows up to equal length."""
-        return int(self._tokenizer.pad_token_id)
-
-    def prepare(self, checkpoint: Path | None) -> None:
+    def prepare(self, adapters: Sequence[str], checkpoint: Path | None) -> None:
         """Does what `Trainer.train` does before its first step: optimizer, accelerate, schedule, saved state."""
         if self.args.gradient_checkpointing:
             model: Any = self.peft  # transformers renamed the method in 5.23
             enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
             enable(self.args.gradient_checkpointing_kwargs)
-        self.create_optimizer()
+        kind, options = self.get_optimizer_cls_and_kwargs(self.args)
+        groups = [{"params": list(_weights(self.peft, adapter).values())} for adapter in adapters]
+        self.optimizer = kind(groups, weight_decay=self.args.weight_decay, **options)
         self.model_wrapped, self.optimizer = self.accelerator.prepare(self.model, self.optimizer)
         self.create_scheduler(num_training_steps=self.args.max_steps)
         if checkpoint is not None:
             self.state.global_step = load_learner(checkpoint, self._adapters(), *self._schedule())
 
-    def update(self, parts: Sequence[dict[str, Tensor]]) -> dict[str, float]:
-        """Makes one optimizer step and returns what TRL logs of it."""
-        assert self.optimizer is not None and self.lr_scheduler is not None, "prepare() comes first"
+    def update(
+        self,
+        parts: Sequence[tuple[Part, Mapping[str, Tensor]]],
+        terms: Sequence[Term],
+        denominators: Denominators,
+        figures: "_Figures",
+    ) -> None:
+        """Makes one optimizer step and adds what it measured to the figures."""
+        assert self.optimizer is not None, "prepare() comes first"
         self.model_wrapped.zero_grad()
-        loss = self.training_step(self.model_wrapped, parts)
-        grad_norm = self.accelerator.clip_grad_norm_(self.model_wrapped.parameters(), self.args.max_grad_norm)
+        loss = self.training_step(self.model_wrapped, (parts, terms, denominators, figures)).item()
+        limit = min(self.args.max_grad_norm, self.norms.limit(self._max_growth))
+        norm = float(self.accelerator.clip_grad_norm_(self.model_wrapped.parameters(), limit))
+        if not (math.isfinite(loss) and math.isfinite(norm)):
+            raise UserError(
+                f"the loss is {loss} and its gradient's norm {norm} in step {self.state.global_step}: the run can't go "
+                "on; start another one with a lower learn.learning_rate from its newest adapter: model = 'MODEL+RUN'"
+            )
+        self.norms.add(min(norm, limit))
         self.optimizer.step()
-        self.lr_scheduler.step()
-        self.state.global_step += 1
-        self.log({"loss": loss.item(), "grad_norm": float(grad_norm)})
-        return dict(self.state.log_history[-1])
+        figures.add("loss", loss, 1)
+        figures.add("grad_norm", norm, 1)
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
         """Adds up the gradients of an update's parts and returns the sum of their losses."""
         model.train()
+        parts, terms, denominators, figures = inputs
         total = torch.zeros((), device=self.accelerator.device)
-        for part in inputs:
-            with self.compute_loss_context_manager():
-                loss = self.compute_loss(model, part)
+        for part, columns in parts:
+            seen = self._read_seen(part, columns, any(term.objective.needs_entropy for term in terms))
+            loss = torch.zeros((), device=self.accelerator.device)
+            for term in terms:
+                sums = term.objective(seen, denominators)
+                loss = loss + term.weight * sums.loss
+                for name, (value, count) in sums.figures.items():
+                    figures.add(name, value, count)
             self.accelerator.backward(loss)
             total += loss.detach()
+            _measure_seen(seen, figures)
         return total
+
+    def finish_step(self) -> None:
+        """Counts a step and moves the learning rate along its schedule."""
+        assert self.lr_scheduler is not None, "prepare() comes first"
+        with warnings.catch_warnings():
+            # a step may have nothing to learn from
+            warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step")
+            self.lr_scheduler.step()
+        self.state.global_step += 1
+
+    def read(self, part: Part, entropy_gradient: bool = False) -> tuple[Tensor, Tensor]:
+        """The log-probs and entropies of a part's own tokens under the active adapter, (K,) each."""
+        with self.accelerator.autocast():
+            found = self.likelihood(part, self._temperature, entropy_gradient=entropy_gradient)
+        return found.logps, found.entropies
+
+    def _read_seen(self, part: Part, columns: Mapping[str, Tensor], entropy_gradient: bool) -> Seen:
+        logp_K, entropy_K = self.read(part, entropy_gradient)
+        return Seen(
+            logp_N=logp_K,
+            entropy_N=entropy_K,
+            sampler_logp_N=columns["logprobs"],
+            advantage_N=columns["advantages"],
+            weight_N=columns["weights"],
+            sample_N=columns["samples"],
+            references={k.removeprefix("reference/"): v for k, v in columns.items() if k.startswith("reference/")},
+        )
 
     def save(self, folder: Path) -> None:
         """Writes the adapters, the optimizer, the schedule and the generators' states."""
@@ -225,56 +368,29 @@ class _Trainer(GRPOTrainer):
         assert self.optimizer is not None and self.lr_scheduler is not None, "prepare() makes them"
         return self.optimizer, self.lr_scheduler
 
-    @torch.no_grad()
-    def logps(self, part: dict[str, Tensor]) -> Tensor:
-        """The log-probs of every completion token under the active adapter, (B, T)."""
-        ids_BT = torch.cat([part["prompt_ids"], part["completion_ids"]], dim=1)
-        mask_BT = torch.cat([part["prompt_mask"], part["completion_mask"]], dim=1)
-        num_kept = part["completion_ids"].size(1)
-        logps_BT, _, _ = self._get_per_token_logps_and_entropies(self.model, ids_BT, mask_BT, num_kept)
-        assert isinstance(logps_BT, Tensor)
-        return logps_BT
 
-    def _get_per_token_logps_and_entropies(self, *args: Any, **kwargs: Any) -> Any:
-        """TRL's; keeps the policy's log-probs for `_compute_loss`."""
-        found = super()._get_per_token_logps_and_entropies(*args, **kwargs)
-        if torch.is_grad_enabled():
-            self._policy_logps = found[0].detach()
-        return found
-
-    def _compute_loss(self, model: Any, inputs: dict[str, Tensor]) -> Tensor:
-        """TRL's, with two more figures: how far the trainer's log-probs are from the sampler's."""
-        loss: Tensor = super()._compute_loss(model, inputs)  # type: ignore[no-untyped-call]
-        own_BT = (inputs["completion_mask"] * inputs["tool_mask"]).bool()
-        gap_N = (self._policy_logps - inputs["old_per_token_logps"])[own_BT]
-        if gap_N.numel():
-            self._metrics["train"]["ratio"].append(gap_N.exp().mean().item())
-            self._metrics["train"]["logp_gap"].append(gap_N.abs().max().item())
-        return loss
-
-
-def collate(batch: Sequence[Row], pad_id: int, device: torch.device) -> dict[str, Tensor]:
-    """Pads prompts on the left and completions on the right, under the names that TRL's loss reads."""
-    num_prompt = max(len(row.prompt_ids) for row in batch)
-    num_completion = max(len(row.completion_ids) for row in batch)
-
-    def left(values: Sequence[int], fill: int) -> list[int]:
-        return [fill] * (num_prompt - len(values)) + list(values)
-
-    def right(values: Sequence[float], fill: float) -> list[float]:
-        return [*values, *[fill] * (num_completion - len(values))]
-
-    integer, real = torch.long, torch.float32
-    columns = {
-        "prompt_ids": ([left(r.prompt_ids, pad_id) for r in batch], integer),
-        "prompt_mask": ([left([1] * len(r.prompt_ids), 0) for r in batch], integer),
-        "completion_ids": ([right(r.completion_ids, pad_id) for r in batch], integer),
-        "completion_mask": ([right([1] * len(r.completion_ids), 0) for r in batch], integer),
-        "tool_mask": ([right(r.own, 0) for r in batch], integer),
-        "old_per_token_logps": ([right(r.logprobs, 0.0) for r in batch], real),
-        "advantages": ([right(r.advantages, 0.0) for r in batch], real),
+def _flat_columns(samples: Sequence[Sample], device: torch.device) -> _Columns:
+    """The samples' entries of own tokens, sample by sample, (N,) each."""
+    own = [(sample, k) for sample in samples for k, is_own in enumerate(sample.own) if is_own]
+    numbers = [number for number, sample in enumerate(samples) for _ in range(sample.num_own)]
+    real = {
+        "logprobs": [sample.logprobs[k] for sample, k in own],
+        "advantages": [sample.advantages[k] for sample, k in own],
+        "weights": [sample.weight for sample, _ in own],
     }
-    return {name: torch.tensor(values, dtype=dtype, device=device) for name, (values, dtype) in columns.items()}
+    found = {name: torch.tensor(values, dtype=torch.float32, device=device) for name, values in real.items()}
+    return found | {"samples": torch.tensor(numbers, dtype=torch.long, device=device)}
+
+
+@torch.no_grad()
+def _measure_seen(seen: Seen, figures: _Figures) -> None:
+    """Adds how far the trainer's log-probs are from the sampler's, and the entropy."""
+    count = float(seen.logp_N.numel())
+    log_ratio_K = (seen.logp_N - seen.sampler_logp_N).detach()
+    figures.add("entropy", float(seen.entropy_N.sum()), count)
+    figures.add("ratio", float(log_ratio_K.exp().sum()), count)
+    figures.raise_peak("ratio_max", float(log_ratio_K.exp().max()))
+    figures.raise_peak("logp_gap", float(log_ratio_K.abs().max()))
 
 
 def _sort_targets(path: Path) -> None:
@@ -301,11 +417,11 @@ def _arguments(config: RunConfig, folder: Path) -> GRPOConfig:
         output_dir=str(folder),
         max_steps=learn.steps,
         learning_rate=learn.learning_rate,
-        lr_scheduler_type="constant",
-        loss_type=_TRL_LOSS,
-        beta=learn.kl,
-        use_bias_correction_kl=True,  # the KL term times the ratio, which makes its gradient unbiased (DeepSeek-V3.2)
-        epsilon=learn.clip,
+        lr_scheduler_type=_SCHEDULES[learn.schedule],
+        warmup_steps=learn.warm_up,
+        adam_beta1=learn.betas[0],
+        adam_beta2=learn.betas[1],
+        weight_decay=learn.weight_decay,
         temperature=config.play.temperature,
         disable_dropout=True,  # the base model's: it didn't play with any
         max_grad_norm=learn.max_grad_norm,
@@ -323,11 +439,6 @@ def _arguments(config: RunConfig, folder: Path) -> GRPOConfig:
         disable_tqdm=True,
         dataloader_pin_memory=False,
     )
-
-
-def _empty_row(pad_id: int) -> Row:
-    """A row without own tokens, for a part that would be empty: all are, where every prompt filled the context."""
-    return Row((pad_id,), (pad_id,), (0,), (0.0,), (0.0,))
 
 
 def _weights(model: PeftModel, adapter: str) -> dict[str, Tensor]:

@@ -15,7 +15,7 @@ Floats: TypeAlias = tuple[float, ...]
 Credit: TypeAlias = list[Floats]  # one advantage per step of each trajectory
 State: TypeAlias = dict[str, Any]  # what JSON can hold
 
-LEARNER = "default"  # the learner of a run that trains one adapter, as PEFT names its first adapter
+MAIN = "main"  # the learner of a run that trains one adapter, and its player's roster name
 
 
 class Step(NamedTuple):
@@ -28,7 +28,9 @@ class Step(NamedTuple):
         problem: why the reply is no move; None for a move.
         finished: whether the model ended the reply, rather than the token budget.
         view_key: hash of the game and of the role's view; equal keys are equal decisions.
-        reward: the reply's reward, the sum of the run's reward terms.
+        earned: what the game paid the role from this reply to its next one, in the game's own unit.
+        reward: the reply's reward, from which an estimator computes its credit.
+        penalty: credit of this reply alone, in the unit of advantages; it enters no baseline and no other reply.
         notes: figures of annotators by name: one number for the reply, or one per id.
     """
 
@@ -38,7 +40,9 @@ class Step(NamedTuple):
     problem: ProblemKind | None = None
     finished: bool = True
     view_key: int = 0
+    earned: float = 0.0
     reward: float = 0.0
+    penalty: float = 0.0
     notes: Mapping[str, float | Floats] = MappingProxyType({})
 
 
@@ -56,7 +60,6 @@ class Trajectory(NamedTuple):
         deal: the seed of chance; episodes with one deal form a group.
         sample: number of the episode within its group.
         born: number of updates that the learner had made when it played.
-        earned: the role's return, in the game's own unit.
         outcome: the role's outcome.
         forfeit: "own" if this role forfeited, "other" if another one did, None if the game came to its end.
         steps: the seat's replies, in order.
@@ -72,10 +75,14 @@ class Trajectory(NamedTuple):
     deal: int
     sample: int
     born: int
-    earned: float
     outcome: Literal["win", "draw", "loss"]
     forfeit: Literal["own", "other"] | None
     steps: tuple[Step, ...]
+
+    @property
+    def earned(self) -> float:
+        """The role's return, in the game's own unit."""
+        return sum(step.earned for step in self.steps)
 
     @property
     def reward(self) -> float:
@@ -91,6 +98,7 @@ class Sample(NamedTuple):
         own: 1 where the token is the policy's own, 0 where it belongs to a prompt.
         logprobs: the sampler's log-probs; 0 for a prompt's tokens.
         advantages: one advantage per token; 0 for a prompt's tokens.
+        trajectory: the position of its trajectory in the batch.
         learner: the name of the learner that is updated.
         weight: factor on the sequence's loss.
     """
@@ -99,7 +107,8 @@ class Sample(NamedTuple):
     own: tuple[int, ...]
     logprobs: Floats
     advantages: Floats
-    learner: str = LEARNER
+    trajectory: int = 0
+    learner: str = MAIN
     weight: float = 1.0
 
     @property

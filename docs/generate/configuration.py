@@ -17,7 +17,9 @@ from pydantic.fields import FieldInfo
 
 from mirrormatch.agents.engines._settings import HfSettings, OpenAISettings, VllmSettings
 from mirrormatch.agents.spec import ModelSettings
-from mirrormatch.training.config import RunConfig
+from mirrormatch.registry import Registry
+from mirrormatch.training.choice import Choice
+from mirrormatch.training.config import CHOICES, TERMS, RunConfig, Stage
 
 _NAMES = {
     str: "text",
@@ -26,6 +28,8 @@ _NAMES = {
     bool: "true or false",
     type(None): "none",
     datetime.date: "date, YYYY-MM-DD",
+    Choice: "a section with `kind`",
+    Any: "a value",
 }
 _BOUNDS = (("ge", "≥"), ("gt", "above"), ("le", "≤"), ("lt", "below"))
 _MOST_DIGITS = 10**9  # larger whole numbers are limits of a number type
@@ -37,6 +41,7 @@ def make_page() -> str:
     fields = RunConfig.model_fields
     plain = {name: f for name, f in fields.items() if find_section(f) is None}
     sections = {name: inner for name, f in fields.items() if (inner := find_section(f)) is not None}
+    plain = {name: f for name, f in plain.items() if name not in (*CHOICES, *TERMS, "stage")}
     lines = [
         "# Configuration",
         "",
@@ -53,6 +58,9 @@ def make_page() -> str:
     ]
     for name, model in sections.items():
         lines += ["", f"## [{name}]", "", _join_docstring(model), "", *_list_rows(model.model_fields)]
+    for name, registry in {**CHOICES, **TERMS}.items():
+        lines += ["", *_describe_plugins(name, registry, fields[name])]
+    lines += ["", "## [[stage]]", "", _join_docstring(Stage), "", *_list_rows(Stage.model_fields)]
     lines += [
         "",
         "## Settings in a SPEC",
@@ -67,10 +75,37 @@ def make_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def _describe_plugins(section: str, registry: Registry[Any], field: FieldInfo) -> Iterator[str]:
+    """The heading of a section that chooses plug-ins, and the settings of each plug-in."""
+    is_choice = section in CHOICES
+    yield f"## [{section}]" if is_choice else f"## [{section}.KIND]"
+    yield ""
+    default = f"kind = {json.dumps(field.default.kind)}" if is_choice else _default_terms(field)
+    yield f"{_capitalize(field.description or '')}. Default: `{default}`."
+    for kind in registry.names():
+        plugin = registry.get(kind)
+        yield ""
+        yield f"### {section} {kind}"
+        yield ""
+        yield f"{registry.about(kind)}"
+        if plugin.Settings.model_fields:
+            yield ""
+            yield from _list_rows(plugin.Settings.model_fields)
+
+
+def _capitalize(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+def _default_terms(field: FieldInfo) -> str:
+    return ", ".join(field.default) if field.default else "return, or scaled"
+
+
 def find_section(field: FieldInfo) -> type[BaseModel] | None:
     """The model of a field that is a section; None for a value."""
     kind = field.annotation
-    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+    is_section = isinstance(kind, type) and issubclass(kind, BaseModel) and kind is not Choice
+    return kind if is_section else None
 
 
 def _join_docstring(model: type[BaseModel]) -> str:

@@ -58,10 +58,22 @@ def parse_settings(values: dict[str, Any], model: type[Model], source: str) -> M
         raise UserError(f"{source!r}: {_describe_with_choices(problem, model)}") from None
 
 
-def describe_validation_error(problem: ValidationError) -> str:
+def parse_section(values: dict[str, Any], model: type[Model], section: str) -> Model:
+    """Validates the values of a section whose model another setting chose.
+
+    Raises:
+        ValueError: a key is unknown or a value is invalid; the message begins with the key below `section`.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as problem:
+        raise ValueError(_describe_with_choices(problem, model, section)) from None
+
+
+def describe_validation_error(problem: ValidationError, section: str = "") -> str:
     """Formats the first error as one line: `"learn.steps: Field required"`."""
     error = problem.errors()[0]
-    place = ".".join(map(str, error["loc"]))
+    place = ".".join(map(str, (*([section] if section else []), *error["loc"])))
     message = error["msg"].removeprefix("Value error, ")
     return f"{place}: {message}" if place else message
 
@@ -85,15 +97,15 @@ def _parse_toml_value(text: str) -> Any:
         return text
 
 
-def _describe_with_choices(problem: ValidationError, model: type[BaseModel]) -> str:
+def _describe_with_choices(problem: ValidationError, model: type[BaseModel], section: str = "") -> str:
     """Formats the first error as one line with the given value, or with the allowed keys in place of an unknown one."""
     error = problem.errors()[0]
     if error["type"] != "extra_forbidden":
         given = "" if isinstance(error["input"], dict) else f", {error['input']!r} was given"
-        return f"{describe_validation_error(problem)}{given}"
+        return f"{describe_validation_error(problem, section)}{given}"
     *sections, key = (str(part) for part in error["loc"])
     allowed = _allowed_keys(model, sections)
-    unknown = ".".join((*sections, key))
+    unknown = ".".join((*([section] if section else []), *sections, key))
     return f"unknown key {unknown!r}{did_you_mean(key, allowed)}; there are: {', '.join(allowed)}"
 
 

@@ -31,7 +31,8 @@ class Registry(Generic[T]):
         kind: the singular: `"game"`. Entry points are looked up in the group `mirrormatch.games`.
         attribute: the name that each module defines.
         packages: the packages whose modules and sub-packages are plug-ins; a name with a leading underscore is
-            machinery that they share.
+            machinery that they share, and one that is a keyword of Python ends in an underscore: `return_.py` is
+            the plug-in `return`.
         label: the singular and plural in error messages and in `mirrormatch list`; from the kind by default.
     """
 
@@ -82,7 +83,7 @@ class Registry(Generic[T]):
     def _modules(self) -> dict[str, str]:
         """Maps each plug-in's name to its module's dotted name."""
         return {
-            name: f"{package}.{name}"
+            name.removesuffix("_"): f"{package}.{name}"
             for package in self._packages
             for name in _list_modules(_stamp(importlib.import_module(package).__path__))
         }

@@ -16,7 +16,9 @@ from mirrormatch.agents.play import play
 from mirrormatch.agents.types import Episode, Turn
 from mirrormatch.games import Problem, ProblemKind
 from mirrormatch.prompts import PromptSettings
+from mirrormatch.training import matchmaker
 from mirrormatch.training.trajectories import extract_trajectories
+from mirrormatch.training.types import MAIN
 
 TICTACTOE, NEGOTIATION = games.get("tictactoe"), games.get("simple_negotiation")
 SECRET = "the plan that nobody else may read"
@@ -118,7 +120,7 @@ def test_a_reply_with_forced_tokens_is_refused_by_training() -> None:
         "x", RequestRecorder("<think>long", "\\boxed{3}"), prompts.get("boxed"), Sampling(), thinking_tokens=8
     )
     with pytest.raises(AssertionError, match="8 tokens of a reply were not the model's own"):
-        extract_trajectories(asyncio.run(play(TICTACTOE, [agent, agent])), "return")
+        extract_trajectories(asyncio.run(play(TICTACTOE, [agent, agent])), 0, [matchmaker.Seat(MAIN, MAIN)] * 2, 0)
 
 
 LEGAL = r"\\boxed\{(1|2|3|4|5|6|7|8|9)\}"  # at the beginning of tictactoe

@@ -247,7 +247,7 @@ def test_a_run_is_not_written_where_nothing_can_be_written(cli: Cli, path: str, 
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [
-        ("estimator.name=role_basline", "did you mean 'role_baseline'?"),
+        ("estimator.kind=role_emma", "did you mean 'role_ema'?"),
         ("prompt.format=boxd", "unknown prompt 'boxd', did you mean 'boxed'?"),
         ("measure.transfer=logik", "did you mean 'logic'?"),
         ("measure.exploitability=tictactoe", "'tictactoe' is too large to be searched whole"),

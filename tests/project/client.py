@@ -92,7 +92,18 @@ def list_everything() -> dict[str, list[str]]:
     item: evals.Item = benchmark.items(0, 1)[0]
     (verdict,) = benchmark.grade([evals.AnsweredItem(item, item.answer)])
     right: evals.Verdict = "right"
-    estimator: training.Estimator = training.estimators.get("role_baseline")(0.95)
+    kind: type[training.Estimator] = training.estimators.get("role_ema")
+    estimator: training.Estimator = kind(kind.Settings())
+    plugins: tuple[type[training.Builder | training.Matchmaker | training.Objective], ...] = (
+        training.builders.get("rows"),
+        training.matchmakers.get("mirror"),
+        training.objectives.get("clipped"),
+    )
+    others: tuple[type[training.Reward | training.Source], ...] = (
+        training.rewards.get("scaled"),
+        training.sources.get("play"),
+    )
+    print([plugin.Settings.__name__ for plugin in (*plugins, *others)])
     print(verdict == right, estimator.state(), mirrormatch.__version__, files("mirrormatch.games").name)
     return {
         "agents": agents.names(),
@@ -100,5 +111,10 @@ def list_everything() -> dict[str, list[str]]:
         "engines": agents.engines.names(),
         "environments": agents.environments.names(),
         "benchmarks": evals.benchmarks.names(),
+        "builders": training.builders.names(),
         "estimators": training.estimators.names(),
+        "matchmakers": training.matchmakers.names(),
+        "objectives": training.objectives.names(),
+        "rewards": training.rewards.names(),
+        "sources": training.sources.names(),
     }

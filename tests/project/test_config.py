@@ -37,7 +37,7 @@ def error_message(path: Path, *overrides: str) -> str:
 
 def test_a_file_is_read_with_defaults_for_what_it_leaves_out(config: Path) -> None:
     loaded = load_settings(config, RunConfig)
-    assert (loaded.play.episodes, loaded.play.temperature, loaded.estimator.decay) == (4, 1.0, 0.95)
+    assert (loaded.play.episodes, loaded.play.temperature, loaded.estimator.settings["decay"]) == (4, 1.0, 0.95)
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -114,6 +114,10 @@ def test_a_malformed_override_is_refused(config: Path, override: str, expected: 
         ("sed=3", "unknown key 'sed', did you mean 'seed'?"),
         ("prompt.historie=full", "unknown key 'prompt.historie', did you mean 'history'?"),
         ("learn..steps=3", "unknown key 'learn.'"),
+        ("estimator.deca=0.9", "unknown key 'estimator.deca', did you mean 'decay'?"),
+        ("objective.kl.wait=0.1", "unknown key 'objective.kl.wait', did you mean 'weight'?"),
+        ("estimator.kind=grupp", "estimator: unknown estimator 'grupp', did you mean 'group'?"),
+        ("reward.scale={}", "reward.scale: unknown reward 'scale', did you mean 'scaled'?"),
     ],
 )
 def test_an_unknown_key_is_reported_with_the_nearest(config: Path, override: str, expected: str) -> None:
@@ -135,10 +139,10 @@ def test_one_name_needs_no_brackets(config: Path, key: str) -> None:
     ("override", "expected"),
     [
         ("learn.steps=0", "learn.steps: Input should be greater than or equal to 1, 0 was given"),
-        ("learn.loss=ppo", "learn.loss: Input should be 'dr_grpo' or 'dapo', 'ppo' was given"),
+        ("objective.clipped.norm=ppo", "objective.clipped.norm: Input should be 'constant', 'tokens' or 'sequences', "),
         ("learn.learning_rate=fast", "learn.learning_rate: Input should be a valid number"),
         ("learn.learning_rate=inf", "learn.learning_rate: Input should be a finite number, inf was given"),
-        ("learn.kl=nan", "learn.kl: Input should be a finite number, nan was given"),
+        ("objective.kl.weight=nan", "objective.kl.weight: Input should be a finite number, nan was given"),
         ("play.games=[]", "play.games: Tuple should have at least 1 item"),
         ("estimator.decay=1", "estimator.decay: Input should be less than 1, 1 was given"),
         ("prompt.history=all", "prompt.history: Input should be 'state', 'bounded' or 'full', 'all' was given"),
@@ -150,7 +154,9 @@ def test_a_bad_value_is_reported_with_what_is_allowed(config: Path, override: st
 
 def test_a_value_that_contradicts_another_is_reported_once(config: Path) -> None:
     message = error_message(config, 'play.games=["a", "b", "c"]', "play.episodes=2")
-    assert message == f"{str(config)!r}: play.episodes must be at least the number of games, 3"
+    assert (
+        message == f"{str(config)!r}: play.episodes must be at least 3: one deal of every game, times samples_per_deal"
+    )
 
 
 def test_a_missing_value_is_named(tmp_path: Path) -> None:

@@ -26,12 +26,12 @@ ORDER = {
     "prompts": "prompt | formats examples",
     "agents": "engines | types | play scheduler episodes | episode_text | models llm | players environments | spec",
     "training": (
-        "types model_spec machine_settings "
-        "| config checkpoints run_lock run_record setting_kinds metrics_file learner_state packing "
-        "| machine preflight model_shape learning_speed warm_start trajectories run_folder alarms tree_attention "
-        "| accelerators | plan "
-        "| base_model computation estimator likelihood lora rows "
-        "| metrics estimators | learner watcher | trl_trainer self_play | run | bundled"
+        "types choice model_spec machine_settings | matchmaker reward builder objective estimator annotator "
+        "| trajectories matchmakers rewards builders objectives estimators | source | sources | config "
+        "| checkpoints run_lock run_record setting_kinds metrics_file learner_state packing "
+        "| sinks machine preflight model_shape learning_speed warm_start tree_attention | accelerators | plan "
+        "| run_folder alarms checks metrics "
+        "| base_model computation likelihood lora learner watcher | trl_trainer roster pipeline | run | bundled"
     ),
     "evals": (
         "types statistics benchmark | wording benchmarks interview arena transfer | exploitability | measurement "
@@ -47,8 +47,9 @@ HEAVY_PACKAGES = ("numpy", "peft", "pydantic", "safetensors", "torch", "transfor
 UPWARDS = {"games/bridges/openspiel/game.py"}
 PLUGINS = (
     "games.board", "games.cards", "games.matrix", "games.puzzles", "games.talk", "games.bridges", "prompts.formats",
-    "agents.players", "agents.engines", "agents.environments", "training.estimators",
-    "training.bundled.mini.thinkers", "evals.benchmarks",
+    "agents.players", "agents.engines", "agents.environments", "evals.benchmarks",
+    "training.builders", "training.estimators", "training.matchmakers", "training.objectives", "training.rewards",
+    "training.sources", "training.bundled.mini.thinkers",
 )  # fmt: skip
 MAX_PLUGIN_LINES = 400  # of a plug-in in one file; a longer one is a folder
 VARIANTS = {("reverse_tictactoe", "tictactoe")}  # a game whose rules are another's, turned around

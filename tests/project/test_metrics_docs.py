@@ -1,7 +1,10 @@
 """Every metric that is logged or reported has its row in docs/metrics.md, and every row has its metric."""
 
 import asyncio
+import functools
 import re
+import tempfile
+from pathlib import Path
 
 import pytest
 from tests.paths import ROOT
@@ -10,14 +13,19 @@ from mirrormatch import agents, games, play
 from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.engines.scripted import ScriptedEngine
 from mirrormatch.agents.llm import LLMAgent
+from mirrormatch.agents.models import find_model
 from mirrormatch.agents.players.random import RandomAgent
 from mirrormatch.agents.types import Reply
+from mirrormatch.config_file import parse_settings
 from mirrormatch.evals.measurement import Plan, measure_agent
 from mirrormatch.prompts import get
-from mirrormatch.training import metrics
+from mirrormatch.training import metrics, objectives, rewards
 from mirrormatch.training.alarms import Alarms
-from mirrormatch.training.config import AlarmSettings
-from mirrormatch.training.rows import Batch
+from mirrormatch.training.config import AlarmSettings, RunConfig
+from mirrormatch.training.learner import Update
+from mirrormatch.training.pipeline import make_terms
+from mirrormatch.training.trl_trainer import TrlLearner
+from mirrormatch.training.types import Sample, Step, Trajectory
 
 DOCS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
 WORST = {"illegal": 1.0, "truncated": 0.0, "repeated": 1.0, "entropy": 0.0}  # rings every alarm
@@ -37,8 +45,12 @@ def generalize(name: str) -> str:
         return name
     if figure in ("accuracy", "majority"):
         return f"{figure}/{'TASK' if rest[0][-1].isdigit() else 'KIND'}"
+    if figure == "reward":
+        return "reward/TERM"
     if len(rest) == 1:
         return f"{figure}/GAME"
+    if figure == "baseline":
+        return "baseline/GAME/PART"
     return f"{figure}/GAME/{'ROLE' if rest[1].isdigit() else 'OPPONENT'}"
 
 
@@ -46,15 +58,30 @@ def of_play() -> set[str]:
     engine = ScriptedEngine(lambda prompt, seed: "<think>x</think>\\boxed{check}")
     agent = LLMAgent("scripted", engine, get("boxed"), Sampling(), max_retries=0)
     episode = asyncio.run(play(games.get("kuhn_poker"), [agent, agent]))
-    return set(metrics.measure_play([episode], {"kuhn_poker/0": 0.0}))
+    return set(metrics.measure_play([episode], {"kuhn_poker/first": 0.0}))
 
 
-def of_rows() -> set[str]:
-    return set(metrics.measure_rows(Batch([], 0)))
+def of_credit() -> set[str]:
+    steps = (Step((1,), (2,), (-0.5,)),)
+    seat = Trajectory(0, "kuhn_poker", 0, "first", "main", "main", ("main",), 0, 0, 0, "win", None, steps)
+    return set(metrics.measure_credit([seat], [(1.0,)], [])) | {f"reward/{name}" for name in rewards.names()}
 
 
+@functools.cache
 def of_learning() -> set[str]:
-    return set(metrics.from_trl_logs({theirs: 0.0 for theirs in metrics._FROM_TRL}))
+    """The figures of a real update with every objective."""
+    model = str(find_model("nano"))
+    values = {
+        "model": "nano",
+        "play": {"games": ["kuhn_poker"], "max_tokens": 2},
+        "learn": {"steps": 1},
+        "objective": {name: {} for name in objectives.names()},
+    }
+    config = parse_settings(values, RunConfig, "test")
+    with tempfile.TemporaryDirectory() as folder:
+        learner = TrlLearner(config, model, Path(folder))
+        sample = Sample((5, 6, 7), (0, 1, 1), (0.0, -1.0, -2.0), (0.0, 1.0, 1.0))
+        return set(learner.update("main", [Update([sample], 1)], make_terms(config)))
 
 
 def alarms() -> set[str]:
@@ -78,7 +105,7 @@ def measurement_names() -> set[str]:
     return {score.name for score in asyncio.run(measure_agent(Answerer(), plan, 0)).scores}
 
 
-@pytest.mark.parametrize("names", [of_play, of_rows, of_learning, alarms, measurement_names, lambda: TIMES])
+@pytest.mark.parametrize("names", [of_play, of_credit, of_learning, alarms, measurement_names, lambda: TIMES])
 def test_every_metric_is_documented(names: object) -> None:
     assert callable(names)
     found = {generalize(name) for name in names()}
@@ -88,7 +115,7 @@ def test_every_metric_is_documented(names: object) -> None:
 
 def test_every_row_has_its_metric() -> None:
     counted = {
-        generalize(name) for name in (*of_play(), *of_rows(), *of_learning(), *alarms(), *measurement_names(), *TIMES)
+        generalize(name) for name in (*of_play(), *of_credit(), *of_learning(), *alarms(), *measurement_names(), *TIMES)
     }
     assert documented_names() == counted
 

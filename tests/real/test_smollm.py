@@ -84,7 +84,7 @@ def test_a_person_plays_against_it(monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
 
 def test_it_trains_two_steps(tmp_path: Path) -> None:
-    settings = ("learn.steps=2", "play.episodes=4", "measure.games=[]", "learn.micro_batches=1")
+    settings = ("learn.steps=2", "play.episodes=4", "measure.games=[]")
     words = [word for setting in settings for word in ("--set", setting)]
     assert main(["train", str(ROOT / "configs" / "kuhn_smollm.toml"), "--out", str(tmp_path / "run"), *words]) == 0
     lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]

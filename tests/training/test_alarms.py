@@ -61,6 +61,10 @@ def test_a_step_without_an_entropy_is_not_frozen() -> None:
     assert alarms.check({name: value for name, value in HEALTHY.items() if name != "entropy"}) == []
 
 
+def test_a_step_without_a_reply_rings_nothing() -> None:
+    assert Alarms(AlarmSettings()).check({"return/kuhn_poker/0": 1.0}) == []
+
+
 @pytest.mark.parametrize(("step", "name"), RINGING)
 def test_an_alarm_that_lasts_ends_the_run_by_name(step: dict[str, float], name: str) -> None:
     assert after([{}] * NUM_FIRST + [step] * NUM_LASTING, stop=True)[1] == name

@@ -168,7 +168,7 @@ def test_a_run_without_metrics_has_none(folder: RunFolder) -> None:
     ("changed", "message"),
     [
         (config(seed=7), "seed = 0, not 7"),
-        (config(learn={"steps": 9, "kl": 0.2}), "learn.kl = 0.05, not 0.2"),
+        (config(learn={"steps": 9, "kl": 0.2}), "objective.kl.weight = 0.05, not 0.2"),
         (config(play={"games": ["tictactoe"], "episodes": 4}), "play.games = ['kuhn_poker'], not ['tictactoe']"),
     ],
 )
@@ -344,7 +344,8 @@ def test_a_run_started_before_the_prompt_was_one_section_is_resumed(folder: RunF
     assert "with prompt.history = 'full', not 'state'" in refusal(folder, config())
 
 
-@pytest.mark.parametrize("old", [{"prompt": "boxed"}, {"prompts": {"history": "full"}}])
-def test_the_old_keys_of_the_prompt_are_refused_with_the_new_one(old: dict[str, object]) -> None:
-    with pytest.raises(UserError, match=r"one section now: \[prompt\] with format = "):
-        config(**old)
+def test_the_old_keys_of_the_prompt_are_converted() -> None:
+    assert (
+        config(prompt="plain", prompts={"history": "full"}).prompt
+        == config(prompt={"format": "plain", "history": "full"}).prompt
+    )

@@ -43,13 +43,29 @@ episodes = 4
 max_tokens = 16
 patience = 1
 
+[matchmaker]
+kind = "past"
+
+[reward.scaled]
+
+[reward.penalties]
+
+[objective.clipped]
+
+[objective.kl]
+weight = 0.1
+to = "magnet"
+magnet_decay = 0.5
+
+[objective.entropy]
+
 [learn]
 steps = {num_steps}
+minibatches = 2
 learning_rate = 1e-2
-micro_batches = 2
-kl = 0.1
-kl_to = "magnet"
-magnet_decay = 0.5
+schedule = "cosine"
+warm_up = 2
+part_tokens = 512
 """
 
 

@@ -163,10 +163,11 @@ class TransformersEngine(TokenEngine):
     def _load_and_compare(self, folder: Path, settings: LoraSettings, name: str) -> str:
         """Loads the adapter. Returns a description of the weights that don't match the base model's, or nothing."""
         config = LoraConfig(**settings.model_dump(), inference_mode=True)  # the file's other settings have no effect
-        if self._peft is None:
-            self._peft = PeftModel(self.model, config, adapter_name=name)
-        else:
-            self._peft.add_adapter(name, config)
+        with torch.random.fork_rng(range(torch.cuda.device_count())):  # PEFT draws weights, which the file replaces
+            if self._peft is None:
+                self._peft = PeftModel(self.model, config, adapter_name=name)
+            else:
+                self._peft.add_adapter(name, config)
         loaded = self._peft.load_adapter(str(folder), adapter_name=name)
         self._peft.eval()
         num_missing, num_unknown = len(loaded.missing_keys), len(loaded.unexpected_keys)

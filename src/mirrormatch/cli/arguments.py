@@ -25,7 +25,8 @@ PORT = 8000
 CLASSICS = ("kuhn_poker", "simple_negotiation", "tictactoe")  # SPIRAL's training games: one of each kind
 ALL = "all"
 GAMES = "games"
-LISTED = (GAMES, "agents", "libraries", "prompts", "engines", "environments", "estimators", "benchmarks")
+TRAINING = ("sources", "matchmakers", "rewards", "estimators", "builders", "objectives")  # kinds of plug-ins
+LISTED = (GAMES, "agents", "libraries", "prompts", "engines", "environments", *TRAINING, "benchmarks")
 SOLVERS = ("exact", "rules", "none")
 YES, NO = "yes", "no"
 

@@ -24,7 +24,7 @@ from mirrormatch.evals.report import Fact, ReportInput, render_report
 from mirrormatch.files import check_file, read_bounded, read_object, write_text
 from mirrormatch.seeds import derive
 from mirrormatch.training import metrics
-from mirrormatch.training.config import RunConfig, convert_old_keys
+from mirrormatch.training.config import TERMS, RunConfig
 from mirrormatch.training.metrics import Metrics
 from mirrormatch.training.run_folder import RunFolder
 
@@ -32,6 +32,7 @@ NUM_EPISODES = 3  # samples in a report
 HUMAN = "human"
 _LIBRARIES = ("mirrormatch", "torch", "transformers", "peft", "trl")
 _MINUTE_S = 60
+_TERM_SECTIONS = tuple((name,) for name in TERMS)  # sections of sections
 
 
 def read_config(folder: RunFolder) -> RunConfig:
@@ -51,7 +52,7 @@ def read_config(folder: RunFolder) -> RunConfig:
         raise UserError(f"{str(path)!r} is broken: {problem}") from None
     if "model_type" in values:
         raise UserError(f"{str(folder.path)!r} holds a model and no run: for the model itself write hf:{folder.path}")
-    return parse_settings(convert_old_keys(values), RunConfig, str(path))
+    return parse_settings(values, RunConfig, str(path))
 
 
 def load_policy(config: RunConfig, adapter: Path | None = None) -> LLMAgent:
@@ -201,18 +202,24 @@ def _facts(
 ) -> list[Fact]:
     took_s = sum(step.get("time/play_s", 0.0) + step.get("time/learn_s", 0.0) for step in steps)
     learn = config.learn
-    reference = f"KL {learn.kl:g} to the {learn.kl_to}" if learn.kl else "no KL"
     return [
         Fact("Run", folder.path.resolve().name),
         Fact("Model", f"{hide_paths(config.model)}, LoRA rank {config.lora.rank}"),
         Fact("Training", f"{len(steps)} of {learn.steps} steps, {took_s / _MINUTE_S:.1f} minutes of play and learning"),
         Fact("Experience", f"{config.play.episodes} episodes a step, temperature {config.play.temperature:g}"),
-        Fact("Learning", f"{config.estimator.name}, {learn.loss}, rate {learn.learning_rate:g}, {reference}"),
+        Fact("Learning", _describe_learning(config)),
         Fact("Seed", str(config.seed)),
         *(Fact("Measured", _describe_plan(m)) for m in [before or after] if m is not None),
         Fact("Written with", ", ".join(_versions())),
         Fact("Written on", f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores"),
     ]
+
+
+def _describe_learning(config: RunConfig) -> str:
+    terms = [f"{settings['weight']:g} {kind}" for kind, settings in config.objective.items() if settings["weight"]]
+    return (
+        f"{config.matchmaker.kind}, {config.estimator.kind}, {' + '.join(terms)}, rate {config.learn.learning_rate:g}"
+    )
 
 
 def _describe_plan(measurement: Measurement) -> str:
@@ -247,13 +254,25 @@ def _hide_all_paths(value: Any) -> Any:
 
 def _to_toml(values: dict[str, Any]) -> str:
     """Formats settings as TOML that `train` accepts: values first, then the sections."""
-    plain = {k: v for k, v in values.items() if not isinstance(v, dict)}
-    sections = {k: v for k, v in values.items() if isinstance(v, dict)}
-    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in plain.items()]
-    for name, section in sections.items():
-        lines += [
-            "",
-            f"[{name}]",
-            *(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in section.items()),
-        ]
-    return "\n".join(lines)
+    return "\n".join(_list_toml_lines(values, ()))
+
+
+def _list_toml_lines(values: dict[str, Any], section: tuple[str, ...]) -> Iterator[str]:
+    """The lines of a section and of the sections in it; `[objective.kl]` is one of terms."""
+    inner = {k: v for k, v in values.items() if isinstance(v, dict) and (not section or section in _TERM_SECTIONS)}
+    plain = {k: v for k, v in values.items() if k not in inner and v is not None}
+    if section and (plain or not inner):
+        yield from ("", f"[{'.'.join(section)}]")
+    for key, value in plain.items():
+        yield f"{key} = {_toml_value(value)}"
+    for key, value in inner.items():
+        yield from _list_toml_lines(value, (*section, key))
+
+
+def _toml_value(value: Any) -> str:
+    """A value in TOML; a table within a value is written inline."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{json.dumps(k)} = {_toml_value(v)}" for k, v in value.items() if v is not None) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_toml_value, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)

@@ -33,8 +33,10 @@ from mirrormatch.agents.play import play
 from mirrormatch.agents.types import Episode
 from mirrormatch.errors import UserError
 from mirrormatch.prompts import Message, PromptSettings
-from mirrormatch.training.rows import build_rows
+from mirrormatch.training.builders.rows import build_rows
+from mirrormatch.training.matchmaker import Seat
 from mirrormatch.training.trajectories import extract_trajectories
+from mirrormatch.training.types import MAIN
 
 TEMPLATES = trl_templates() | SENTENCEPIECE
 OPENED = ("deepseek_r1_distill", "deepseekv3", "qwen3_5_think", "qwen3_6", "qwen3_8", "nemotron_3_nano")
@@ -106,8 +108,8 @@ def test_a_game_is_played_with_whole_texts(name: str, history: str) -> None:
 
 @pytest.mark.parametrize("name", TEMPLATES)
 def test_the_turns_of_a_role_are_one_row(name: str) -> None:
-    for trajectory in extract_trajectories(play_game(name, "full"), "return"):
-        assert len(build_rows(trajectory, 1.0, 1.0)) == 1
+    for trajectory in extract_trajectories(play_game(name, "full"), 0, [Seat(MAIN, MAIN)] * 2, 0):
+        assert len(build_rows(trajectory, (1.0,) * len(trajectory.steps))) == 1
 
 
 @pytest.mark.parametrize("name", TEMPLATES)

@@ -25,7 +25,9 @@ from mirrormatch.cli import main
 from mirrormatch.evals.exploitability import measure_exploitability
 from mirrormatch.prompts import Message
 from mirrormatch.training.config import RunConfig
+from mirrormatch.training.matchmaker import Seat
 from mirrormatch.training.trajectories import extract_trajectories
+from mirrormatch.training.types import MAIN
 
 ASKED = (Message("system", "Rules."), Message("user", "You are X."))
 
@@ -117,7 +119,7 @@ def test_the_stop_string_ends_a_turn_and_is_no_part_of_the_answer(base: Path) ->
     episode = asyncio.run(play(games.get("tictactoe"), [player] * 2, 3))
     assert [t.problem for t in episode.turns if t.problem] == [] and len(episode.turns) >= 5
     assert all(STOP not in turn.reply for turn in episode.turns)
-    for trajectory in extract_trajectories(episode, "return"):  # each prompt extends the earlier tokens
+    for trajectory in extract_trajectories(episode, 0, [Seat(MAIN, MAIN)] * 2, 0):
         turns = [t for t in episode.turns if t.role == trajectory.role]
         for earlier, later in itertools.pairwise(turns):
             assert earlier.prompt_ids is not None and earlier.completion is not None and later.prompt_ids is not None

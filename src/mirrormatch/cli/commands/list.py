@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from mirrormatch import agents, games
 from mirrormatch.agents import engines
-from mirrormatch.cli.arguments import GAMES
+from mirrormatch.cli.arguments import GAMES, TRAINING
 from mirrormatch.cli.terminal import game_list
 from mirrormatch.cli.terminal.output import console, empty_table, note
 from mirrormatch.errors import UserError
@@ -70,7 +70,7 @@ _LISTERS: dict[str, Callable[[], list[Item]]] = {
     "prompts": _plugin_lister("mirrormatch.prompts.formats"),
     "engines": _plugin_lister("mirrormatch.agents.engines"),
     "environments": _plugin_lister("mirrormatch.agents.environments"),
-    "estimators": _plugin_lister("mirrormatch.training.estimators"),
+    **{kind: _plugin_lister(f"mirrormatch.training.{kind}") for kind in TRAINING},
     "benchmarks": _plugin_lister("mirrormatch.evals.benchmarks"),
 }
 

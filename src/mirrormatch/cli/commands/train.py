@@ -11,7 +11,7 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from mirrormatch import games, prompts
+from mirrormatch import games
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.spec import add_adapter, default_format
 from mirrormatch.cli.run_plan import make_plan
@@ -25,12 +25,10 @@ from mirrormatch.evals import benchmarks
 from mirrormatch.evals.exploitability import measure_exploitability
 from mirrormatch.evals.measurement import Measurement, Plan, measure_agent
 from mirrormatch.files import check_folder, write_text
-from mirrormatch.games.theory.information_states import information_states
 from mirrormatch.seeds import derive
-from mirrormatch.training import estimators
+from mirrormatch.training.checks import check_config
 from mirrormatch.training.config import RunConfig
 from mirrormatch.training.machine import check_machine, fit_engine, hide_devices
-from mirrormatch.training.model_spec import check_model_spec
 from mirrormatch.training.preflight import play_preflight
 from mirrormatch.training.run_folder import RunFolder
 from mirrormatch.training.watcher import Ended, Probe
@@ -42,7 +40,8 @@ PROBE_THOUGHTS = 32  # per information state during training; more before and af
 def run(options: Namespace) -> int:
     """Runs a whole training run from its config."""
     config = load_settings(options.config, RunConfig, options.overrides)
-    _check_names(config)
+    check_config(config)
+    _check_measures(config)
     config = fit_engine(config)
     hide_devices(config)
     if options.plan:
@@ -108,21 +107,10 @@ def _describe_failure(folder: RunFolder, problem: OSError) -> str:
     return f"the run in {str(folder.path)!r} ends: {reason}{name}; --resume goes on with it"
 
 
-def _check_names(config: RunConfig) -> None:
-    """Looks up every name in the config.
-
-    Raises:
-        UserError: a name is unknown, or a game doesn't suit its measurement.
-    """
-    for name in (*config.play.games, *config.measure.games):
-        games.get(name)
-    for name in config.measure.exploitability:
-        information_states(games.get(name))
+def _check_measures(config: RunConfig) -> None:
+    """Looks up the benchmarks, and notes games without an opponent."""
     for name in config.measure.transfer:
         benchmarks.get(name)
-    prompts.get(config.prompt.format)
-    estimators.get(config.estimator.name)
-    check_model_spec(config.model)
     check_machine(config)
     if alone := [name for name in config.play.games if len(games.get(name).info.roles) == 1]:
         note(f"{', '.join(alone)}: a game for one player, in which the policy plays alone, without an opponent")

@@ -340,6 +340,14 @@ def test_an_adapter_that_was_never_loaded_is_a_fault_of_ours(engine: Transformer
         generate_all(engine, [PROMPTS[0]], adapters=["feed"])
 
 
+def test_loading_an_adapter_draws_nothing_from_torchs_generator(tiny: Path, adapter_paths: list[Path]) -> None:
+    """A resumed run loads fewer adapters than an undisturbed one, and ends with the same state of the generator."""
+    engine, before = TransformersEngine(str(tiny)), torch.random.get_rng_state()
+    for path in adapter_paths[:2]:
+        engine.load(path)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
 def test_equal_content_is_held_once(engine: TransformersEngine, adapter_paths: list[Path], tmp_path: Path) -> None:
     name = engine.load(adapter_paths[0])
     num_held = len(engine._peft.peft_config)
