@@ -97,7 +97,7 @@ class RunPlan(NamedTuple):
         """Hours of play, of learning and of measurements."""
         steps, rates = self.config.learn.steps, self.rates
         play_s = steps * self.step_requests / rates.requests_per_s
-        learn_s = steps * self.step_tokens / rates.learned_per_s
+        learn_s = steps * self.config.learn.epochs * self.step_tokens / rates.learned_per_s
         return play_s / _HOUR_S, learn_s / _HOUR_S, self.num_measured / rates.requests_per_s / _HOUR_S
 
     @property
@@ -105,7 +105,7 @@ class RunPlan(NamedTuple):
         """Memory of the learner: weights, adapter with its optimizer, activations of one part."""
         config, shape = self.config, self.shape
         size = BYTES if self.accelerator else 2 * BYTES
-        part_tokens = self.step_tokens / config.learn.micro_batches
+        part_tokens = min(self.step_tokens, config.learn.part_tokens)
         activations = part_tokens * shape.hidden * size * (shape.layers + _LAYER_NUMBERS)
         adapter = _ADAPTER_BYTES * shape.adapter_weights(config.lora)
         return (size * shape.num_weights + adapter + activations) / _GB
@@ -120,7 +120,10 @@ class RunPlan(NamedTuple):
             return _vllm_share(self.config) * self.accelerator.memory_gb
         size = BYTES if self.accelerator else 2 * BYTES
         context = self.traffic.prompt_tokens + self.traffic.reply_tokens
-        numbers = self.shape.num_weights + self.config.play.episodes * context * self.shape.kv_numbers
+        numbers = (
+            self.shape.num_weights
+            + min(self.config.play.episodes, self.config.play.in_flight) * context * self.shape.kv_numbers
+        )
         return size * numbers / _GB
 
     def lines(self) -> list[str]:

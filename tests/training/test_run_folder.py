@@ -201,7 +201,7 @@ def test_a_schedule_may_be_extended(folder: RunFolder) -> None:
 
 def test_settings_of_the_machine_are_free(folder: RunFolder) -> None:
     checkpoint(folder, 3)
-    start = folder.open(config(learn={"steps": 9, "micro_batches": 4}, threads=2), resume=True)
+    start = folder.open(config(learn={"steps": 9, "part_tokens": 512}, threads=2), resume=True)
     assert start is not None and start.step == 3
 
 
