@@ -48,6 +48,15 @@ class Plan(BaseModel):
     transfer: tuple[str, ...] = ()
     items: int = NUM_ITEMS
 
+    def describe(self) -> str:
+        """The size of each part in words."""
+        parts = [
+            f"{self.episodes} episodes against each opponent" if self.games else "",
+            f"{self.thoughts} thoughts at each state" if self.exploitability else "",
+            f"{self.items} problems of each task" if self.transfer else "",
+        ]
+        return ", ".join(filter(None, parts))
+
 
 class Sample(BaseModel):
     """The parts of one figure, one value for each deal, in an order that depends on the plan and the seed alone.

@@ -1,6 +1,8 @@
 """The prompt and the budget of a run are those of its adapter, in every command."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,6 +25,12 @@ temperature = 0.5
 [learn]
 steps = 1
 [measure]
+games = ["kuhn_poker"]
+episodes = 4
+exploitability = ["kuhn_poker"]
+thoughts = 2
+transfer = ["logic"]
+items = 2
 max_tokens = 12
 """
 
@@ -51,6 +59,27 @@ def test_the_adapter_of_a_run_is_asked_as_in_its_run(run: Path) -> None:
     newest = sorted((run / "adapters").iterdir())[-1]
     assert is_asked_as_in_the_run(agents.get(f"nano+{run}"))
     assert is_asked_as_in_the_run(agents.get(f"nano+{newest}"))
+
+
+@pytest.mark.slow
+def test_every_command_gives_the_adapter_the_figures_of_its_run(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def read_json(*words: str) -> Any:
+        capsys.readouterr()
+        assert main([*words, "--json"]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    spec, text = f"nano+{run}", (run / "measures" / "after.json").read_text(encoding="utf-8")
+    measured = {score["name"]: score for score in json.loads(text)["scores"]}
+    for words in (
+        ("eval", "exploitability", spec, "--thoughts", "2"),
+        ("eval", "transfer", spec, "--benchmarks", "logic", "--items", "2"),
+    ):
+        for score in read_json(*words)["scores"]:
+            assert score == measured[score["name"]]
+    match = read_json("match", "kuhn_poker", spec, "random", "--episodes", "4")
+    for figure in ("win", "mean_return"):
+        name = f"{figure}/kuhn_poker/random"
+        assert match["agents"][0][figure] | {"name": name} == measured[name]
 
 
 @pytest.mark.slow

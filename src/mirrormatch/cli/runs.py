@@ -223,14 +223,7 @@ def _describe_learning(config: RunConfig) -> str:
 
 
 def _describe_plan(measurement: Measurement) -> str:
-    plan = measurement.plan
-    parts = [
-        f"{plan.episodes} episodes against each opponent" if plan.games else "",
-        f"{plan.thoughts} thoughts at each state" if plan.exploitability else "",
-        f"{plan.items} problems of each task" if plan.transfer else "",
-        f"seed {measurement.seed}",
-    ]
-    return ", ".join(filter(None, parts))
+    return f"{measurement.plan.describe()}, seed {measurement.seed}"
 
 
 def _versions() -> Iterator[str]:

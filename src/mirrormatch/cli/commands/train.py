@@ -138,6 +138,8 @@ def _measure_once(config: RunConfig, folder: RunFolder, name: str, agent: LLMAge
         return found
     _set_threads(config)
     with show_progress(f"measuring {name} training") as progress:
+        if progress is None:
+            note(f"measuring {name} training, {plan.describe()}")
         found = asyncio.run(measure_agent(agent, plan, config.seed, progress))
     write_text(folder.measurement_path(name), found.model_dump_json())
     return found
