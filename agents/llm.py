@@ -12,6 +12,7 @@ from mirrormatch.agents.types import Decision, Reply, Turn
 from mirrormatch.errors import UserError
 from mirrormatch.prompts.examples import request_move
 from mirrormatch.prompts.prompt import Exchange, Message, Prompt
+from mirrormatch.seeds import derive
 
 _MARK = "\0"  # a placeholder in a prompt's forms
 _PROBE = "x"  # an answer
@@ -123,7 +124,7 @@ class LLMAgent:
         if form is None:
             return sampling
         opening, _, closing = self.prompt.format_answer(_MARK).partition(_MARK)
-        return replace(sampling, max_tokens=_HELD_TOKENS, constraint=answer_regex(opening, form, closing))
+        return replace(sampling, max_tokens=_HELD_TOKENS, stop=(), constraint=answer_regex(opening, form, closing))
 
     def _is_whole(self, reply: Completion, form: str | None) -> bool:
         """Whether a reply without finished reasoning answers already."""
@@ -160,7 +161,8 @@ class LLMAgent:
             sampling = replace(sampling, max_tokens=sampling.max_tokens - len(own) - len(forced))
             if sampling.max_tokens < 1:
                 return thought
-        answer = await self.generate((*prompt_ids, *own, *forced), sampling, seed)
+        own_seed = derive(seed, "answer")  # the reasoning has used the numbers of `seed`
+        answer = await self.generate((*prompt_ids, *own, *forced), sampling, own_seed)
         return Completion(
             token_ids=(*own, *forced, *answer.token_ids),
             logprobs=(*thought.logprobs[: len(own)], *(0.0,) * len(forced), *answer.logprobs),

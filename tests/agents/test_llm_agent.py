@@ -163,6 +163,14 @@ def test_without_reasoning_the_answer_is_held_from_its_first_token() -> None:
     assert engine.asked[0][0].endswith("[assistant]</think>") and engine.asked[0][1].constraint == LEGAL
 
 
+def test_an_answer_is_drawn_with_other_numbers_than_its_reasoning() -> None:
+    seeds = list[int]()
+    engine = ScriptedEngine(lambda prompt, seed: (seeds.append(seed), "<think>hm</think>")[1])
+    agent = LLMAgent("scripted", engine, prompts.get("boxed"), Sampling(max_tokens=40), thinking_tokens=17)
+    asyncio.run(agent.ask("2 + 2 =", seed=5))
+    assert len(seeds) == 2 and seeds[0] == 5 != seeds[1]
+
+
 def test_a_held_answer_comes_on_top_of_the_budget() -> None:
     engine = RequestRecorder("<think>I think and think and think and think</think>", "\\boxed{3}")
     turn = first_turn(held_agent(engine))
