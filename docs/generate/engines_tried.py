@@ -203,12 +203,14 @@ def try_held(folder: Path, page: str) -> Iterator[Sequence[str]]:
     try:
         find_model(SMOLLM)
         models[_SMOLLM] = f"{SMOLLM},dtype=bfloat16"
+        kept = []
     except UserError:
-        yield from (line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith(f"| {_SMOLLM} |"))
+        kept = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith(f"| {_SMOLLM} |")]
     for name, spec in models.items():
         agent = model_agent(f"{spec},constrain=yes,patience=0,max_tokens=16")
         for game_name in ("kuhn_poker", "tictactoe"):
             yield name, f"`{game_name}`", *_count_replies(games.get(game_name), agent)
+    yield from kept
 
 
 def _count_replies(game: Game[Any, Any], agent: LLMAgent) -> tuple[str, ...]:

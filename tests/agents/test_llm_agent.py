@@ -165,8 +165,12 @@ def test_without_reasoning_the_answer_is_held_from_its_first_token() -> None:
 
 def test_an_answer_is_drawn_with_other_numbers_than_its_reasoning() -> None:
     seeds = list[int]()
-    engine = ScriptedEngine(lambda prompt, seed: (seeds.append(seed), "<think>hm</think>")[1])
-    agent = LLMAgent("scripted", engine, prompts.get("boxed"), Sampling(max_tokens=40), thinking_tokens=17)
+
+    def reply(prompt: str, seed: int) -> str:
+        seeds.append(seed)
+        return "<think>hm</think>"
+
+    agent = LLMAgent("x", ScriptedEngine(reply), prompts.get("boxed"), Sampling(max_tokens=40), thinking_tokens=17)
     asyncio.run(agent.ask("2 + 2 =", seed=5))
     assert len(seeds) == 2 and seeds[0] == 5 != seeds[1]
 
