@@ -1,4 +1,4 @@
-"""Arithmetic: two operands, then three."""
+"""Arithmetic: two operands, then three, then two products."""
 
 import random
 
@@ -43,6 +43,24 @@ def make_level_2(rng: random.Random) -> Draft:
     story = f"You have {a} chips. You {verbs[first]} {b}, then you {verbs[second]} {c}. How many chips do you have?"
     thinking, result = _work_out(a, (first, b), (second, c))
     return Draft(rng.choice((f"What is {a} {first} {b} {second} {c}?", story)), thinking, str(result))
+
+
+def make_level_3(rng: random.Random) -> Draft:
+    """The sum or the difference of two products, one of them of two numbers of two digits."""
+    a, b, c, d = rng.randint(12, 45), rng.randint(11, 29), rng.randint(3, 12), rng.randint(3, 9)
+    sign = "-" if a * b > c * d and rng.random() < 0.5 else "+"
+    first, second = a * b, c * d
+    tens, ones = b // 10 * 10, b % 10
+    parts = f"{a}*{tens}={a * tens}."
+    if ones:
+        parts += f" {a}*{ones}={a * ones}. {a * tens}+{a * ones}={first}."
+    result = first + second if sign == "+" else first - second
+    story = (
+        f"You win {a} chips {b} times and {'win' if sign == '+' else 'lose'} {c} chips {d} times. "
+        "How many more chips do you have than before?"
+    )
+    question = rng.choice((f"What is {a} * {b} {sign} {c} * {d}?", story))
+    return Draft(question, f"{parts} {c}*{d}={second}. {first}{sign}{second}={result}.", str(result))
 
 
 def _work_out(start: int, *steps: tuple[str, int]) -> tuple[str, int]:

@@ -1,6 +1,8 @@
 """Case analysis: hidden cards."""
 
 import itertools
+import math
+import operator
 import random
 from collections.abc import Sequence
 from typing import Final
@@ -9,6 +11,7 @@ from mirrormatch.games.exercises.types import Draft
 from mirrormatch.games.exercises.words import NAMES
 
 HIGHEST_CARD: Final = 12
+_DROPPED: Final = 0.85  # share of the questions without any case that are left out at level 3: they are too many
 
 
 def make_level_1(rng: random.Random) -> Draft:
@@ -19,6 +22,33 @@ def make_level_1(rng: random.Random) -> Draft:
 def make_level_2(rng: random.Random) -> Draft:
     """Two hidden cards, or three cards of which none is known."""
     return rng.choice((_make_two_hidden, _make_no_known_card))(rng)
+
+
+def make_level_3(rng: random.Random) -> Draft:
+    """Three hidden cards: the deals in which the own card is the highest, the lowest, or has one above or below it."""
+    cards, mine = _draw_hand(rng, rng.randint(6, 7))
+    lower, higher = sum(c < mine for c in cards), sum(c > mine for c in cards)
+    asked = rng.choice(("do you have the highest", "do you have the lowest", "is only one higher", "is only one lower"))
+    if asked.startswith("do"):
+        rest = lower if asked.endswith("highest") else higher
+        factors: tuple[int, ...] = (max(rest - 1, 0), max(rest - 2, 0))
+    else:
+        rest, one = (lower, higher) if asked.endswith("higher") else (higher, lower)
+        factors = (max(rest - 1, 0), one, 3)  # the one is any of the three
+    number = rest * math.prod(factors)
+    if not number and rng.random() < _DROPPED:
+        return make_level_3(rng)
+    question = (
+        f"The cards are {_list_things(cards)}. You hold {mine}. {_list_things(rng.sample(NAMES, 3))} get one of the "
+        f"others each. In how many deals {asked}{' card' if asked.startswith('do') else ' than yours'}?"
+    )
+    return Draft(question, f"Lower: {lower}. Higher: {higher}. {_multiply(rest, factors)}", str(number))
+
+
+def _multiply(start: int, factors: Sequence[int]) -> str:
+    """The products of a start and each factor in turn, as text."""
+    totals = itertools.accumulate(factors, operator.mul, initial=start)
+    return " ".join(f"{total}*{factor}={total * factor}." for total, factor in zip(totals, factors, strict=False))
 
 
 def _make_one_hidden(rng: random.Random) -> Draft:

@@ -1,4 +1,4 @@
-"""Comparison: the totals of two options, then of three."""
+"""Comparison: the totals of two options, then of three, then of four with two steps each."""
 
 import random
 from typing import NamedTuple
@@ -40,6 +40,23 @@ def make_level_2(rng: random.Random) -> Draft:
     options = " ".join(f"{letter} pays {o.text}." for letter, o in zip(letters, offers, strict=True))
     sums = " ".join(f"{letter}: {o.sum}={o.total}." for letter, o in zip(letters, offers, strict=True))
     return Draft(f"{options} Which pays the {word}: A, B or C?", f"{sums} The {word} is {best}.", answer)
+
+
+def make_level_3(rng: random.Random) -> Draft:
+    """Four options, each a product and a sum; the most or the least, never shared."""
+    terms = [(rng.randint(2, 9), rng.randint(2, 9), rng.randint(1, 20)) for _ in range(4)]
+    totals = [a * b + c for a, b, c in terms]
+    most = rng.random() < 0.5
+    word, best = ("most", max(totals)) if most else ("least", min(totals))
+    if totals.count(best) > 1:
+        return make_level_3(rng)
+    letters = "ABCD"
+    options = " ".join(f"{k} pays {a} times {b} and {c}." for k, (a, b, c) in zip(letters, terms, strict=True))
+    sums = " ".join(
+        f"{k}: {a}*{b}={a * b}. {a * b}+{c}={a * b + c}." for k, (a, b, c) in zip(letters, terms, strict=True)
+    )
+    question = f"{options} Which pays the {word}: A, B, C or D?"
+    return Draft(question, f"{sums} The {word} is {best}.", letters[totals.index(best)])
 
 
 def _draw_offer(rng: random.Random) -> _Offer:

@@ -29,6 +29,26 @@ def make_level_2(rng: random.Random) -> Draft:
     return _make_chain(rng, 4, rng.choice(("yes", "no", "unknown"))) if pick == 1 else _make_coin(rng)
 
 
+def make_level_3(rng: random.Random) -> Draft:
+    """The second of an ordering of five, or four rules that may leave the answer open."""
+    return _make_second(rng) if rng.random() < 0.5 else _make_chain(rng, 5, rng.choice(("yes", "no", "unknown")))
+
+
+def _make_second(rng: random.Random) -> Draft:
+    """The second or the last but one of an ordering of five."""
+    names = rng.sample(NAMES, 5)
+    more, less, most, least = rng.choice(ORDERS)
+    facts = [
+        f"{below} is {less} than {above}." if rng.random() < 0.5 else f"{above} is {more} than {below}."
+        for above, below in itertools.pairwise(names)
+    ]
+    rng.shuffle(facts)
+    word, answer = rng.choice(((most, names[1]), (least, names[3])))
+    return Draft(
+        f"{' '.join(facts)} Who is the second {word}?", f"{' > '.join(names)}. Second {word}: {answer}.", answer
+    )
+
+
 def _make_ordering(rng: random.Random, number: int) -> Draft:
     """The first or last of an ordering; from four people on, a fact may use either word of a pair."""
     names = rng.sample(NAMES, number)

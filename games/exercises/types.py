@@ -8,7 +8,7 @@ class Exercise(NamedTuple):
 
     Attributes:
         kind: one of `KINDS`.
-        level: one of `LEVELS`; the second has a step, an operand or a case more.
+        level: one of `LEVELS`; each has a step, an operand or a case more than the one before.
         question: the text that has everything needed to solve it.
         thinking: a short worked solution.
         answer: an integer, a fraction in lowest terms, or one word.

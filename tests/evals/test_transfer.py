@@ -67,6 +67,13 @@ def test_a_kind_of_exercises_is_a_benchmark_with_a_task_a_level(kind: str) -> No
     assert set(benchmark.grade([AnsweredItem(item, "none of these") for item in items])) == {"wrong"}
 
 
+def test_the_third_level_of_every_kind_is_a_benchmark_of_its_own() -> None:
+    harder = benchmarks.get("harder")
+    assert harder.tasks == tuple(f"{kind}_3" for kind in KINDS)
+    items = harder.items(7, 20)
+    assert len({item.question for item in items}) == 100 and all(is_held_out(item.question) for item in items)
+
+
 def test_more_questions_begin_with_the_same_ones() -> None:
     assert LOGIC.items(7, 5)[:5] == LOGIC.items(7, 9)[:5]
 

@@ -23,7 +23,7 @@ SHARES = {"kuhn_poker": 0.11, "tictactoe": 0.20, "simple_negotiation": 0.28, "ex
 # Towards the end more of the negotiation, whose notation is the hardest: its offers must be affordable.
 FINISHING_SHARES = {"kuhn_poker": 0.12, "tictactoe": 0.20, "simple_negotiation": 0.53, "exercises": 0.15}
 FULL_HISTORY = 0.25  # the share of game roles whose turns are kept as one conversation
-LEVEL_SHARES = (0.5, 0.5)
+LEVEL_SHARES = {1: 0.5, 2: 0.5}  # the third level of exercises is for larger models
 
 
 class OwnText(NamedTuple):
@@ -126,7 +126,7 @@ def _single_turns(episode: Episode, role: int, rules: str, prompt: Prompt) -> It
 def _exercise_conversations(prompt: Prompt, seed: int) -> Iterator[Conversation]:
     rng = random.Random(seed)
     for index in itertools.count():
-        kind, level = rng.choice(exercises.KINDS), rng.choices(exercises.LEVELS, LEVEL_SHARES)[0]
+        kind, level = rng.choice(exercises.KINDS), rng.choices(list(LEVEL_SHARES), list(LEVEL_SHARES.values()))[0]
         exercise = exercises.draw_exercise(kind, level, seed, index, held_out=False)
         reply = prompt.format_thinking(exercise.thinking) + prompt.format_answer(exercise.answer)
         yield (*prompt.question(exercise.question), OwnText(reply))

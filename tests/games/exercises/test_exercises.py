@@ -32,6 +32,15 @@ def find_numbers(text: str) -> list[int]:
     return [int(n) for n in re.findall(r"\d+", text)]
 
 
+def apply_products(formula: str) -> int:
+    """Adds up the products of a formula, each with its sign."""
+    total = 0
+    for sign, product in re.findall(r"([+-]?) ?(\d+(?: \* \d+)*)", formula):
+        value = reduce(lambda a, b: a * b, find_numbers(product))
+        total += -value if sign == "-" else value
+    return total
+
+
 def apply_step(total: int, more: tuple[str, str]) -> int:
     """Applies one operation, from left to right; a product occurs only at the start."""
     sign, operand = more[0], int(more[1])
@@ -40,10 +49,10 @@ def apply_step(total: int, more: tuple[str, str]) -> int:
 
 def solve_arithmetic(question: str) -> str:
     if formula := re.fullmatch(r"What is ([\d +*-]+)\?", question):
-        first, *rest = formula[1].split(" ")
-        return str(reduce(apply_step, zip(rest[::2], rest[1::2], strict=True), int(first)))
-    if times := re.fullmatch(r"You win (\d+) chips (\d+) times\. How many chips do you win\?", question):
-        return str(sum(int(times[1]) for _ in range(int(times[2]))))
+        return str(apply_products(formula[1]))
+    if parts := re.findall(r"(win|lose) (\d+) chips (\d+) times", question):
+        signed = [int(a) * int(b) * (1 if verb == "win" else -1) for verb, a, b in parts]
+        return str(sum(signed))
     chips = int(re.match(r"You have (\d+) chip", question)[1])  # type: ignore[index]
     for verb, number in re.findall(r"(win|lose) (\d+)", question):
         chips += int(number) if verb == "win" else -int(number)
@@ -51,6 +60,10 @@ def solve_arithmetic(question: str) -> str:
 
 
 def solve_expected_value(question: str) -> str:
+    if "average" in question and question.count("wins") == 2 and "nothing" not in question:
+        win, wins, cases, more, seldom, loss = find_numbers(question)
+        rest = cases - wins - seldom
+        return str(Fraction(sum([win] * wins + [more] * seldom + [-loss] * rest), cases))
     if "average" in question:
         win, wins, cases, loss, losses = find_numbers(question)
         outcomes = [win] * wins + [-loss] * losses + [0] * (cases - wins - losses)
@@ -65,6 +78,8 @@ def solve_comparison(question: str) -> str:
     totals = dict[str, int]()
     for letter, a, word, b in re.findall(r"([ABC]) pays (\d+) (and|times) (\d+)\.", question):
         totals[letter] = int(a) + int(b) if word == "and" else int(a) * int(b)
+    for letter, a, b, c in re.findall(r"([ABCD]) pays (\d+) times (\d+) and (\d+)\.", question):
+        totals[letter] = sum([int(a)] * int(b)) + int(c)
     best = min(totals.values()) if "least" in question else max(totals.values())
     (*winners,) = (letter for letter, total in totals.items() if total == best)
     if len(winners) > 1:
@@ -81,7 +96,10 @@ def solve_case_analysis(question: str) -> str:
     others = [c for c in cards if c != mine]
     if "holds one of the others" in question:
         return str(sum((mine > c) if "higher?" in question else (mine < c) for c in others))
-    deals = list(itertools.permutations(others, 2))
+    deals = list(itertools.permutations(others, 3 if "others each" in question else 2))
+    if "only one" in question:
+        above = "higher" in question
+        return str(sum(sum((c > mine) == above for c in deal) == 1 for deal in deals))
     if "highest" in question:
         return str(sum(mine == max(mine, *deal) for deal in deals))
     if "lowest" in question:
@@ -124,9 +142,10 @@ def solve_ordering(question: str) -> str:
     found = set[str]()
     for order in itertools.permutations(names):  # the most first
         if all((order.index(a) < order.index(b)) != (word in lessening) for a, word, b in facts):
-            asked = re.search(r"Who is the (\w+)\?", question)
+            asked = re.search(r"Who is the (second )?(\w+)\?", question)
             assert asked is not None
-            found.add(order[-1] if asked[1] in lessening else order[0])
+            place = 1 if asked[1] else 0
+            found.add(order[-1 - place] if asked[2] in lessening else order[place])
     (answer,) = found
     return answer
 
