@@ -18,7 +18,7 @@ from mirrormatch.errors import UserError
 
 MAX_ALPHA = 1e6  # usual are 8 to 512
 MAX_NAMES = 100_000  # of modules: DeepSeek's experts are 46,000
-MAX_LAYERS = 10_000
+MAX_LAYERS, MAX_SAVED = 10_000, 100
 MAX_PATTERNS = 500  # PEFT compiles each of them for each module, and Python remembers 512 compiled ones
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,200}(?:\.[A-Za-z0-9_-]{1,200}){0,100}")
 _ANYWHERE, _WHOLE = ".*\\.", "^"  # before a name in a pattern, as PEFT writes and documents them
@@ -62,7 +62,9 @@ class LoraSettings(BaseModel):
     target_modules: Names = None
     exclude_modules: Names = None
     target_parameters: Names = None
-    modules_to_save: Names = None
+    modules_to_save: Annotated[
+        Annotated[list[str], Field(max_length=MAX_SAVED)] | str | None, BeforeValidator(_check_names)
+    ] = None
     layers_pattern: Names = None
     layers_to_transform: Annotated[list[int], Field(max_length=MAX_LAYERS)] | int | None = None
 

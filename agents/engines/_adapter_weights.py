@@ -5,7 +5,7 @@ what PEFT allocates for it may be larger than a few times the base model: a spar
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from math import prod
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -18,6 +18,7 @@ from mirrormatch.errors import UserError
 
 Shape: TypeAlias = tuple[int, ...]
 
+MAX_SPARE_NAMES = 1_000  # of modules that this base model doesn't have
 MAX_SHARE = 3  # numbers of an adapter per number of its base model: a LoRA of full rank on every matrix holds two
 _TYPES = frozenset({"F32", "F16", "BF16"})  # wider ones could overflow, narrower ones PEFT doesn't convert
 _LORA = re.compile(r"(?:base_model\.model\.)?(?P<module>.+)\.lora_(?P<half>[AB])\.weight")
@@ -32,13 +33,13 @@ class _Tensor(NamedTuple):
     shape: Shape
 
 
-def check_weights(folder: Path, settings: LoraSettings, base: Iterable[Shape]) -> None:
+def check_weights(folder: Path, settings: LoraSettings, base: Mapping[str, Shape]) -> None:
     """Refuses weights whose header doesn't go with the settings, or that are too large. Reads the header alone.
 
     Args:
         folder: the adapter's folder.
         settings: the adapter's settings.
-        base: the shapes of the base model's weights; empty if they are unknown.
+        base: the shapes of the base model's weights by name; empty if they are unknown.
 
     Raises:
         UserError: the weights can't be loaded.
@@ -47,7 +48,7 @@ def check_weights(folder: Path, settings: LoraSettings, base: Iterable[Shape]) -
         tensors = _read_header(folder / WEIGHTS)
     except SafetensorError as problem:
         raise _refuse(folder, f"{WEIGHTS}: {' '.join(str(problem).split())}") from None
-    if reason := _describe_ranks(tensors, settings) or _describe_size(tensors, settings, list(base)):
+    if reason := _describe_ranks(tensors, settings) or _describe_size(tensors, settings, base):
         raise _refuse(folder, reason)
 
 
@@ -97,6 +98,11 @@ def _read_header(path: Path) -> dict[str, _Tensor]:
 
 def _describe_ranks(tensors: Mapping[str, _Tensor], settings: LoraSettings) -> str:
     """The first LoRA tensor of another type or rank than the settings say; empty if there is none."""
+    for names in (settings.target_modules, settings.exclude_modules, settings.target_parameters):
+        if (
+            isinstance(names, list) and len(names) > len(tensors) + MAX_SPARE_NAMES
+        ):  # PEFT compares each with each module
+            return f"the settings name {len(names):,} modules, and {WEIGHTS} holds {len(tensors):,} tensors"
     found = [
         (tensors[name], m) for name in sorted(tensors) if (m := _LORA.fullmatch(name) or _EMBEDDING.fullmatch(name))
     ]
@@ -113,18 +119,27 @@ def _describe_ranks(tensors: Mapping[str, _Tensor], settings: LoraSettings) -> s
     return ""
 
 
-def _describe_size(tensors: Mapping[str, _Tensor], settings: LoraSettings, base: list[Shape]) -> str:
+def _describe_size(tensors: Mapping[str, _Tensor], settings: LoraSettings, base: Mapping[str, Shape]) -> str:
     """The reason why the adapter is too large for its base model; empty if it isn't."""
-    num_base = sum(map(prod, base))
+    num_base = sum(map(prod, base.values()))
     if not num_base:
         return ""
     num_own = sum(prod(tensor.shape) for tensor in tensors.values())
     if num_own > MAX_SHARE * num_base:
         return f"its weights are {num_own:,} numbers, and the base model's are {num_base:,}"
-    num_per_rank = sum(prod(shape[:-2]) * sum(shape[-2:]) for shape in base if len(shape) > 1)
+    num_per_rank = sum(prod(shape[:-2]) * sum(shape[-2:]) for shape in base.values() if len(shape) > 1)
     if num_per_rank and settings.max_rank > (most := MAX_SHARE * num_base // num_per_rank):
         return f"rank {settings.max_rank:,} is too high for this base model: up to {most:,} can be loaded"
+    if (num_copied := _count_copied(settings, base)) > num_own:
+        return f"modules_to_save would copy {num_copied:,} numbers of the base model, and the file holds {num_own:,}"
     return ""
+
+
+def _count_copied(settings: LoraSettings, base: Mapping[str, Shape]) -> int:
+    """The numbers in the modules that PEFT copies to hold the adapter's own weights of them."""
+    given = settings.modules_to_save
+    names = dict.fromkeys(given if isinstance(given, list) else [given] if given else [])
+    return sum(prod(shape) for name in names for weight, shape in base.items() if f".{name}." in f".{weight}.")
 
 
 def _describe_misfit(adapter: Mapping[str, Shape], base: Mapping[str, Shape]) -> str:

@@ -108,7 +108,7 @@ def test_any_adapter_is_taken_or_refused(folder: Path, config: bytes, header: by
     try:
         settings = read_lora_settings(folder)
         assert isinstance(settings, LoraSettings)
-        check_weights(folder, settings, [(4, 4)])
+        check_weights(folder, settings, {"model.layers.0.self_attn.q_proj.weight": (4, 4)})
         assert content_hash(folder)
         check_finite(folder)
         check_fit(folder, "x", {"model.layers.0.self_attn.q_proj.weight": (4, 4)})

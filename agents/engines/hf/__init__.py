@@ -82,7 +82,7 @@ class TransformersEngine(TokenEngine):
         self._pad_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else min(self._encoder.end_ids)
         self._config = self.model.config.get_text_config(decoder=True)  # the text part of a multimodal model
         self._context = find_context(self._config, tokenizer)
-        self._shapes = [tuple(weight.shape) for weight in self.model.parameters()]
+        self._shapes = {name: tuple(weight.shape) for name, weight in self.model.named_parameters()}
         self._peft: Any = None  # a PeftModel while an adapter is loaded
         self._loaded = _adapters.LoadedAdapters[None](MAX_ADAPTERS)
         self._generation: Batcher[decoding.Request, Completion] = Batcher(self._generate, max_batch)

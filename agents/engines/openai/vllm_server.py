@@ -133,7 +133,7 @@ class TokenServer(TokenEngine):
     def load(self, adapter_path: Path) -> str:
         folder = _adapters.find_adapter(adapter_path)
         settings = read_lora_settings(folder)
-        check_weights(folder, settings, self._base_shapes.values())
+        check_weights(folder, settings, self._base_shapes)
         name = _adapters.content_hash(folder)
         _adapters.check_base(folder, self.base, self.fingerprint)
         check_adapter(folder, settings, RANKS[-1])

@@ -100,7 +100,7 @@ class VllmEngine(TokenEngine):
     def load(self, adapter_path: Path) -> str:
         folder = _adapters.find_adapter(adapter_path)
         settings = read_lora_settings(folder)
-        check_weights(folder, settings, self._base_shapes.values())
+        check_weights(folder, settings, self._base_shapes)
         name = _adapters.content_hash(folder)
         if name not in self._residents.names():
             _adapters.check_base(folder, self.base, self.fingerprint)

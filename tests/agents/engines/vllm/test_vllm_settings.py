@@ -111,7 +111,7 @@ def test_an_adapter_with_torn_weights_is_refused(tmp_path: Path) -> None:
     folder = save_adapter(tmp_path, seed=1)
     (folder / _adapters.WEIGHTS).write_bytes((folder / _adapters.WEIGHTS).read_bytes()[:-100])
     with pytest.raises(UserError, match=r"can't be loaded: adapter_model\.safetensors: "):
-        check_weights(folder, read_lora_settings(folder), [])
+        check_weights(folder, read_lora_settings(folder), {})
 
 
 def test_every_setting_has_a_description() -> None:
