@@ -5,7 +5,7 @@ words: beside a move after a bar, or as a statement or clue of its own.
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -40,9 +40,9 @@ SLOTS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 
 
-def disturb_move(game: str, move: str, rng: random.Random) -> str:
-    """Replaces the words of a move, or the whole statement, by hostile chatter."""
-    words = rng.choice(KINDS[rng.choice(tuple(KINDS))])
+def disturb_move(game: str, move: str, rng: random.Random, kinds: Sequence[str] = tuple(KINDS)) -> str:
+    """Replaces the words of a move, or the whole statement, by hostile chatter of one of the kinds."""
+    words = rng.choice(KINDS[rng.choice(kinds)])
     return SLOTS[game.partition(":")[0]].format(move=move.partition("|")[0].strip(), words=words)
 
 
