@@ -8,7 +8,7 @@ from tests.cli.runner import Cli
 from tests.paths import ROOT
 
 from mirrormatch.agents.models import find_model
-from mirrormatch.config_file import parse_settings
+from mirrormatch.config_file import load_settings, parse_settings
 from mirrormatch.errors import UserError
 from mirrormatch.training.accelerators import ASSUMED
 from mirrormatch.training.config import LoraSettings, RunConfig
@@ -82,6 +82,16 @@ def test_random_games_tell_how_many_requests_an_episode_has() -> None:
     traffic = assume_traffic(config(play={"games": ["kuhn_poker"], "max_tokens": 200}))
     assert 2.0 < traffic.requests < 2.5  # check and bet are followed by one reply or two
     assert traffic.reply_tokens == 100
+
+
+def test_the_header_of_the_4b_recipe_states_its_plan() -> None:
+    path = ROOT / "configs" / "spiral_qwen3_4b.toml"
+    header = " ".join(line.lstrip("# ") for line in path.read_text().splitlines() if line.startswith("#"))
+    made = load_settings(path, RunConfig)
+    plan = plan_run(made, assume_traffic(made), None, 0, ASSUMED)
+    play_h, learn_h, _ = plan.hours
+    assert f"{play_h:.0f} hours of play and {learn_h:.0f} of learning" in header
+    assert f"{plan.play_gb:.0f} GB to play and {plan.learner_gb:.0f} GB to learn" in header
 
 
 @pytest.mark.slow
