@@ -91,6 +91,5 @@ def _choose_move(game: Game[Any, Any], state: Any, role: int, rng: random.Random
 
 def _to_messages(prompt: Prompt, game: Game[Any, Any], example: Example) -> tuple[Message, Message]:
     """The example as a turn that was answered without reasoning."""
-    brief = type(prompt)(prompt.settings.model_copy(update={"thinking": False}))
     asked = prompt.turn(game.rules(), (), example.observation)[-1]
-    return asked, Message("assistant", brief.format_answer(example.move))
+    return asked, Message("assistant", prompt.format_reply("", example.move))

@@ -121,3 +121,9 @@ class Prompt(ABC):
     @abstractmethod
     def format_thinking(self, thinking: str) -> str:
         """Formats finished reasoning as a model writes it before an answer."""
+
+    def format_reply(self, thinking: str, move: str) -> str:
+        """Formats a whole reply; without reasoning as a model writes it that was asked for none."""
+        if thinking and self.settings.thinking:
+            return self.format_thinking(thinking) + self.format_answer(move)
+        return type(self)(self.settings.model_copy(update={"thinking": False})).format_answer(move)

@@ -84,9 +84,19 @@ def _check_equal_wins(config: RunConfig, label: str) -> None:
         )
 
 
+def _check_no_ratio(config: RunConfig, label: str) -> None:
+    for kind, settings in config.objective.items():
+        if settings["weight"] and objectives.get(kind).needs_sampler:
+            raise UserError(
+                f"{label} knows no log-probs of the replies, which objective {kind} compares with: use [objective.nll] "
+                f"and leave out [objective.{kind}]"
+            )
+
+
 _CHECKS: dict[str, Callable[[RunConfig, str], None]] = {
     "samples_per_deal": _check_samples_per_deal,
     "equal_wins": _check_equal_wins,
+    "no_ratio": _check_no_ratio,
 }
 
 

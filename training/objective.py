@@ -79,12 +79,14 @@ class Objective(Protocol):
     Attributes:
         teaches: whether the term alone can teach anything, rather than hold the policy back.
         needs_entropy: whether the term needs the entropy's gradient.
+        needs_sampler: whether the term compares with the sampler's log-probs.
     """
 
     Settings: ClassVar[type[ObjectiveSettings]]
     needs: ClassVar[frozenset[str]]
     teaches: ClassVar[bool]
     needs_entropy: ClassVar[bool]
+    needs_sampler: ClassVar[bool]
 
     def __init__(self, settings: Any) -> None: ...
 

@@ -24,7 +24,10 @@ ORDER = {
         "| board cards matrix puzzles talk | bridges"
     ),
     "prompts": "prompt | formats examples",
-    "agents": "engines | types | play scheduler episodes | episode_text | models llm | players environments | spec",
+    "agents": (
+        "engines | types | play scheduler episodes | episode_text | models llm | imitation | players environments "
+        "| spec"
+    ),
     "training": (
         "types choice model_spec machine_settings | matchmaker reward builder objective estimator annotator "
         "| trajectories matchmakers rewards builders objectives estimators | source | sources | config "

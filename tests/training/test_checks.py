@@ -83,6 +83,14 @@ def test_a_game_that_does_not_exist_is_refused_with_the_nearest(section: str) ->
     assert message.startswith("unknown game 'kuhn_pokr', did you mean 'kuhn_poker'?")
 
 
+@pytest.mark.parametrize("kind", ["clipped", "kl"])
+def test_episodes_of_a_file_have_no_log_probs_to_compare_with(kind: str) -> None:
+    source = {"kind": "episodes", "files": ["games.jsonl"]}
+    message = refusal(source=source, objective={"nll": {}, kind: {}})
+    assert message.endswith(f"use [objective.nll] and leave out [objective.{kind}]")
+    check_config(make_config(source=source, objective={"nll": {}, "entropy": {}}))
+
+
 def test_every_stage_is_checked() -> None:
     stages = [{"steps": 1}, {"steps": 3, "estimator": {"kind": "group"}}]
     assert "set play.samples_per_deal" in refusal(stage=stages)
@@ -140,7 +148,7 @@ def test_the_reward_of_several_games_is_scaled_by_default(names: tuple[str, ...]
 
 
 def test_every_condition_that_a_plug_in_names_is_known() -> None:
-    known = {"samples_per_deal", "equal_wins"}
+    known = {"samples_per_deal", "equal_wins", "no_ratio"}
     for registry in (sources, matchmakers, rewards, estimators, builders, objectives):
         for name in registry.names():
             assert registry.get(name).needs <= known, name

@@ -42,6 +42,7 @@ class Clipped:
 
     Settings = ClippedSettings
     needs = frozenset[str]()
+    needs_sampler = True
     needs_entropy = False
     teaches = True
     reference = None

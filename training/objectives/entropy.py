@@ -24,6 +24,7 @@ class Entropy:
 
     Settings = EntropySettings
     needs = frozenset[str]()
+    needs_sampler = False
     needs_entropy = True
     teaches = False
     reference = None

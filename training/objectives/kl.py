@@ -48,6 +48,7 @@ class Kl:
 
     Settings = KlSettings
     needs = frozenset[str]()
+    needs_sampler = True
     needs_entropy = False
     teaches = False
 

@@ -21,6 +21,7 @@ class Nll:
 
     Settings = NllSettings
     needs = frozenset[str]()
+    needs_sampler = False
     needs_entropy = False
     teaches = True
     reference = None
