@@ -117,7 +117,7 @@ async def _decide(table: _Table, role: int, agent: Agent) -> Action | None:
     """The role's move, or None after its last retry. Every reply is appended to the table's turns."""
     game, state = table.game, table.state
     observation, view = game.observe(state, role), game.view(state, role)
-    key = compute_view_key(game, view, role)
+    key = compute_view_key(game.info, observation)
     past = tuple(t for t in table.turns if t.role == role and t.action is not None)
     problem: Problem | None = None
     num_replies = 0

@@ -28,7 +28,7 @@ class Turn:
         problem: why the reply is no move; None with an action.
         prompt_ids: the prompt's token ids; None for agents without tokens.
         completion: the reply's tokens; None for agents without tokens.
-        view_key: number of the role's view before the reply (`compute_view_key`); None in files of schema 1.
+        view_key: number of the game and the observation (`compute_view_key`); None in files of schema 1.
         rewards: what each role earned by this reply and by chance up to the next one, if the game has rewards. They
             sum to the episode's returns: a forfeit earns what is missing.
         seconds: how long the agent took for the reply. It is neither compared nor written to files.

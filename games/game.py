@@ -81,10 +81,7 @@ class Game(ABC, Generic[State, View]):
 
     @abstractmethod
     def view(self, state: State, role: int) -> View:
-        """Everything that the role may know, hashable: its information state.
-
-        Equal views have equal `repr`s in every process, which excludes sets of strings: see `compute_view_key`.
-        """
+        """Everything that the role may know, hashable: its information state."""
 
     def part(self, state: State, role: int) -> str:
         """The part that the role plays, which is dealt in games of hidden roles: `"spy"`.
@@ -160,9 +157,9 @@ class Game(ABC, Generic[State, View]):
         return tuple(loss if r == role else share for r in range(num_others + 1))
 
 
-def compute_view_key(game: Game[Any, Any], view: object, role: int) -> int:
-    """Computes a number that identifies a role's view: equal in every process, and another for other games' views."""
-    return derive(game.info.version, "view", game.info.name, role, repr(view))
+def compute_view_key(info: Info, observation: Observation) -> int:
+    """Computes a number for the game and what a role sees: the same in every process for equal observations."""
+    return derive(info.version, "view", info.name, observation.role, observation.text, *(observation.legal or ()))
 
 
 def sample_chance(chance: tuple[tuple[Action, float], ...], rng: random.Random) -> Action:

@@ -1,4 +1,4 @@
-"""The clauses on which training builds: rewards sum to returns, parts are dealt once, keys of views are stable.
+"""The clauses on which training builds: rewards sum to returns, and parts are dealt once.
 
 Each is a function that yields errors, like those of clauses.py, at one state.
 """
@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from mirrormatch.games.contract.visits import AnyGame, Errors, Visit, replay, roles
+from mirrormatch.games.contract.visits import AnyGame, Errors, Visit, roles
 from mirrormatch.games.types import CHANCE, OVER, Action
 from mirrormatch.text import printable
 
@@ -52,15 +52,6 @@ def parts_are_dealt_once(game: AnyGame, visit: Visit) -> Errors:
                 f"role {changed[0]} is {game.part(before, changed[0])!r} before {action!r} and "
                 f"{game.part(visit.state, changed[0])!r} at the end: a part must not change after the first move"
             )
-
-
-def equal_views_print_alike(game: AnyGame, visit: Visit) -> Errors:
-    """Checks that equal views have equal `repr`s, from which the keys of views are computed."""
-    again = replay(game, visit.path)
-    for role in roles(game):
-        one, other = game.view(visit.state, role), game.view(again, role)
-        if one == other and repr(one) != repr(other):
-            yield f"role {role}'s view prints as {one!r} and as {other!r}: equal views must have equal reprs"
 
 
 def _walk(game: AnyGame, path: tuple[Action, ...]) -> Iterator[tuple[Any, Action, Any]]:

@@ -19,7 +19,7 @@ from mirrormatch.agents.players.random import RandomAgent
 from mirrormatch.agents.types import Agent, Decision, Episode, Reply
 from mirrormatch.errors import UserError
 from mirrormatch.games.game import Game, compute_view_key
-from mirrormatch.games.types import Problem, ProblemKind
+from mirrormatch.games.types import Observation, Problem, ProblemKind
 
 KUHN = games.get("kuhn_poker")
 NEGOTIATION = games.get("simple_negotiation")
@@ -284,7 +284,7 @@ def test_keys_of_views_are_the_same_in_every_process() -> None:
         for seed in ("1", "2")
     }
     assert len(printed) == 1 and len(printed.pop().splitlines()) == len(games.names())
-    assert compute_view_key(KUHN, KUHN.view(KUHN.apply(KUHN.start(), "Q"), 0), 0) == 5728579835916194750
+    assert compute_view_key(KUHN.info, Observation(0, "Your card is Q.", ("bet", "check"))) == 592871795475405948
 
 
 def test_the_time_of_a_reply_is_measured() -> None:

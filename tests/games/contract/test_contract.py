@@ -360,26 +360,6 @@ class NamelessPart(Coin):
         return " "
 
 
-class PrintsItsAddress(Coin):
-    info = replace(Coin.info, solver=None)
-
-    def view(self, state: Any, role: int) -> Any:
-        return Addressed(state.past[role:])
-
-
-class Addressed:
-    """Compares by content, and prints as objects do."""
-
-    def __init__(self, past: tuple[Action, ...]) -> None:
-        self.past = past
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Addressed) and self.past == other.past
-
-    def __hash__(self) -> int:
-        return hash(self.past)
-
-
 class NoRoles(Coin):
     info = replace(Coin.info, roles=())
 
@@ -457,7 +437,6 @@ BROKEN: dict[type[Coin], set[str]] = {
     PaysForTheDeal: {"rewards add up"},
     ChangesParts: {"parts are dealt once"},
     NamelessPart: {"parts are dealt once"},
-    PrintsItsAddress: {"equal views print alike"},
     NoRoles: {"facts make sense", "play", "flags are used"},
     RolesAlike: {"facts make sense"},
     RemembersTheLastGame: {"games repeat"},
