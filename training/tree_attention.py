@@ -63,7 +63,7 @@ def build_mask(part: Part, device: torch.device) -> TreeMask:
 
 def switch_on(model: Any) -> bool:
     """Selects this attention in a model; False for an attention that it can't be built on."""
-    name = f"{_PREFIX}{model.config._attn_implementation}"
+    name = f"{_PREFIX}{_usual_name(model)}"
     if name not in ALL_ATTENTION_FUNCTIONS:
         return False
     model.set_attn_implementation(name)
@@ -72,7 +72,12 @@ def switch_on(model: Any) -> bool:
 
 def switch_off(model: Any) -> None:
     """Selects the attention that the model had before."""
-    model.set_attn_implementation(model.config._attn_implementation.removeprefix(_PREFIX))
+    model.set_attn_implementation(_usual_name(model))
+
+
+def _usual_name(model: Any) -> str:
+    """The name of the model's attention beside trees."""
+    return str(model.config._attn_implementation).removeprefix(_PREFIX)
 
 
 def _attend(

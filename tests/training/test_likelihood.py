@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -35,8 +36,9 @@ MODELS: dict[str, tuple[str, dict[str, Any]]] = {
     "bloom": ("bloom", BLOOM),
     "mamba": ("mamba", MAMBA),
     "short window": ("mistral", {**ROPE, "sliding_window": 16}),
+    "window": ("mistral", {**ROPE, "sliding_window": 100}),
 }
-TREES = {"llama", "qwen3", "gpt2", "gemma2", "granite", "cohere"}
+TREES = {"llama", "qwen3", "gpt2", "gemma2", "granite", "cohere", "window"}
 TEMPERATURE = 0.7
 
 
@@ -54,10 +56,10 @@ def new_model(name: str, attention: str | None = None) -> Any:
         return AutoModelForCausalLM.from_config(config, attn_implementation=attention)  # type: ignore[no-untyped-call]
 
 
-def games(seed: int = 0, num: int = 16) -> list[Sample]:
+def games(seed: int = 0, num: int = 16, start: int = 12) -> list[Sample]:
     """Conversations of one to three turns that share their beginnings, and some of them everything."""
     rng = random.Random(seed)
-    starts = [[rng.randrange(1, VOCAB_SIZE) for _ in range(12)] for _ in range(2)]
+    starts = [[rng.randrange(1, VOCAB_SIZE) for _ in range(start)] for _ in range(2)]
     made = list[Sample]()
     for _ in range(num):
         ids = list(rng.choice(starts))
@@ -157,3 +159,48 @@ def test_half_precision_reads_trees_too(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(MODELS) - TREES))
 def test_half_precision_hides_no_difference(name: str) -> None:
     assert not Likelihood(new_model(name).bfloat16()).reads_trees
+
+
+def test_a_model_that_reads_trees_already_still_does() -> None:
+    model = new_model("qwen3")
+    assert [Likelihood(model).reads_trees for _ in range(2)] == [True, True]
+
+
+def test_sequences_longer_than_the_window_are_rows_of_their_own() -> None:
+    model, samples = new_model("window"), games(start=100)
+    assert not any(part.is_tree for part in Likelihood(model).plan(samples, 2_048).parts)
+    assert_equal(packed(model, samples, 2_048), one_by_one(model, samples))
+
+
+@pytest.mark.parametrize("name", ["llama", "gpt2", "gemma2"])
+def test_recomputed_activations_give_the_same_gradient(name: str) -> None:
+    model, samples = new_model(name), games()
+    expected = packed(model, samples, 256)
+    model.train()
+    enable = getattr(model, "activation_checkpointing_enable", None) or model.gradient_checkpointing_enable
+    enable()  # transformers renamed it in 5.23
+    assert any(getattr(m, "gradient_checkpointing", False) for m in model.modules())
+    assert_equal(packed(model, samples, 256), expected)
+
+
+@pytest.mark.parametrize("attention", ["sdpa", "eager"])
+def test_ordinary_calls_of_a_model_that_reads_trees_stay_as_they_were(attention: str) -> None:
+    model = new_model("qwen3", attention)
+    inputs = {"input_ids": torch.arange(24).view(2, 12), "attention_mask": torch.tensor([[0] * 4 + [1] * 8, [1] * 12])}
+    before = model(**inputs).logits
+    assert Likelihood(model).reads_trees
+    assert torch.equal(model(**inputs).logits, before)
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing:FutureWarning")  # PEFT uses the older name
+def test_the_active_adapter_counts() -> None:
+    model, samples = new_model("qwen3"), games()
+    base = packed(model, samples, 256)
+    settings = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM")
+    peft = get_peft_model(model, settings)
+    adapted = packed(peft, samples, 256)
+    assert_equal(adapted, one_by_one(peft, samples))
+    assert not torch.allclose(adapted.logps, base.logps, atol=0.1)
+    with torch.no_grad(), peft.disable_adapter():
+        (part,) = (likelihood := Likelihood(peft)).plan(samples, 10_000).parts
+        torch.testing.assert_close(likelihood(part, TEMPERATURE).logps, base.logps, rtol=0, atol=1e-5)
