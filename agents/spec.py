@@ -33,6 +33,7 @@ from mirrormatch.agents.engines._model_files import find_model_files
 from mirrormatch.agents.engines._request import RequestSettings
 from mirrormatch.agents.engines._settings import SETTINGS
 from mirrormatch.agents.engines._types import Sampling
+from mirrormatch.agents.engines._vllm_limits import check_installed
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.types import Agent, SelectiveAgent
 from mirrormatch.config_file import parse_settings
@@ -133,7 +134,22 @@ def check_spec(text: str, game: Game[Any, Any] | None = None) -> Spec:
     if spec.kind not in _NO_PATHS:
         find_model_files(engine_target(spec))
     read_card(spec)
+    _check_engine(spec)
     return spec
+
+
+def _check_engine(spec: Spec) -> None:
+    """Checks that an engine's library is installed, and that a server's address is one.
+
+    Raises:
+        UserError: it isn't.
+    """
+    if spec.kind == "vllm":
+        check_installed()
+    elif spec.kind == "openai":
+        from mirrormatch.agents.engines.openai import parse_target  # httpx takes a third of a second to import
+
+        parse_target(spec.target)
 
 
 def read_card(spec: Spec) -> RequestSettings | None:

@@ -1,5 +1,6 @@
-"""Limits of vLLM, in this process and on a server: temperatures, and ranks of adapters."""
+"""Limits of vLLM, in this process and on a server: temperatures, ranks of adapters, and whether it is installed."""
 
+import importlib.util
 from pathlib import Path
 
 from mirrormatch.agents.engines._adapter_settings import LoraSettings
@@ -7,6 +8,16 @@ from mirrormatch.errors import UserError
 
 RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # supported by vLLM's kernels
 MIN_TEMPERATURE, MAX_TEMPERATURE = 0.01, 2.0  # vLLM silently raises lower ones, and refuses higher ones
+
+
+def check_installed() -> None:
+    """Checks that vLLM is there, without importing it.
+
+    Raises:
+        UserError: it isn't installed.
+    """
+    if importlib.util.find_spec("vllm") is None:
+        raise UserError("vLLM is not installed: pip install 'mirrormatch[vllm]'")
 
 
 def check_temperature(temperature: float) -> None:

@@ -1,5 +1,6 @@
 """Wrong inputs on the command line: each is refused in one line, before anything slow and before a file is made."""
 
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -167,6 +168,8 @@ def test_a_misspelt_game_is_refused(cli: Cli, command: str, folder: Path) -> Non
         ("nano,prompt=boxd", "unknown prompt 'boxd', did you mean 'boxed'?"),
         ("hf:/nowhere", "no model at '/nowhere'"),
         ("nano+/nowhere", "no adapter at '/nowhere'"),
+        ("openai:llama3.2", "is not MODEL@URL"),
+        ("openai:m@ftp://h/v1", "is not MODEL@URL"),
     ],
 )
 def test_a_model_with_a_wrong_part_is_refused_before_torch_is_loaded(
@@ -280,3 +283,11 @@ def test_a_misspelt_setting_is_refused_without_torch() -> None:
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     code, *loaded = ended.stdout.split()
     assert code == "2" and not {"torch", "transformers", "peft"} & set(loaded)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("vllm") is not None, reason="vLLM is installed here")
+@pytest.mark.parametrize("command", WITH_MODELS)
+def test_an_engine_that_is_not_installed_is_refused_before_another_model_is_loaded(
+    cli: Cli, command: str, folder: Path
+) -> None:
+    assert "vLLM is not installed: pip install" in refusal(cli, command.format("vllm:nano"), folder)

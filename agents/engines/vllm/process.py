@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from mirrormatch.agents.engines._vllm_limits import check_installed
 from mirrormatch.config_file import describe_validation_error
 from mirrormatch.errors import UserError
 
@@ -46,13 +47,9 @@ def load_vllm() -> Any:
     chosen = set(os.environ)
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    check_installed()
     with _suppress_warnings():
-        try:
-            vllm = importlib.import_module("vllm")
-        except ModuleNotFoundError as problem:
-            if problem.name != "vllm":
-                raise
-            raise UserError("vLLM is not installed: pip install 'mirrormatch[vllm]'") from None
+        vllm = importlib.import_module("vllm")
         from vllm.platforms import current_platform
     if current_platform.is_cpu():
         os.environ.update({name: value for name, value in _ON_A_CPU.items() if name not in chosen})
