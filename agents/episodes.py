@@ -166,7 +166,7 @@ def read_episodes(path: Path) -> Iterator[Episode]:
                     return
                 if len(line) > MAX_LINE_BYTES:
                     raise UserError(f"{str(path)!r}, line {number}: longer than {MAX_LINE_BYTES:,} bytes")
-                yield _parse_episode(line, f"{str(path)!r}, line {number}")
+                yield parse_episode(line, f"{str(path)!r}, line {number}")
     except OSError as problem:
         raise UserError(f"can't read episodes from {str(path)!r}: {problem.strerror}") from problem
 
@@ -231,7 +231,12 @@ def _last_byte(path: Path) -> bytes:
         return file.read()
 
 
-def _parse_episode(line: bytes, place: str) -> Episode:
+def parse_episode(line: bytes, place: str) -> Episode:
+    """Parses a line of an episodes file.
+
+    Raises:
+        UserError: it is no episode; the message begins with its place.
+    """
     try:
         parsed = EpisodeLine.model_validate_json(line)
     except ValidationError as problem:

@@ -1,7 +1,7 @@
 """The plug-ins of one stage of a run, made from its settings, and the way of a step's experience through them."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
@@ -11,6 +11,7 @@ from mirrormatch.training import builders, estimators, matchmakers, objectives, 
 from mirrormatch.training.builder import Builder
 from mirrormatch.training.choice import Choice, make_plugin
 from mirrormatch.training.config import RunConfig
+from mirrormatch.training.episode_log import EpisodeLog
 from mirrormatch.training.estimator import Estimator
 from mirrormatch.training.learner import Term
 from mirrormatch.training.matchmaker import Matchmaker
@@ -50,9 +51,10 @@ class Pipeline:
     Args:
         config: the stage's settings.
         roster: the players.
+        open_log: returns the file of a step's games.
     """
 
-    def __init__(self, config: RunConfig, roster: Roster) -> None:
+    def __init__(self, config: RunConfig, roster: Roster, open_log: Callable[[int], EpisodeLog]) -> None:
         self.matchmaker: Matchmaker = make_matchmaker(config)
         play = config.play
         context = Context(
@@ -64,6 +66,7 @@ class Pipeline:
             forfeits=play.forfeits,
             matchmaker=self.matchmaker,
             roster=roster,
+            open_log=open_log,
         )
         self.source: Source = _make_choice(sources.registry, config.source, context)
         terms = (config.reward or {}).items()
@@ -109,12 +112,16 @@ class Stages:
     Args:
         config: the run's settings.
         roster: the players.
+        open_log: returns the file of a step's games.
         step: the step at which the run begins or resumes.
         state: the state of that step's pipeline; None for a new run.
     """
 
-    def __init__(self, config: RunConfig, roster: Roster, step: int, state: State | None) -> None:
+    def __init__(
+        self, config: RunConfig, roster: Roster, open_log: Callable[[int], EpisodeLog], step: int, state: State | None
+    ) -> None:
         self._roster = roster
+        self._open_log = open_log
         ends = accumulate(stage.learn.steps for stage in config.stages)
         self._stages = list(zip(ends, config.stages, strict=True))
         self._end = 0
@@ -125,7 +132,7 @@ class Stages:
         """The pipeline of step number `step`, counted from 0. Steps are asked for in order."""
         if step >= self._end:
             self._end, config = next((end, stage) for end, stage in self._stages if step < end)
-            self._pipeline = Pipeline(config, self._roster)
+            self._pipeline = Pipeline(config, self._roster, self._open_log)
         return self._pipeline
 
 

@@ -59,7 +59,7 @@ def train(
     sleep(engine)  # the learner's copy of the weights needs the memory
     learner = TrlLearner(config, path, folder.checkpoints, start.path if start else None, dtype, names, magnets)
     roster = RunRoster(config, engine, learner, folder, names)
-    stages = Stages(config, roster, learner.step, start.state["pipeline"] if start else None)
+    stages = Stages(config, roster, folder.episode_log, learner.step, start.state["pipeline"] if start else None)
     if start is not None:
         learner.restore(start.state["learner"])
     sinks = JsonLines(folder.metrics_path), TensorBoard(folder.tensorboard, learner.step)
@@ -71,6 +71,7 @@ def train(
             credited = pipeline.gather(learner.step)
             roster.sleep_engine()
             folder.write_episodes(learner.step, credited.experience.episodes)
+            folder.episode_log(learner.step).append_advantages(credited.batch, credited.credit)
             played = time.perf_counter()
             # updates
             learned = _update_learners(config, learner, pipeline, credited)
@@ -95,6 +96,7 @@ def train(
                 learner.save_checkpoint()
                 roster.save_adapters()
                 folder.mark_complete(learner.step, {"pipeline": pipeline.state(), "learner": learner.state()})
+                folder.drop_logs(learner.step, config.keep_adapters)
     roster.wake_engine()
     return Ended(learner.step, roster.save_adapters(), alarms.lasting_alarm())
 

@@ -7,6 +7,7 @@ template.json                   the date in prompts, only for a chat template th
 adapters/step-000040/           the policy after 40 steps, PEFT's format
 learners/NAME/adapters/         the same of every learner beside the main one
 episodes/step-000040.jsonl      the episodes of step 40
+episodes/step-000040.tokens.gz  the same with tokens, log-probs and advantages, written game by game; most are removed
 computation.json                the number type and threads that the run's first process chose
 metrics.jsonl                   one line per finished step
 tensorboard/
@@ -37,6 +38,7 @@ from mirrormatch.files import read_object, write_json, write_text
 from mirrormatch.training import checkpoints
 from mirrormatch.training.checkpoints import Checkpoint, DamagedCheckpoint, OldCheckpoint
 from mirrormatch.training.config import RunConfig
+from mirrormatch.training.episode_log import EpisodeLog
 from mirrormatch.training.metrics_file import cut_metrics
 from mirrormatch.training.run_lock import LOCK_FILE, lock_folder
 from mirrormatch.training.run_record import (
@@ -197,6 +199,17 @@ class RunFolder:
     def write_episodes(self, step: int, episodes: Sequence[Episode]) -> None:
         """Writes the episodes that step number `step` played, counted from 0."""
         write_text(self.episodes_path(step), "".join(f"{to_json(episode)}\n" for episode in episodes))
+
+    def episode_log(self, step: int) -> EpisodeLog:
+        """The file with the games of step number `step` as they end, counted from 0."""
+        return EpisodeLog(self.path / "episodes" / f"step-{step:06d}.tokens.gz")
+
+    def drop_logs(self, step: int, keep_every: int) -> None:
+        """Removes the files of games with tokens of finished steps, but for the newest and for every so many steps."""
+        for path in (self.path / "episodes").glob("step-*.tokens.gz"):
+            number = int(path.name.partition(".")[0].rpartition("-")[2])
+            if number < step - 1 and number % keep_every:
+                path.unlink()
 
     def write_adapter(self, step: int, write: Callable[[Path], None], learner: str = MAIN) -> None:
         """Calls `write` on a temporary folder, then renames that: an adapter in the run is always whole.

@@ -3,12 +3,13 @@
 Nothing here depends on the loss or on the learner; policies come from a `Roster`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.types import Agent, Episode
 from mirrormatch.training.choice import PluginSettings
+from mirrormatch.training.episode_log import EpisodeLog
 from mirrormatch.training.matchmaker import Matchmaker
 from mirrormatch.training.trajectories import Forfeits
 from mirrormatch.training.types import Stateful, Trajectory
@@ -50,6 +51,7 @@ class Context(NamedTuple):
         forfeits: see `extract_trajectories`.
         matchmaker: assigns the seats.
         roster: the players.
+        open_log: returns the file of a step's games, counted from 0.
     """
 
     seed: int
@@ -60,6 +62,7 @@ class Context(NamedTuple):
     forfeits: Forfeits
     matchmaker: Matchmaker
     roster: Roster
+    open_log: Callable[[int], EpisodeLog]
 
 
 class Source(Stateful, Protocol):

@@ -16,6 +16,7 @@ from mirrormatch.config_file import parse_settings
 from mirrormatch.games.types import ProblemKind
 from mirrormatch.training import builders, estimators, matchmakers, rewards
 from mirrormatch.training.config import RunConfig
+from mirrormatch.training.episode_log import EpisodeLog
 from mirrormatch.training.matchmaker import Seat
 from mirrormatch.training.pipeline import Credited, Pipeline, Stages, list_learners
 from mirrormatch.training.source import Experience
@@ -34,6 +35,10 @@ class NoPlayers:
 
     def policy(self, learner: str) -> LLMAgent:
         raise AssertionError(learner)
+
+
+def open_no_log(step: int) -> EpisodeLog:
+    raise AssertionError(step)
 
 
 class Recorded:
@@ -59,7 +64,7 @@ def make_config(games: tuple[str, ...] = ("kuhn_poker",), **sections: Any) -> Ru
 
 
 def make_pipeline(experience: Experience, **sections: Any) -> Pipeline:
-    pipeline = Pipeline(make_config(**sections), NoPlayers())
+    pipeline = Pipeline(make_config(**sections), NoPlayers(), open_no_log)
     pipeline.source = Recorded(experience)  # type: ignore[assignment]
     return pipeline
 
@@ -195,7 +200,7 @@ def kinds_at(stages: Stages, step: int) -> tuple[str, tuple[str, ...], list[str]
 
 
 def test_each_step_has_the_plug_ins_of_its_stage() -> None:
-    stages = Stages(make_config(stage=STAGES), NoPlayers(), 0, None)
+    stages = Stages(make_config(stage=STAGES), NoPlayers(), open_no_log, 0, None)
     assert [kinds_at(stages, step) for step in range(4)] == [
         ("NoBaseline", (MAIN,), ["Clipped", "Kl"]),
         *[("RoleEma", (MAIN, "solver"), ["Nll"])] * 3,
@@ -203,7 +208,7 @@ def test_each_step_has_the_plug_ins_of_its_stage() -> None:
 
 
 def test_a_stages_pipeline_keeps_its_state_from_step_to_step() -> None:
-    stages = Stages(make_config(stage=STAGES), NoPlayers(), 0, None)
+    stages = Stages(make_config(stage=STAGES), NoPlayers(), open_no_log, 0, None)
     assert stages.at(1) is stages.at(3)
 
 
@@ -215,11 +220,11 @@ def test_learners_are_those_of_all_stages() -> None:
 def test_a_resumed_run_is_in_the_stage_of_its_next_step(step: int) -> None:
     """The state belongs to the last finished step: after step 1 of 4 to the first stage, later to the second."""
     config = make_config(stage=STAGES)
-    before = Stages(config, NoPlayers(), 0, None)
+    before = Stages(config, NoPlayers(), open_no_log, 0, None)
     pipeline = before.at(step - 1)
     pipeline.source = Recorded(play_kuhn())  # type: ignore[assignment]
     pipeline.gather(step - 1)
-    after = Stages(config, NoPlayers(), step, json.loads(json.dumps(pipeline.state())))
+    after = Stages(config, NoPlayers(), open_no_log, step, json.loads(json.dumps(pipeline.state())))
     if step == 2:
         assert after.at(step).state() == pipeline.state() and after.at(step).estimator.baselines()
     if step < 4:

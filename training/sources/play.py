@@ -7,7 +7,7 @@ from dataclasses import replace
 from mirrormatch import games
 from mirrormatch.agents.play import play
 from mirrormatch.agents.scheduler import run_all
-from mirrormatch.agents.types import Episode
+from mirrormatch.agents.types import Episode, seat_name
 from mirrormatch.seeds import derive
 from mirrormatch.training.choice import PluginSettings
 from mirrormatch.training.matchmaker import Seat
@@ -20,7 +20,7 @@ class Play:
     """Plays a step's episodes, all at once, with the newest policies.
 
     The games take turns; episodes of one deal (`play.samples_per_deal`) follow each other and differ in the replies'
-    seeds only. Chance is the same for every matchmaker.
+    seeds only. Chance is the same for every matchmaker. Games that a killed process finished are read again.
     """
 
     Settings = PluginSettings
@@ -34,11 +34,19 @@ class Play:
         seatings = list(self._seatings(step))
         agents = {p: self._context.roster.agent(p) for p in sorted({s.player for seats in seatings for s in seats})}
 
+        log = self._context.open_log(step)
+        finished = log.read_finished()
+
         async def play_one(k: int, seats: Sequence[Seat]) -> Episode:
             deal, sample = divmod(k, self._context.samples_per_deal)
             players = [agents[seat.player] for seat in seats]
+            known = finished.get(k)
+            if known is not None and known.seats == tuple(map(seat_name, players)):
+                return known
             episode = await play(games.get(self._game(deal)), players, self._deal_seed(step, deal), sample=sample)
-            return replace(episode, players=tuple(seat.player for seat in seats))
+            episode = replace(episode, players=tuple(seat.player for seat in seats))
+            log.append(k, episode)
+            return episode
 
         jobs = (functools.partial(play_one, k, seats) for k, seats in enumerate(seatings))
         episodes = await run_all(jobs, self._context.in_flight)

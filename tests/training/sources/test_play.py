@@ -1,7 +1,9 @@
 """Play as a source: which games are played, who sits where, and what follows from the seed."""
 
 import asyncio
+import tempfile
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from mirrormatch.agents.types import Agent
 from mirrormatch.prompts import get
 from mirrormatch.training import matchmakers
 from mirrormatch.training.choice import PluginSettings
+from mirrormatch.training.episode_log import EpisodeLog
 from mirrormatch.training.source import Context, Experience
 from mirrormatch.training.sources.play import Play
 
@@ -45,8 +48,10 @@ def take(step: int = 0, matchmaker: str = "mirror", roster: Callers | None = Non
         forfeits="both",
         matchmaker=made(made.Settings.model_validate(given)),
         roster=roster or Callers(),
+        open_log=lambda number: EpisodeLog(Path(folder) / f"{number}.gz"),
     )
-    return asyncio.run(Play(PluginSettings(), context._replace(**changes)).take(step))
+    with tempfile.TemporaryDirectory() as folder:
+        return asyncio.run(Play(PluginSettings(), context._replace(**changes)).take(step))
 
 
 def cards(experience: Experience) -> list[tuple[str, ...]]:
