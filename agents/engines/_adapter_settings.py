@@ -29,8 +29,8 @@ def _check_names(value: Any) -> Any:
     names = value if isinstance(value, list) else [] if value is None else [value]
     if len(names) > MAX_NAMES:
         raise ValueError(f"it has {len(names):,} entries, up to {MAX_NAMES:,} can be loaded")
-    if wrong := next((n for n in names if not (isinstance(n, str) and _NAME.fullmatch(n))), None):
-        raise ValueError(f"{str(wrong)[:80]!r} is not the plain name of a module, as PEFT writes it in a list")
+    if wrong := [n for n in names if not (isinstance(n, str) and _NAME.fullmatch(n))]:
+        raise ValueError(f"{str(wrong[0])[:80]!r} is not the plain name of a module, as PEFT writes it in a list")
     return value
 
 

@@ -98,10 +98,9 @@ def _read_header(path: Path) -> dict[str, _Tensor]:
 
 def _describe_ranks(tensors: Mapping[str, _Tensor], settings: LoraSettings) -> str:
     """The first LoRA tensor of another type or rank than the settings say; empty if there is none."""
+    most = len(tensors) + MAX_SPARE_NAMES  # PEFT compares each name with each module
     for names in (settings.target_modules, settings.exclude_modules, settings.target_parameters):
-        if (
-            isinstance(names, list) and len(names) > len(tensors) + MAX_SPARE_NAMES
-        ):  # PEFT compares each with each module
+        if isinstance(names, list) and len(names) > most:
             return f"the settings name {len(names):,} modules, and {WEIGHTS} holds {len(tensors):,} tensors"
     found = [
         (tensors[name], m) for name in sorted(tensors) if (m := _LORA.fullmatch(name) or _EMBEDDING.fullmatch(name))

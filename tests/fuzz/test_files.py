@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+import math
+import re
 import struct
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fuzz.strategies import damaged_bytes, damaged_json, texts
 
@@ -100,15 +102,33 @@ HEADER = {
 }
 
 
+def check_plain(lora: LoraSettings) -> None:
+    """Checks that nothing in the settings is a regular expression, and that every number is finite."""
+    values = lora.model_dump()
+    texts = [v for name in values for v in (values[name] if isinstance(values[name], list | dict) else [values[name]])]
+    assert all(re.fullmatch(r"(\.\*\\\.)?\^?[\w.-]+", text) for text in texts if isinstance(text, str))
+    numbers = [lora.lora_alpha, lora.lora_dropout, *lora.alpha_pattern.values()]
+    assert all(math.isfinite(number) for number in numbers) and lora.max_rank >= lora.r >= 1
+
+
+@settings(max_examples=4 * settings().max_examples)  # they are quick, and a few of the settings are dangerous
+@given(damaged_json([LORA]))
+def test_any_settings_of_an_adapter_are_plain_or_refused(folder: Path, config: bytes) -> None:
+    (folder / CONFIG).write_bytes(config)
+    try:
+        check_plain(read_lora_settings(folder))
+    except UserError as problem:
+        assert message(problem)
+
+
 @given(damaged_json([LORA]), damaged_json([HEADER]), st.binary(max_size=64), damaged_json([CARD_VALUES]))
 def test_any_adapter_is_taken_or_refused(folder: Path, config: bytes, header: bytes, data: bytes, card: bytes) -> None:
     (folder / CONFIG).write_bytes(config)
     (folder / CARD).write_bytes(card)
     (folder / WEIGHTS).write_bytes(struct.pack("<Q", len(header)) + header + data.ljust(64, b"\0"))
     try:
-        settings = read_lora_settings(folder)
-        assert isinstance(settings, LoraSettings)
-        check_weights(folder, settings, {"model.layers.0.self_attn.q_proj.weight": (4, 4)})
+        lora = read_lora_settings(folder)
+        check_weights(folder, lora, {"model.layers.0.self_attn.q_proj.weight": (4, 4)})
         assert content_hash(folder)
         check_finite(folder)
         check_fit(folder, "x", {"model.layers.0.self_attn.q_proj.weight": (4, 4)})

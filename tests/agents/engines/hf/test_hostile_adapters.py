@@ -42,6 +42,7 @@ SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"rank_pattern": {"q_proj": 10**6}}, "rank 1000000, and its lora_A has rank 4"),
     ({"rank_pattern": {"elsewhere": 10**6}}, "rank 1,000,000 is too high for this base model"),
     ({"target_modules": BOMB}, NO_NAME),
+    ({"target_modules": ["q_proj", ""]}, NO_NAME),
     ({"target_modules": ["q_proj", BOMB]}, NO_NAME),
     ({"exclude_modules": BOMB}, NO_NAME),
     ({"modules_to_save": [BOMB]}, NO_NAME),
