@@ -35,3 +35,8 @@ def test_the_tests_that_rows_name_exist() -> None:
     named = re.findall(r"`(tests/[^`]+)`", TRIED)
     assert named
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_no_held_answer_is_illegal_or_cut_off() -> None:
+    rows = re.findall(r"^\| .* \| `(?:kuhn_poker|tictactoe)` \| 50 \| \d+ \| (\d+) \| (\d+) \|$", TRIED, re.MULTILINE)
+    assert rows == [("0", "0")] * 6
