@@ -263,6 +263,12 @@ def test_a_run_with_a_wrong_setting_leaves_no_folder(cli: Cli, setting: str, exp
     assert expected in refusal(cli, f"train {CONFIG} --set {setting}", folder)
 
 
+def test_training_on_a_game_for_one_player_is_noted(cli: Cli) -> None:
+    printed = cli("train", CONFIG, "--set", "play.games=sokoban", "--out", "a_file")
+    assert printed.code == 2
+    assert "sokoban: a game for one player, in which the policy plays alone, without an opponent" in printed.err
+
+
 def test_help_is_a_command_too(cli: Cli) -> None:
     assert cli("help") == (0, overview(), "")
     assert cli("help", "play") == cli("play", "--help")
