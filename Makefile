@@ -111,6 +111,7 @@ docs: setup
 	$(BIN)/python docs/generate/openspiel.py docs/openspiel.md
 	$(BIN)/python docs/generate/textarena.py docs/textarena.md
 	$(BIN)/python docs/generate/configuration.py docs/configuration.md
+	$(BIN)/python docs/generate/metrics.py docs/metrics.md
 	$(BIN)/python docs/generate/engines_tried.py docs/engines.md
 	$(BIN)/python docs/generate/reliability.py docs/reliability.md
 

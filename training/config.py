@@ -10,6 +10,7 @@ from mirrormatch.prompts.prompt import PromptSettings
 from mirrormatch.registry import Registry
 from mirrormatch.seeds import MAX_SEED
 from mirrormatch.training import builders, estimators, matchmakers, objectives, rewards, sources
+from mirrormatch.training.alarm_settings import AlarmSettings
 from mirrormatch.training.choice import Choice, complete_settings
 from mirrormatch.training.machine_settings import MachineSettings
 from mirrormatch.training.trajectories import Forfeits
@@ -175,23 +176,10 @@ class MeasureSettings(_Section):
         int,
         Field(ge=0, description="number of steps between two measurements of exploitability during the run; 0: none"),
     ] = 0
-
-
-class AlarmSettings(_Section):
-    """The alarms of a collapsing run. They are printed and logged; with `stop` a lasting alarm ends the run."""
-
-    stop: Annotated[bool, Field(description="end the run at a lasting alarm")] = False
-    shrink: Annotated[
-        float,
-        Field(gt=0, lt=1, description="threshold of 'shrinking': reply length as a share of the first steps' mean"),
-    ] = 0.3
-    illegal: Annotated[
-        float, Field(gt=0, le=1, description="threshold of 'illegal': share of replies that are no move")
-    ] = 0.5
-    repeated: Annotated[
-        float, Field(gt=0, le=1, description="threshold of 'repeating': share of tokens equal to their predecessor")
-    ] = 0.5
-    entropy: Annotated[float, Field(ge=0, description="threshold of 'frozen': mean token entropy in nats")] = 0.01
+    drift_every: Annotated[
+        int,
+        Field(ge=0, description="number of steps between two measurements of `kl_base`; 0: none"),
+    ] = 10
 
 
 class Stage(_Section):

@@ -75,12 +75,12 @@ def train(
             played = time.perf_counter()
             # updates
             learned = _update_learners(config, learner, pipeline, credited)
-            timing = metrics.measure_time(played - began, time.perf_counter() - played, credited.batch)
+            timing = metrics.measure_time(played - began, time.perf_counter() - played, credited.batch, learned)
             # record
             measured = metrics.measure_play(
                 credited.experience.episodes, pipeline.estimator.baselines(), pipeline.matchmaker.learners
             )
-            measured |= metrics.measure_credit(credited.batch, credited.credit, credited.samples)
+            measured |= metrics.measure_credit(credited.batch, credited.credit, credited.samples, learner.step - 1)
             measured |= {f"reward/{name}": value for name, value in credited.terms.items()} | timing | learned
             ringing = alarms.check(metrics.round_for_log(measured))  # rounded: as a resumed run reads them
             measured |= {f"alarm/{name}": 1.0 for name in ringing}

@@ -24,7 +24,7 @@ class SettingKind(StrEnum):
 
 
 # Keys, or whole sections.
-SCHEDULE = ("learn.steps", "checkpoint_every", "keep_adapters", "measure.every", "alarms")
+SCHEDULE = ("learn.steps", "checkpoint_every", "keep_adapters", "measure.every", "measure.drift_every", "alarms")
 MACHINE = ("threads", "learn.part_tokens", "play.in_flight", "machine")
 _MODEL = "model"
 

@@ -35,16 +35,18 @@ from mirrormatch.agents.engines._settings import Dtype
 from mirrormatch.agents.engines.hf import load_base
 from mirrormatch.errors import UserError
 from mirrormatch.training.config import RunConfig
+from mirrormatch.training.figure_sums import FigureSums, sum_k3
 from mirrormatch.training.learner import Term, Update
 from mirrormatch.training.learner_state import TorchState, load_learner, save_learner
 from mirrormatch.training.likelihood import Likelihood
 from mirrormatch.training.lora import lora_config, refused_targets
 from mirrormatch.training.metrics import Metrics
 from mirrormatch.training.objective import Denominators, Seen
-from mirrormatch.training.packing import Part, Plan
+from mirrormatch.training.packing import Part
 from mirrormatch.training.types import MAIN, Sample, State, count_own_tokens
 from mirrormatch.training.warm_start import load_start
 
+NUM_DRIFT = 32  # samples whose distance from the base model is measured: the games take turns in them
 NUM_NORMS = 10  # updates before the running mean of gradient norms bounds the next one
 _TRL_SEEDS = 1 << 32  # it refuses larger seeds
 _NORM_DECAY = 0.95  # of that mean
@@ -78,6 +80,7 @@ class TrlLearner:
     ) -> None:
         self._config = config
         self._checkpoints = checkpoints
+        self._drift_every = config.measure.drift_every
         others = {name: f"learner{k}-" for k, name in enumerate(names) if name != MAIN}
         self._peft_names = {MAIN: _PEFT_MAIN, **others}
         self._magnets = {name: f"magnet{k}-" for k, name in enumerate(names) if name in magnets}
@@ -108,7 +111,8 @@ class TrlLearner:
         if decays := [term.magnet_decay for term in terms if term.magnet_decay is not None]:
             self._decays[name] = decays[0]
         references = {r for term in terms if (r := term.objective.reference) is not None}
-        figures = _Figures()
+        figures = FigureSums(self._trainer.accelerator.device.type == "cuda")
+        measures_drift = bool(self._drift_every) and self.step % self._drift_every == 0
         for update in updates:
             if not (num_own := count_own_tokens(update.samples)):
                 continue
@@ -118,7 +122,11 @@ class TrlLearner:
             denominators = Denominators(num_own, update.num_trajectories, self._config.play.max_tokens, lengths)
             columns = _flat_columns(update.samples, self._trainer.accelerator.device)
             parts = [(part, self._see(part, columns, name, references)) for part in plan.parts]
-            self._trainer.update(parts, terms, denominators, figures)
+            if measures_drift:
+                self._measure_drift(update.samples[:NUM_DRIFT], name, figures)
+                measures_drift = False
+            games = [sample.game for sample in update.samples]
+            self._trainer.update(parts, terms, denominators, figures, games)
         return figures.means()
 
     def finish_step(self) -> None:
@@ -166,6 +174,15 @@ class TrlLearner:
                 found[f"reference/{reference}"] = self._trainer.read(part)[0]
         return found
 
+    @torch.no_grad()
+    def _measure_drift(self, samples: Sequence[Sample], name: str, figures: FigureSums) -> None:
+        """Adds the KL divergence of the policy from the base model on some samples, which both read."""
+        for part in self._trainer.likelihood.plan(samples, self._config.learn.part_tokens).parts:
+            logp_K = self._trainer.read(part)[0]
+            with self._policy(name, "base"):
+                reference_K = self._trainer.read(part)[0]
+            figures.add("kl_base", sum_k3(logp_K, reference_K), float(logp_K.numel()))
+
     @contextmanager
     def _policy(self, name: str, reference: str) -> Iterator[None]:
         """Makes the model compute as a reference policy."""
@@ -181,41 +198,6 @@ class TrlLearner:
 
 
 _Columns = dict[str, Tensor]
-
-
-class _Figures:
-    """Sums and counts over all parts of all updates of a step, and greatest values: exact under any split."""
-
-    def __init__(self) -> None:
-        self._sums: dict[str, float] = {}
-        self._counts: dict[str, float] = {}
-        self._peaks: dict[str, float] = {}
-        self._tokens = dict.fromkeys(("read", "own", "rows"), 0)
-        self._num_parts = 0
-
-    def add(self, name: str, total: float, count: float) -> None:
-        self._sums[name] = self._sums.get(name, 0.0) + total
-        self._counts[name] = self._counts.get(name, 0.0) + count
-
-    def raise_peak(self, name: str, value: float) -> None:
-        self._peaks[name] = max(self._peaks.get(name, value), value)
-
-    def add_plan(self, plan: Plan, samples: Sequence[Sample]) -> None:
-        """Counts the tokens that the model reads, against one row per sample."""
-        self._tokens["read"] += plan.num_tokens
-        self._tokens["rows"] += sum(len(sample.ids) for sample in samples)
-        self._tokens["own"] += plan.num_own
-        self._num_parts += len(plan.parts)
-        self.add("real_tokens", plan.real_share * plan.num_tokens, plan.num_tokens)
-
-    def means(self) -> Metrics:
-        found = {name: self._sums[name] / count for name, count in self._counts.items() if count}
-        found |= self._peaks
-        if self._num_parts:
-            found["learner_tokens"] = float(self._tokens["read"])
-            found["read_share"] = self._tokens["read"] / self._tokens["rows"]
-            found["parts"] = float(self._num_parts)
-        return found
 
 
 class _Norms:
@@ -293,12 +275,13 @@ class _Trainer(GRPOTrainer):
         parts: Sequence[tuple[Part, Mapping[str, Tensor]]],
         terms: Sequence[Term],
         denominators: Denominators,
-        figures: "_Figures",
+        figures: FigureSums,
+        games: Sequence[str],
     ) -> None:
-        """Makes one optimizer step and adds what it measured to the figures."""
+        """Makes one optimizer step and adds what it measured to the figures, with the game of each sample."""
         assert self.optimizer is not None, "prepare() comes first"
         self.model_wrapped.zero_grad()
-        loss = self.training_step(self.model_wrapped, (parts, terms, denominators, figures)).item()
+        loss = self.training_step(self.model_wrapped, (parts, terms, denominators, figures, games)).item()
         limit = min(self.args.max_grad_norm, self.norms.limit(self._max_growth))
         norm = float(self.accelerator.clip_grad_norm_(self.model_wrapped.parameters(), limit))
         if not (math.isfinite(loss) and math.isfinite(norm)):
@@ -307,14 +290,16 @@ class _Trainer(GRPOTrainer):
                 "on; start another one with a lower learn.learning_rate from its newest adapter: model = 'MODEL+RUN'"
             )
         self.norms.add(min(norm, limit))
+        before = [(weight, weight.detach().clone()) for weight in self.peft.parameters() if weight.grad is not None]
         self.optimizer.step()
+        figures.add("update_share", _change_share(before), 1)
         figures.add("loss", loss, 1)
         figures.add("grad_norm", norm, 1)
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> Tensor:
         """Adds up the gradients of an update's parts and returns the sum of their losses."""
         model.train()
-        parts, terms, denominators, figures = inputs
+        parts, terms, denominators, figures, games = inputs
         total = torch.zeros((), device=self.accelerator.device)
         for part, columns in parts:
             seen = self._read_seen(part, columns, any(term.objective.needs_entropy for term in terms))
@@ -326,7 +311,7 @@ class _Trainer(GRPOTrainer):
                     figures.add(name, value, count)
             self.accelerator.backward(loss)
             total += loss.detach()
-            _measure_seen(seen, figures)
+            figures.add_seen(seen, games)
         return total
 
     def finish_step(self) -> None:
@@ -380,17 +365,6 @@ def _flat_columns(samples: Sequence[Sample], device: torch.device) -> _Columns:
     }
     found = {name: torch.tensor(values, dtype=torch.float32, device=device) for name, values in real.items()}
     return found | {"samples": torch.tensor(numbers, dtype=torch.long, device=device)}
-
-
-@torch.no_grad()
-def _measure_seen(seen: Seen, figures: _Figures) -> None:
-    """Adds how far the trainer's log-probs are from the sampler's, and the entropy."""
-    count = float(seen.logp_N.numel())
-    log_ratio_K = (seen.logp_N - seen.sampler_logp_N).detach()
-    figures.add("entropy", float(seen.entropy_N.sum()), count)
-    figures.add("ratio", float(log_ratio_K.exp().sum()), count)
-    figures.raise_peak("ratio_max", float(log_ratio_K.exp().max()))
-    figures.raise_peak("logp_gap", float(log_ratio_K.abs().max()))
 
 
 def _sort_targets(path: Path) -> None:
@@ -453,6 +427,14 @@ def _blend(model: PeftModel, source: str, target: str, keep: float) -> None:
     sources = _weights(model, source)
     for name, weight in _weights(model, target).items():
         weight.mul_(keep).add_(sources[name].to(weight.dtype), alpha=1 - keep)
+
+
+@torch.no_grad()
+def _change_share(before: Sequence[tuple[Tensor, Tensor]]) -> float:
+    """The norm of the change of some weights over their norm before it; 0 for weights that were all 0."""
+    changes = [weight - old for weight, old in before]
+    moved, norm = (float(torch.stack(torch._foreach_norm(w)).norm()) for w in (changes, [old for _, old in before]))
+    return moved / norm if norm else 0.0
 
 
 def _no_reward(completions: list[str], **_: Any) -> list[float | None]:

@@ -101,6 +101,7 @@ class Sample(NamedTuple):
         trajectory: the position of its trajectory in the batch.
         learner: the name of the learner that is updated.
         weight: factor on the sequence's loss.
+        game: the name of the game that it is from, for the figures.
     """
 
     ids: Ids
@@ -110,6 +111,7 @@ class Sample(NamedTuple):
     trajectory: int = 0
     learner: str = MAIN
     weight: float = 1.0
+    game: str = ""
 
     @property
     def num_own(self) -> int:

@@ -8,6 +8,7 @@ import json
 import sys
 import types
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -147,6 +148,8 @@ def _describe_annotation(kind: Any) -> str:
         return f"names, each with {_describe_annotation(get_args(kind)[1])}"
     if get_origin(kind) is tuple:
         return f"list of {_describe_annotation(get_args(kind)[0])}"
+    if isinstance(kind, type) and issubclass(kind, StrEnum):
+        return " or ".join(f"`{json.dumps(value)}`" for value in kind)
     return _NAMES[kind]
 
 

@@ -4,8 +4,8 @@ The page is a function of one record, `ReportInput`; run folders are the command
 from models and files.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from mirrormatch.agents.types import Episode
@@ -17,12 +17,6 @@ from mirrormatch.evals.report.style import STYLE
 from mirrormatch.evals.report.tables import comparison_table, headlines, measurement_table, policy_tables
 from mirrormatch.evals.report.transcripts import transcript
 
-ALARMS: Final = {
-    "shrinking": "replies have become much shorter than in the first steps",
-    "illegal": "many replies are no move",
-    "repeating": "replies repeat one token again and again",
-    "frozen": "the entropy is close to 0: one reply to every prompt",
-}
 _ALARM_PREFIX: Final = "alarm/"
 
 
@@ -44,7 +38,8 @@ class ReportInput:
         config: the settings as text.
         before: the measurement before training, if there is one.
         after: the measurement after training, if there is one.
-        metrics: each step's metrics, in order; `alarm/NAME` among them where an alarm rang.
+        metrics: each step's metrics, in order; `alarm/NAME` or `alarm/NAME/GAME` among them where an alarm rang.
+        alarms: the meanings of the alarms by name.
         episodes: sample episodes, shown in full.
         episodes_note: the way the samples were chosen.
     """
@@ -56,6 +51,7 @@ class ReportInput:
     before: Measurement | None = None
     after: Measurement | None = None
     metrics: Metrics = ()
+    alarms: Mapping[str, str] = field(default_factory=dict)
     episodes: Sequence[Episode] = ()
     episodes_note: str = ""
 
@@ -74,7 +70,7 @@ def render_report(report: ReportInput) -> str:
         ),
         _section("Before and after", _measurement_tables(before, after)),
         _section("Learning curves", _curve_charts(report.metrics)),
-        _section("Alarms", _alarm_list(report.metrics)),
+        _section("Alarms", _alarm_list(report.metrics, report.alarms)),
         *(_section("What it plays", *tables) for tables in [policy_tables(before, after)] if tables),
         _section("Episodes", *_transcripts(report)),
         _section("What ran", *_run_facts(report)),
@@ -108,7 +104,7 @@ def _curve_charts(metrics: Metrics) -> Html:
     return element("div", *charts, class_="charts") if charts else element("p", "No step has finished yet.")
 
 
-def _alarm_list(metrics: Metrics) -> Html:
+def _alarm_list(metrics: Metrics, meanings: Mapping[str, str]) -> Html:
     rang: dict[str, list[int]] = {}
     for step in metrics:
         for name in step:
@@ -116,13 +112,15 @@ def _alarm_list(metrics: Metrics) -> Html:
                 rang.setdefault(name.removeprefix(_ALARM_PREFIX), []).append(int(step.get("step", 0)))
     if not rang:
         return element("p", "None rang." if metrics else "No step has finished yet.")
-    return element("ul", *(_alarm_item(name, steps) for name, steps in sorted(rang.items())))
+    return element("ul", *(_alarm_item(name, steps, meanings) for name, steps in sorted(rang.items())))
 
 
-def _alarm_item(name: str, steps: Sequence[int]) -> Html:
+def _alarm_item(name: str, steps: Sequence[int], meanings: Mapping[str, str]) -> Html:
     when = f" at {len(steps)} {'step' if len(steps) == 1 else 'steps'}: {_ranges(steps)}. "
-    meaning = f"{ALARMS[name][0].upper()}{ALARMS[name][1:]}." if name in ALARMS else None
-    return element("li", element("span", name, class_="alarm"), when, meaning)
+    kind, _, game = name.partition("/")
+    where = f" in {game}" if game else None
+    meaning = f"{meanings[kind][0].upper()}{meanings[kind][1:]}." if kind in meanings else None
+    return element("li", element("span", kind, class_="alarm"), where, when, meaning)
 
 
 def _ranges(steps: Sequence[int]) -> str:

@@ -231,11 +231,13 @@ def test_a_real_episode_names_its_roles_and_moves() -> None:
     ]
 
 
-def test_alarms_are_listed_with_their_steps_and_meaning() -> None:
-    metrics = [{"step": float(k), **({"alarm/frozen": 1.0} if k in (3, 4, 5, 9) else {})} for k in range(1, 11)]
-    shown = page(metrics=metrics)
+def test_alarms_are_listed_with_their_games_steps_and_meaning() -> None:
+    rings = {f"alarm/frozen/{game}": 1.0 for game in ("nim", "openspiel/chess")}
+    metrics = [{"step": float(k), **(rings if k in (3, 4, 5, 9) else {})} for k in range(1, 11)]
+    shown = page(metrics=metrics, alarms={"frozen": "the entropy is close to 0"})
     assert "frozen" in shown.within("span")
-    assert any(text.startswith(" at 4 steps: 3-5, 9. The entropy is") for text in shown.within("li"))
+    for game in ("nim", "openspiel/chess"):
+        assert f" in {game} at 4 steps: 3-5, 9. The entropy is close to 0." in "".join(shown.within("li"))
 
 
 # Curves.

@@ -29,11 +29,12 @@ ORDER = {
         "| spec"
     ),
     "training": (
-        "types choice model_spec machine_settings | matchmaker reward builder objective estimator annotator "
+        "types choice model_spec machine_settings alarm_settings "
+        "| matchmaker reward builder objective estimator annotator "
         "| trajectories matchmakers rewards builders objectives estimators | episode_log | source | sources | config "
         "| checkpoints run_lock run_record setting_kinds metrics_file learner_state packing "
         "| sinks machine preflight model_shape learning_speed warm_start tree_attention | accelerators | plan "
-        "| run_folder alarms checks metrics "
+        "| run_folder alarms checks metrics metric_catalogue figure_sums "
         "| base_model computation likelihood lora learner watcher | trl_trainer roster pipeline | run | bundled"
     ),
     "evals": (

@@ -3,7 +3,9 @@
 import asyncio
 import functools
 import re
+import runpy
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,55 +22,38 @@ from mirrormatch.config_file import parse_settings
 from mirrormatch.evals.measurement import Plan, measure_agent
 from mirrormatch.prompts import get
 from mirrormatch.training import metrics, objectives, rewards
-from mirrormatch.training.alarms import Alarms
-from mirrormatch.training.config import AlarmSettings, RunConfig
+from mirrormatch.training.alarm_settings import AlarmName
+from mirrormatch.training.alarms import RULES
+from mirrormatch.training.config import RunConfig
 from mirrormatch.training.learner import Update
+from mirrormatch.training.metric_catalogue import CATALOGUE, find_metric
 from mirrormatch.training.pipeline import make_terms
 from mirrormatch.training.trl_trainer import TrlLearner
 from mirrormatch.training.types import Sample, Step, Trajectory
 
 DOCS = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
-WORST = {"illegal": 1.0, "truncated": 0.0, "repeated": 1.0, "entropy": 0.0}  # rings every alarm
-TIMES = {"time/play_s", "time/learn_s", "time/play_share", "tokens_per_s"}  # the trainer's own, in trainer.py
+MEASURED = DOCS.partition("## Measured")[2]
+ON_A_GPU = {"gpu_peak_gb"}
 
 
-def documented_names() -> set[str]:
-    """Names in the first column of every table."""
-    cells = re.findall(r"^\| (`[^|]+`) \|", DOCS, re.MULTILINE)
-    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
-
-
-def generalize(name: str) -> str:
-    """Replaces games, roles and opponents in a name by the placeholders of the page."""
-    figure, *rest = name.split("/")
-    if figure in ("time", "alarm") or rest in ([], ["overall"]):
-        return name
-    if figure in ("accuracy", "majority"):
-        return f"{figure}/{'TASK' if rest[0][-1].isdigit() else 'KIND'}"
-    if figure == "reward":
-        return "reward/TERM"
-    if len(rest) == 1:
-        return f"{figure}/GAME"
-    if figure == "baseline":
-        return "baseline/GAME/PART"
-    return f"{figure}/GAME/{'ROLE' if rest[1].isdigit() else 'OPPONENT'}"
-
-
-def of_play() -> set[str]:
+def logged_names() -> Iterator[str]:
+    """The names of a step's figures of play, credit, learning and time, from a real update with every objective."""
     engine = ScriptedEngine(lambda prompt, seed: "<think>x</think>\\boxed{check}")
     agent = LLMAgent("scripted", engine, get("boxed"), Sampling(), max_retries=0)
-    episode = asyncio.run(play(games.get("kuhn_poker"), [agent, agent]))
-    return set(metrics.measure_play([episode], {"kuhn_poker/first": 0.0}))
-
-
-def of_credit() -> set[str]:
+    episodes = [asyncio.run(play(games.get("kuhn_poker"), [agent, agent], seed)) for seed in range(2)]
+    yield from metrics.measure_play(episodes, {"kuhn_poker/first": 0.0, "all": 0.0})
     steps = (Step((1,), (2,), (-0.5,)),)
     seat = Trajectory(0, "kuhn_poker", 0, "first", "main", "main", ("main",), 0, 0, 0, "win", None, steps)
-    return set(metrics.measure_credit([seat], [(1.0,)], [])) | {f"reward/{name}" for name in rewards.names()}
+    yield from metrics.measure_credit([seat], [(1.0,)], [])
+    yield from (f"reward/{name}" for name in rewards.names())
+    learned = measure_update()
+    yield from learned
+    yield from (f"solver/{name}" for name in learned)
+    yield from metrics.measure_time(1.0, 1.0, [seat], learned)
 
 
 @functools.cache
-def of_learning() -> set[str]:
+def measure_update() -> metrics.Metrics:
     """The figures of a real update with every objective."""
     model = str(find_model("nano"))
     values = {
@@ -80,15 +65,8 @@ def of_learning() -> set[str]:
     config = parse_settings(values, RunConfig, "test")
     with tempfile.TemporaryDirectory() as folder:
         learner = TrlLearner(config, model, Path(folder))
-        sample = Sample((5, 6, 7), (0, 1, 1), (0.0, -1.0, -2.0), (0.0, 1.0, 1.0))
-        return set(learner.update("main", [Update([sample], 1)], make_terms(config)))
-
-
-def alarms() -> set[str]:
-    watch = Alarms(AlarmSettings())
-    for _ in range(9):
-        watch.check({**WORST, "reply_tokens": 100.0})
-    return {f"alarm/{name}" for name in watch.check({**WORST, "reply_tokens": 0.0})}
+        sample = Sample((5, 6, 7), (0, 1, 1), (0.0, -1.0, -2.0), (0.0, 1.0, 1.0), game="kuhn_poker")
+        return learner.update("main", [Update([sample], 1)], make_terms(config))
 
 
 class Answerer(RandomAgent):
@@ -98,26 +76,60 @@ class Answerer(RandomAgent):
         return Reply(answer="0", text="0")
 
 
-def measurement_names() -> set[str]:
+@functools.cache
+def measurement_names() -> frozenset[str]:
     plan = Plan(
         games=("kuhn_poker",), episodes=2, exploitability=("kuhn_poker",), transfer=("arithmetic", "logic"), items=1
     )
-    return {score.name for score in asyncio.run(measure_agent(Answerer(), plan, 0)).scores}
+    return frozenset(generalize(score.name) for score in asyncio.run(measure_agent(Answerer(), plan, 0)).scores)
 
 
-@pytest.mark.parametrize("names", [of_play, of_credit, of_learning, alarms, measurement_names, lambda: TIMES])
-def test_every_metric_is_documented(names: object) -> None:
-    assert callable(names)
-    found = {generalize(name) for name in names()}
-    assert found
-    assert found <= documented_names()
+def generalize(name: str) -> str:
+    """Replaces games, opponents, tasks and kinds in the name of a score by the placeholders of the page."""
+    figure, *rest = name.split("/")
+    if rest == ["overall"]:
+        return name
+    if figure in ("accuracy", "majority"):
+        return f"{figure}/{'TASK' if rest[0][-1].isdigit() else 'KIND'}"
+    return f"{figure}/GAME" if len(rest) == 1 else f"{figure}/GAME/OPPONENT"
 
 
-def test_every_row_has_its_metric() -> None:
-    counted = {
-        generalize(name) for name in (*of_play(), *of_credit(), *of_learning(), *alarms(), *measurement_names(), *TIMES)
-    }
-    assert documented_names() == counted
+def measured_rows() -> set[str]:
+    """Names in the first column of the tables about measurements."""
+    cells = re.findall(r"^\| (`[^|]+`) \|", MEASURED, re.MULTILINE)
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def test_every_logged_metric_is_in_the_catalogue() -> None:
+    assert [name for name in logged_names() if find_metric(name) is None] == []
+
+
+def test_everything_in_the_catalogue_is_logged() -> None:
+    found = {find_metric(name) for name in logged_names()}
+    assert {metric.patterns for metric in CATALOGUE if metric not in found} == {(name,) for name in ON_A_GPU}
+
+
+@pytest.mark.parametrize("name", ["retrun/kuhn_poker/0", "return/kuhn_poker", "solver/illegal", "kl/", "/kl", ""])
+def test_an_unknown_name_has_no_row(name: str) -> None:
+    assert find_metric(name) is None
+
+
+def test_a_games_name_may_hold_a_slash() -> None:
+    found = find_metric("illegal/openspiel/leduc_poker:players=3/0")
+    assert found is not None and found.patterns == ("illegal", "illegal/GAME/PART")
+
+
+def test_the_tables_are_those_of_the_catalogue_and_the_alarms() -> None:
+    script = runpy.run_path(str(ROOT / "docs" / "generate" / "metrics.py"))
+    assert script["replace_tables"](DOCS) == DOCS, "make docs"
+
+
+def test_every_alarm_has_one_rule() -> None:
+    assert [rule.name for rule in RULES] == list(AlarmName)
+
+
+def test_every_measured_figure_has_its_row_and_every_row_its_figure() -> None:
+    assert measured_rows() == measurement_names()
 
 
 def test_the_figures_that_the_page_quotes_are_right() -> None:

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from tests.training.records import make_player, play_tictactoe
+from tests.training.records import make_player, make_step, make_trajectory, play_tictactoe
 
 from mirrormatch.agents.types import Episode
-from mirrormatch.training.metrics import Metrics, measure_play
+from mirrormatch.training.metrics import Metrics, measure_credit, measure_play, round_for_log
 
 
 def make_episode(*players: str) -> Episode:
@@ -46,6 +46,50 @@ def test_every_learner_counts() -> None:
     found = measure_play([make_forfeit("solver", "main")], {}, ("main", "solver"))
     assert sorted(of_seats(found, "return")) == ["return/tictactoe/0", "return/tictactoe/1"]
     assert found["illegal"] == pytest.approx(1 / 3)
+
+
+def test_each_part_of_a_game_has_its_own_figures() -> None:
+    """X plays a square and then no move; O has played one."""
+    found = measure_play([make_forfeit("main", "main")], {})
+    parts = ("X", "O")
+    assert [found[f"illegal/tictactoe/{part}"] for part in parts] == [0.5, 0.0]
+    assert [found[f"turns/tictactoe/{part}"] for part in parts] == [2.0, 1.0]
+    assert [found[f"part_return/tictactoe/{part}"] for part in parts] == [-1.0, 1.0]
+    assert [found[f"forfeit_own/tictactoe/{part}"] for part in parts] == [1.0, 0.0]
+    assert [found[f"forfeit_other/tictactoe/{part}"] for part in parts] == [0.0, 1.0]
+    assert found["illegal"] == pytest.approx(1 / 3)
+
+
+def test_only_wins_can_be_owed_to_a_forfeit() -> None:
+    found = measure_play([make_forfeit("main", "main"), make_episode("main", "main")], {})
+    assert found["forfeit_wins/tictactoe/O"] == 1.0 and found["forfeit_wins/tictactoe/X"] == 0.0
+    assert found["forfeit_wins"] == 0.5
+    assert "forfeit_wins/tictactoe/X" not in measure_play([make_forfeit("main", "main")], {})
+
+
+def test_a_dealt_part_is_measured_over_its_seats() -> None:
+    """One seat of two is the spy, and it is another one in each episode."""
+    dealt = (("spy", "civilian"), ("civilian", "spy"))
+    one, other = (replace(make_episode("main", "main"), parts=parts) for parts in dealt)
+    found = measure_play([one, other], {})
+    assert (found["part_return/tictactoe/spy"], found["part_return/tictactoe/civilian"]) == (0.0, 0.0)
+    assert of_seats(found, "return") == {"return/tictactoe/0": 1.0, "return/tictactoe/1": -1.0}
+
+
+def test_advantages_are_measured_per_part_and_over_all() -> None:
+    batch = [make_trajectory(make_step(), make_step(), part="spy"), make_trajectory(make_step(), part="civilian")]
+    found = measure_credit(batch, [(1.0, 3.0), (0.0,)], [], step=5)
+    assert (found["advantage_mean/kuhn_poker/spy"], found["advantage_std/kuhn_poker/spy"]) == (2.0, 1.0)
+    assert (found["zero_advantage/kuhn_poker/spy"], found["zero_advantage/kuhn_poker/civilian"]) == (0.0, 1.0)
+    assert found["advantage_mean"] == pytest.approx(4 / 3) and found["zero_advantage"] == pytest.approx(1 / 3)
+    assert found["sample_age"] == 5.0
+
+
+def test_small_figures_keep_their_digits_in_the_log() -> None:
+    assert round_for_log({"grad_norm": 1.23456789012e-7, "learner_tokens": 123456789.0}) == {
+        "grad_norm": 1.23456789e-7,
+        "learner_tokens": 123456789.0,
+    }
 
 
 def test_a_step_without_a_reply_of_a_learner_has_no_figures_of_replies() -> None:

@@ -492,6 +492,29 @@ def test_figures_are_those_of_all_tokens_however_the_update_is_split(
     )
 
 
+def test_the_drift_is_the_kl_to_the_base_model_with_and_without_that_term(
+    tiny: Path, tmp_path: Path, played: list[Trajectory]
+) -> None:
+    given = one_row_each(played)
+    terms = {"clipped": CLIPPED, "kl": {"to": "base"}}
+    found = update(new_learner(settings(tiny, objective=terms), tiny, tmp_path), given)
+    alone = update(new_learner(settings(tiny), tiny, tmp_path), given)
+    assert found["kl_base"] == alone["kl_base"] == pytest.approx(found["kl"], rel=1e-5)
+    assert "kl" not in alone and 0 < alone["update_share"] < 1
+
+
+def test_each_game_has_its_own_entropy(tiny: Path, tmp_path: Path, played: list[Trajectory]) -> None:
+    given = turn_by_turn(played)
+    nim, chess = given.samples[:1], given.samples[1:]
+    named = [*(s._replace(game="nim") for s in nim), *(s._replace(game="openspiel/chess") for s in chess)]
+    found = update(new_learner(settings(tiny), tiny, tmp_path), given._replace(samples=named))
+    alone = update(new_learner(settings(tiny), tiny, tmp_path), given._replace(samples=nim))
+    assert found["entropy/nim"] == pytest.approx(alone["entropy"], rel=1e-4)
+    num_nim, num_chess = (sum(s.num_own for s in samples) for samples in (nim, chess))
+    mean = (found["entropy/nim"] * num_nim + found["entropy/openspiel/chess"] * num_chess) / (num_nim + num_chess)
+    assert found["entropy"] == pytest.approx(mean, rel=1e-5)
+
+
 # the magnet
 
 

@@ -11,6 +11,7 @@ from mirrormatch.config_file import parse_settings
 from mirrormatch.training import metrics
 from mirrormatch.training.checks import check_config
 from mirrormatch.training.config import RunConfig
+from mirrormatch.training.metric_catalogue import find_metric
 from mirrormatch.training.metrics import Metrics
 from mirrormatch.training.run import train
 from mirrormatch.training.run_folder import RunFolder
@@ -67,7 +68,7 @@ def players_of(folder: RunFolder, step: int) -> set[str]:
 
 def measured(folder: RunFolder) -> list[Metrics]:
     lines = metrics.read(folder.metrics_path)
-    return [{k: v for k, v in line.items() if not k.startswith(("time/", "tokens_per_s"))} for line in lines]
+    return [{k: v for k, v in line.items() if not k.startswith("time/") and "tokens_per_s" not in k} for line in lines]
 
 
 # several learners
@@ -89,6 +90,7 @@ def test_a_frozen_learner_is_bit_identical_after_training(tmp_path: Path) -> Non
 def test_learners_of_two_roles_learn_apart(tmp_path: Path) -> None:
     folder = train_roles(tmp_path / "run")
     assert all({"loss", "solver/loss"} <= line.keys() for line in measured(folder))
+    assert {name for line in measured(folder) for name in line if find_metric(name) is None} == {"step"}
     for learner in (MAIN, "solver"):
         assert len({weights(folder, step, learner) for step in range(3)}) == 3
     assert weights(folder, 2) != weights(folder, 2, "solver")

@@ -29,7 +29,8 @@ def build_rows(trajectory: Trajectory, advantages: Floats, position: int = 0) ->
     for step, advantage in zip(trajectory.steps, advantages, strict=True):
         if not step.ids:
             continue
-        row = _make_row(step, advantage)._replace(trajectory=position, learner=trajectory.learner or MAIN)
+        learner = trajectory.learner or MAIN
+        row = _make_row(step, advantage)._replace(trajectory=position, learner=learner, game=trajectory.game)
         if made and step.prompt_ids[: len(made[-1].ids)] == made[-1].ids:
             made[-1] = _merge(made[-1], row)
         else:

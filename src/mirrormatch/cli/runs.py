@@ -23,7 +23,7 @@ from mirrormatch.evals.measurement import Measurement
 from mirrormatch.evals.report import Fact, ReportInput, render_report
 from mirrormatch.files import check_file, read_bounded, read_object, write_text
 from mirrormatch.seeds import derive
-from mirrormatch.training import metrics
+from mirrormatch.training import alarms, metrics
 from mirrormatch.training.config import TERMS, RunConfig
 from mirrormatch.training.metrics import Metrics
 from mirrormatch.training.run_folder import RunFolder
@@ -157,6 +157,7 @@ def report_input(folder: RunFolder) -> ReportInput:
         before=before,
         after=after,
         metrics=steps,
+        alarms=alarms.MEANINGS,
         episodes=episodes,
         episodes_note=note,
     )

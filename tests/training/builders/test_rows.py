@@ -16,7 +16,7 @@ MIRROR = (Seat(MAIN, MAIN), Seat(MAIN, MAIN))
 
 
 def rows_of(*steps: Step, advantage: float = 2.0, turn_discount: float = 1.0) -> list[Sample]:
-    trajectory = make_trajectory(*steps)
+    trajectory = make_trajectory(*steps, game="")
     (credit,) = spread_advantages([trajectory], [advantage], turn_discount)
     return build_rows(trajectory, credit)
 
@@ -28,6 +28,10 @@ def test_a_turn_is_its_prompt_and_its_tokens_as_sampled() -> None:
     assert rows_of(make_step((1, 2), (3, 4), (-0.1, -0.2))) == [
         Sample(ids=(1, 2, 3, 4), own=(0, 0, 1, 1), logprobs=(0.0, 0.0, -0.1, -0.2), advantages=(0.0, 0.0, 2.0, 2.0))
     ]
+
+
+def test_a_row_has_the_name_of_its_game() -> None:
+    assert [row.game for row in build_rows(make_trajectory(make_step(), game="nim"), (1.0,))] == ["nim"]
 
 
 def test_a_turn_without_tokens_has_no_row() -> None:
