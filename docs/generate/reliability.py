@@ -4,6 +4,7 @@
 Run `python docs/generate/reliability.py docs/reliability.md`.
 """
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,9 @@ sys.path.append(str(ROOT))  # last: the root folders must not hide other package
 
 from tests.training.damages import DAMAGES
 
+RESULTS = ROOT / "tests" / "torture" / "results.json"
+KINDS = {"train": "a training run", "match": "a match"}
+
 
 def list_damages() -> Iterator[str]:
     """The rows of the table of damages."""
@@ -22,6 +26,28 @@ def list_damages() -> Iterator[str]:
     for damage in DAMAGES:
         line = f"`{damage.line.rstrip(': ').rstrip(' (')}`" if damage.line else "none"
         yield f"| {damage.title} | {damage.outcome} | {line} |"
+
+
+def list_kills() -> Iterator[str]:
+    """The rows of the table of kills, from the results of `make torture`."""
+    kills = json.loads(RESULTS.read_text(encoding="utf-8"))["kills"]
+    yield "| killed | moments tried | struck while running | survived | lost | finished steps repeated, at most |"
+    yield "|---|---|---|---|---|---|"
+    for kind, title in KINDS.items():
+        group = [kill for kill in kills if kill["kind"] == kind]
+        survived = sum(k["survived"] for k in group)
+        counts = [len(group), sum(k["struck"] for k in group), survived, len(group) - survived]
+        repeated = max(k["repeated"] for k in group) if kind == "train" else "not resumed"
+        yield f"| {title} | {' | '.join(map(str, counts))} | {repeated} |"
+
+
+def list_moments() -> Iterator[str]:
+    """The rows of the table of moments."""
+    yield "| killed | moment | signal | result |"
+    yield "|---|---|---|---|"
+    for kill in json.loads(RESULTS.read_text(encoding="utf-8"))["kills"]:
+        result = ("survived" if kill["survived"] else "LOST") + ("" if kill["struck"] else ", had ended before")
+        yield f"| {KINDS[kill['kind']]} | {kill['moment']} | {kill['signal']} | {result} |"
 
 
 def replace_table(page: str, name: str, rows: Iterator[str]) -> str:
@@ -34,7 +60,9 @@ def replace_table(page: str, name: str, rows: Iterator[str]) -> str:
 def main(path: Path) -> None:
     """Rewrites the tables in the page."""
     page = path.read_text(encoding="utf-8")
-    path.write_text(replace_table(page, "damages", list_damages()), encoding="utf-8")
+    for name, rows in (("damages", list_damages()), ("kills", list_kills()), ("moments", list_moments())):
+        page = replace_table(page, name, rows)
+    path.write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

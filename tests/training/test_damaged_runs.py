@@ -1,5 +1,6 @@
 """Every way to damage a run's folder ends in one clean line or in a correct resume; docs/reliability.md lists them."""
 
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -101,6 +102,17 @@ def test_the_page_has_a_row_for_every_damage() -> None:
     page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
     assert [d.title for d in DAMAGES if f"| {d.title} | {d.outcome} |" not in page] == [], "make docs"
     assert len(DAMAGES) >= 16
+
+
+def test_the_page_has_the_results_of_the_kills() -> None:
+    page = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")
+    kills = json.loads((ROOT / "tests" / "torture" / "results.json").read_text(encoding="utf-8"))["kills"]
+    assert sorted({(k["kind"], sum(o["kind"] == k["kind"] for o in kills)) for k in kills}) == [
+        ("match", 20),
+        ("train", 20),
+    ]
+    assert [k["moment"] for k in kills if f"| {k['moment']} | {k['signal']} |" not in page] == [], "make torture"
+    assert [k for k in kills if not k["survived"]] == []
 
 
 @pytest.fixture
