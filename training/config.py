@@ -112,7 +112,6 @@ class PlaySettings(_Section):
         Forfeits,
         Field(description="seats that learn from a forfeit: 'both'; the 'own' mistake only; 'mask': none"),
     ] = "both"
-    in_flight: Annotated[int, Field(ge=1, description="number of episodes that are played at once")] = 256
 
 
 class LearnSettings(_Section):

@@ -31,3 +31,6 @@ class MachineSettings(BaseModel):
             description="share of a GPU's memory that vLLM takes while it is awake; none: 0.9, or the spec's own",
         ),
     ] = None
+    games_in_flight: Annotated[
+        int, Field(ge=1, description="number of episodes that are played at once; more fill larger engines")
+    ] = 256

@@ -62,7 +62,7 @@ class Pipeline:
             games=play.games,
             episodes=play.episodes,
             samples_per_deal=play.samples_per_deal,
-            in_flight=play.in_flight,
+            in_flight=config.machine.games_in_flight,
             forfeits=play.forfeits,
             matchmaker=self.matchmaker,
             roster=roster,

@@ -122,7 +122,7 @@ class RunPlan(NamedTuple):
         context = self.traffic.prompt_tokens + self.traffic.reply_tokens
         numbers = (
             self.shape.num_weights
-            + min(self.config.play.episodes, self.config.play.in_flight) * context * self.shape.kv_numbers
+            + min(self.config.play.episodes, self.config.machine.games_in_flight) * context * self.shape.kv_numbers
         )
         return size * numbers / _GB
 

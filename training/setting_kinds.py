@@ -25,7 +25,7 @@ class SettingKind(StrEnum):
 
 # Keys, or whole sections.
 SCHEDULE = ("learn.steps", "checkpoint_every", "keep_adapters", "measure.every", "measure.drift_every", "alarms")
-MACHINE = ("threads", "learn.part_tokens", "play.in_flight", "machine")
+MACHINE = ("threads", "learn.part_tokens", "machine")
 _MODEL = "model"
 
 
