@@ -4,8 +4,7 @@ An episode becomes one `Trajectory` per seat, whose `Step`s get rewards and then
 `Sample`s, the sequences that the model reads. Nothing here depends on a model, a game or a file.
 """
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, Protocol, TypeAlias
 
 from mirrormatch.games.types import ProblemKind
@@ -31,7 +30,6 @@ class Step(NamedTuple):
         earned: what the game paid the role from this reply to its next one, in the game's own unit.
         reward: the reply's reward, from which an estimator computes its credit.
         penalty: credit of this reply alone, in the unit of advantages; it enters no baseline and no other reply.
-        notes: figures of annotators by name: one number for the reply, or one per id.
     """
 
     prompt_ids: Ids
@@ -43,7 +41,6 @@ class Step(NamedTuple):
     earned: float = 0.0
     reward: float = 0.0
     penalty: float = 0.0
-    notes: Mapping[str, float | Floats] = MappingProxyType({})
 
 
 class Trajectory(NamedTuple):

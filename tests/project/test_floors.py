@@ -30,7 +30,7 @@ ORDER = {
     ),
     "training": (
         "types choice model_spec machine_settings alarm_settings "
-        "| matchmaker reward builder objective estimator annotator "
+        "| matchmaker reward builder objective estimator "
         "| trajectories matchmakers rewards builders objectives estimators | episode_log | source | sources | config "
         "| checkpoints run_lock run_record setting_kinds metrics_file learner_state packing "
         "| sinks machine preflight model_shape learning_speed warm_start tree_attention | accelerators | plan "
