@@ -63,9 +63,10 @@ class PromptConfig(PromptSettings):
         """Whether a format was given, rather than left to the model."""
         return "format" in self.model_fields_set
 
-    def with_format(self, name: str) -> "PromptConfig":
-        """The same section with another format."""
-        return PromptConfig(**{**self.model_dump(include=self.model_fields_set), "format": name})
+    def with_format(self, name: str, settings: PromptSettings | None = None) -> "PromptConfig":
+        """The same section with another format, and with these settings for those that it doesn't set itself."""
+        default = settings.model_dump() if settings else {}
+        return PromptConfig(**{**default, **self.model_dump(include=self.model_fields_set), "format": name})
 
     @property
     def settings(self) -> PromptSettings:

@@ -10,7 +10,9 @@ from mirrormatch import agents
 from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.llm import LLMAgent, describe_request
 from mirrormatch.cli import main
-from mirrormatch.cli.runs import load_pair
+from mirrormatch.cli.runs import load_pair, read_config
+from mirrormatch.training.config import PromptConfig
+from mirrormatch.training.run_folder import RunFolder
 
 CONFIG = """
 model = "nano"
@@ -80,6 +82,21 @@ def test_every_command_gives_the_adapter_the_figures_of_its_run(run: Path, capsy
     for figure in ("win", "mean_return"):
         name = f"{figure}/kuhn_poker/random"
         assert match["agents"][0][figure] | {"name": name} == measured[name]
+
+
+@pytest.mark.slow
+def test_a_run_that_starts_from_an_adapter_goes_on_with_its_prompt(run: Path, tmp_path: Path) -> None:
+    def train(name: str, *overrides: str) -> PromptConfig:
+        words = [word for override in (f"model=nano+{run}", "measure={}", *overrides) for word in ("--set", override)]
+        assert main(["train", str(path), "--out", str(tmp_path / name), *words]) == 0
+        return read_config(RunFolder(tmp_path / name)).prompt
+
+    path = tmp_path / "next.toml"
+    path.write_text(CONFIG.replace('[prompt]\nformat = "plain"\nlist_legal = false\n', ""), encoding="utf-8")
+    adopted = train("adopted")
+    assert (adopted.format, adopted.list_legal, adopted.thinking) == ("plain", False, False)
+    own = train("own", "prompt.format=boxed")
+    assert (own.format, own.list_legal, own.thinking) == ("boxed", True, True)
 
 
 @pytest.mark.slow

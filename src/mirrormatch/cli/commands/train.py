@@ -12,8 +12,9 @@ from argparse import Namespace
 from pathlib import Path
 
 from mirrormatch import games
+from mirrormatch.agents.engines._engine import Engine
 from mirrormatch.agents.llm import LLMAgent
-from mirrormatch.agents.spec import add_adapter, default_format
+from mirrormatch.agents.spec import add_adapter, default_format, parse_spec, read_card
 from mirrormatch.cli.run_plan import make_plan
 from mirrormatch.cli.runs import load_policy, read_measurement, write_report
 from mirrormatch.cli.terminal.output import note
@@ -27,7 +28,7 @@ from mirrormatch.evals.measurement import Measurement, Plan, measure_agent
 from mirrormatch.files import check_folder, write_text
 from mirrormatch.seeds import derive
 from mirrormatch.training.checks import check_config
-from mirrormatch.training.config import RunConfig
+from mirrormatch.training.config import PromptConfig, RunConfig
 from mirrormatch.training.machine import check_machine, fit_engine, hide_devices
 from mirrormatch.training.preflight import play_preflight
 from mirrormatch.training.run_folder import RunFolder
@@ -77,8 +78,7 @@ def _run(config: RunConfig, folder: RunFolder, resume: bool) -> int:
     base = load_trainable(config)  # raises for a model that can't be loaded or trained, before anything is written
     check_targets(config, base.path)
     if not config.prompt.has_format:
-        prompt = config.prompt.with_format(default_format(base.engine, config.model))
-        config = config.model_copy(update={"prompt": prompt})
+        config = config.model_copy(update={"prompt": _choose_prompt(config, base.engine)})
     start = folder.open(config, resume, base.engine.fingerprint, note)
     record_computation(base.engine, folder)
     keep_date(base.engine, folder)
@@ -96,6 +96,14 @@ def _run(config: RunConfig, folder: RunFolder, resume: bool) -> int:
     write_report(folder)
     _print_next_steps(config, folder, ended)
     return 0
+
+
+def _choose_prompt(config: RunConfig, engine: Engine) -> PromptConfig:
+    """The prompt of a run that names no format: that of the adapter it starts from, or else the one for its model."""
+    card = read_card(parse_spec(config.model))
+    if card is not None and card.prompt is not None:
+        return config.prompt.with_format(card.prompt, card.settings)
+    return config.prompt.with_format(default_format(engine, config.model))
 
 
 def _describe_failure(folder: RunFolder, problem: OSError) -> str:
