@@ -15,6 +15,7 @@ WIDTH, HEIGHT = 330.0, 200.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46.0, 10.0, 10.0, 40.0
 _NUM_TICKS: Final = 5  # approximate number of ticks on an axis
 _MAX_DOTS: Final = 40  # a line of at most so many points has a dot on each
+MAX_DRAWN: Final = 1e100
 NUM_COLOURS: Final = 6
 _TICK_STEPS: Final = (1.0, 2.0, 2.5, 5.0, 10.0)  # distances between ticks, times a power of ten
 
@@ -67,7 +68,7 @@ class _Scale(NamedTuple):
 
 def render_chart(chart: Chart) -> Html:
     """Renders a chart with its title and legend; the title alone where there is no point to draw."""
-    lines = [line._replace(points=[p for p in line.points if all(map(math.isfinite, p))]) for line in chart.lines]
+    lines = [line._replace(points=[p for p in line.points if all(map(_is_drawable, p))]) for line in chart.lines]
     lines = [line for line in lines if line.points]
     if not lines:
         return element("figure", element("figcaption", chart.title, element("p", "Nothing was measured.")))
@@ -148,6 +149,11 @@ def _legend(lines: Sequence[Line]) -> Html | None:
     if len(named) < 2:
         return None
     return element("ul", *(element("li", _swatch(line), line.name) for line in named), class_="legend")
+
+
+def _is_drawable(value: float) -> bool:
+    """Whether a value is a number with room for the arithmetic of an axis."""
+    return abs(value) < MAX_DRAWN  # NaN isn't
 
 
 def _swatch(line: Line) -> Html:

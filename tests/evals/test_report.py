@@ -290,7 +290,16 @@ def test_a_chart_says_in_words_what_it_draws() -> None:
 
 
 @pytest.mark.parametrize(
-    "points", [[(1.0, 0.0)], [(1.0, 5.0)], [(1.0, 0.0), (2.0, 0.0)], [(1.0, math.nan), (2.0, 1.0)], [(1.0, -1e9)]]
+    "points",
+    [
+        [(1.0, 0.0)],
+        [(1.0, 5.0)],
+        [(1.0, 0.0), (2.0, 0.0)],
+        [(1.0, math.nan), (2.0, 1.0)],
+        [(1.0, -1e9)],
+        [(1.0, 1e308), (2.0, 1.0)],
+        [(1.0, math.inf), (2.0, 1.0)],
+    ],
 )
 def test_odd_points_are_drawn_within_the_chart(points: list[tuple[float, float]]) -> None:
     drawn = Page(render_chart(Chart("x", "y", [Line("x", points)])))

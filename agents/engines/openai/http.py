@@ -364,7 +364,7 @@ def extract_reason(raw: bytes) -> str:
 def _extract_upstream(error: dict[str, Any]) -> str:
     metadata = error.get("metadata")
     raw = metadata.get("raw") if isinstance(metadata, dict) else None
-    return extract_reason((raw if isinstance(raw, str) else json.dumps(raw)).encode()) if raw else ""
+    return extract_reason((raw if isinstance(raw, str) else json.dumps(raw)).encode("utf-8", "replace")) if raw else ""
 
 
 def parse_retry_after(header: str, now: float) -> float:

@@ -108,6 +108,7 @@ def test_a_key_is_refused_inside_a_200_too(server: FaultyServer, engines: list[E
         (b'{"error": {"message": "a", "metadata": {"raw": {"detail": "b"}}}}', "a: b"),
         (b'{"detail": [{"msg": "a"}]}', '[{"msg": "a"}]'),
         (b"plain", "plain"),
+        (b'{"error": {"message": "a", "metadata": {"raw": "\\ud800"}}}', "a: ?"),
     ],
 )
 def test_the_reason_is_found_in_every_form(body: bytes, reason: str) -> None:
