@@ -27,22 +27,26 @@ class EpisodeLog:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
 
     def read_finished(self) -> dict[int, Episode]:
         """The games in the file by their numbers within the step; what follows the last whole one is cut off."""
-        if not self._path.exists():
+        if not self.path.exists():
             return {}
         found, end = dict[int, Episode](), 0
-        for line, position in _read_frames(self._path.read_bytes()):
+        for line, position in _read_frames(self.path.read_bytes()):
             frame: dict[str, Any] = json.loads(line)
             if "record" in frame:
                 record = json.dumps(frame["record"]).encode() + b"\n"
-                found[frame["number"]] = parse_episode(record, f"{str(self._path)!r}, game {frame['number']}")
+                found[frame["number"]] = parse_episode(record, f"{str(self.path)!r}, game {frame['number']}")
                 end = position
-        with self._path.open("r+b") as file:
+        with self.path.open("r+b") as file:
             file.truncate(end)
         return found
+
+    def clear(self) -> None:
+        """Removes the file."""
+        self.path.unlink(missing_ok=True)
 
     def append(self, number: int, episode: Episode) -> None:
         """Writes a finished game."""
@@ -55,8 +59,8 @@ class EpisodeLog:
         self._write(json.dumps({"advantages": entries}) + "\n")
 
     def _write(self, line: str) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("ab") as file:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab") as file:
             file.write(gzip.compress(line.encode(), _LEVEL, mtime=0))
 
 

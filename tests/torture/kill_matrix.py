@@ -114,7 +114,7 @@ def strike(words: list[str], log: Path, moment: Moment, number: signal.Signals) 
 
 
 def train_moments(folder: RunFolder, duration_s: float, rng: random.Random) -> Iterator[Moment]:
-    """Moments of a training run: twelve by name, eight at random."""
+    """Moments of a training run: thirteen by name, seven at random."""
 
     def exists(path: Path) -> Callable[[float], bool]:
         return lambda _: path.exists()
@@ -126,6 +126,7 @@ def train_moments(folder: RunFolder, duration_s: float, rng: random.Random) -> I
     yield Moment("the first adapter is being written", exists(folder.path / "adapters" / ".step-000000.part"))
     yield Moment("the first adapter is written", exists(folder.adapter_path(0)))
     yield Moment("the first games are written", exists(folder.episodes_path(0)))
+    yield Moment("some games of the second step are finished", exists(folder.episode_log(1).path))
     yield Moment("the first metrics are written", exists(folder.metrics_path))
     yield Moment("the first checkpoint is begun", exists(checkpoints / "checkpoint-1"))
     yield Moment(
@@ -134,7 +135,7 @@ def train_moments(folder: RunFolder, duration_s: float, rng: random.Random) -> I
     yield Moment("the third checkpoint is complete", exists(checkpoints / "checkpoint-3" / "complete.json"))
     yield Moment("the last adapter is written", exists(folder.adapter_path(NUM_STEPS)))
     yield Moment("the last measurement is written", exists(folder.measurement_path("after")))
-    for _ in range(8):
+    for _ in range(7):
         yield at_random(duration_s, rng)
 
 

@@ -231,5 +231,6 @@ DAMAGES = (
         "one bit of the newest adapter is flipped", flip_bit("adapters/step-000003/adapter_model.safetensors"), SAME
     ),
     Damage("`episodes/` and `tensorboard/` are deleted", delete("episodes", "tensorboard"), SAME),
+    Damage("the games of the killed step are overwritten", write("episodes/step-000003.tokens.gz", "half"), SAME),
     Damage("half-written files of a killed step are in the folder", leave_parts, SAME),
 )

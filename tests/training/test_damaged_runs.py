@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.cli.runner import Cli
 from tests.paths import ROOT
-from tests.training.damages import DAMAGES, REFUSED, SAME, Damage
+from tests.training.damages import DAMAGES, REFUSED, SAME, Damage, flip_bit
 
 from mirrormatch.agents.engines import _adapters
 from mirrormatch.cli import main
@@ -113,6 +113,16 @@ def test_the_page_has_the_results_of_the_kills() -> None:
     ]
     assert [k["moment"] for k in kills if f"| {k['moment']} | {k['signal']} |" not in page] == [], "make torture"
     assert [k for k in kills if not k["survived"]] == []
+
+
+def test_a_step_of_which_some_games_are_left_is_played_again_to_the_same_bits(
+    run: Path, whole: Path, config: Path, cli: Cli
+) -> None:
+    name = "episodes/step-000003.tokens.gz"
+    shutil.copy(whole / name, run / name)
+    flip_bit(name)(run)
+    assert cli("train", str(config), "--out", str(run), "--resume").code == 0
+    assert policy(run) == policy(whole)
 
 
 @pytest.fixture

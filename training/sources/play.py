@@ -5,9 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from mirrormatch import games
+from mirrormatch.agents.engines._engine import LocalEngine
+from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.play import play
 from mirrormatch.agents.scheduler import run_all
-from mirrormatch.agents.types import Episode, seat_name
+from mirrormatch.agents.types import Agent, Episode, seat_name
 from mirrormatch.seeds import derive
 from mirrormatch.training.choice import PluginSettings
 from mirrormatch.training.matchmaker import Seat
@@ -20,7 +22,8 @@ class Play:
     """Plays a step's episodes, all at once, with the newest policies.
 
     The games take turns; episodes of one deal (`play.samples_per_deal`) follow each other and differ in the replies'
-    seeds only. Chance is the same for every matchmaker. Games that a killed process finished are read again.
+    seeds only. Chance is the same for every matchmaker. Games that a killed process finished are read again; with an
+    engine in this process only once all of a step's games are finished, so that a resumed run ends with the same bits.
     """
 
     Settings = PluginSettings
@@ -36,6 +39,9 @@ class Play:
 
         log = self._context.open_log(step)
         finished = log.read_finished()
+        if len(finished) < len(seatings) and any(map(_is_local, agents.values())):
+            log.clear()  # played in other batches, the rest would differ in its last bits
+            finished = {}
 
         async def play_one(k: int, seats: Sequence[Seat]) -> Episode:
             deal, sample = divmod(k, self._context.samples_per_deal)
@@ -77,6 +83,11 @@ class Play:
 
     def _deal_seed(self, step: int, deal: int) -> int:
         return derive(self._context.seed, "train", step, deal)
+
+
+def _is_local(agent: Agent) -> bool:
+    """Whether the agent is a model of this process, whose results depend on the batch that computes them."""
+    return isinstance(agent, LLMAgent) and isinstance(agent.engine, LocalEngine)
 
 
 SOURCE = Play
