@@ -1,19 +1,14 @@
 """Progress shows step and time left first, whatever the width, and a log line holds what one would ask for."""
 
-import fcntl
-import os
-import pty
 import re
-import struct
-import subprocess
-import sys
-import termios
 
 import pytest
+from tests.cli.terminal import show_on_a_terminal
 
 from mirrormatch.cli.terminal.progress import TrainingProgress, format_returns
 
 STEP = {
+    "part_return/kuhn_poker/first": 0.054, "part_return/kuhn_poker/second": -0.054,
     "return/kuhn_poker/0": 0.054, "return/kuhn_poker/1": -0.054, "reply_tokens": 18.2, "illegal": 0.01,
     "truncated": 0.01, "kl": 0.003, "entropy": 0.09, "logp_gap": 2e-6,
 }  # fmt: skip
@@ -25,38 +20,14 @@ with TrainingProgress(100, 0) as training:
 with show_progress("measuring before training") as progress:
     progress(3, 50)
 """
-ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
-
-
-def print_on_a_terminal(program: str, columns: int) -> list[str]:
-    """The lines that a program writes on a terminal of this width."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
-    inherited = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "COLUMNS", "LINES")}
-    environment = {**inherited, "TERM": "xterm-256color", "PYTHONUTF8": "1"}
-    child = subprocess.Popen(
-        [sys.executable, "-c", program], stdin=theirs, stdout=theirs, stderr=theirs, env=environment
-    )
-    os.close(theirs)
-    written = b""
-    while True:
-        try:
-            chunk = os.read(ours, 65_536)
-        except OSError:  # on Linux, the other side is closed
-            break
-        written += chunk
-        if not chunk:
-            break
-    os.close(ours)
-    assert child.wait() == 0
-    return re.split(r"[\r\n]+", ESCAPES.sub("", written.decode()))
 
 
 @pytest.mark.parametrize("columns", [80, 60])
-def test_a_bar_shows_step_and_time_left_first_and_stays_on_its_line(columns: int) -> None:
-    lines = print_on_a_terminal(BARS, columns)
+def test_a_bar_and_a_frame_show_step_and_time_left_first_and_stay_on_their_lines(columns: int) -> None:
+    lines = show_on_a_terminal("-c", BARS, columns=columns).lines
     assert max(map(len, lines)) <= columns
-    assert any(re.match(r"step +1/100 \d:\d\d:\d\d left .* return \+0\.05 -0\.05", line) for line in lines)
+    assert any(re.match(r"step 1/100 \d+:\d\d:\d\d left ", line) for line in lines)
+    assert any(re.match(r"return first +\+0\.05 ", line) for line in lines)
     assert any(re.match(r" +6% .* left .* measuring before training", line) for line in lines)
 
 

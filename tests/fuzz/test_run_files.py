@@ -1,4 +1,4 @@
-"""Whatever the files of a run hold, `report` and `watch` show them or refuse them in one line."""
+"""Whatever the files of a run hold, `report`, `top` and `watch` show them or refuse them in one line."""
 
 import asyncio
 import contextlib
@@ -57,13 +57,16 @@ def run(*words: str) -> None:
 
 @pytest.mark.parametrize("damaged", FILES)
 @given(data=st.data())
-def test_a_report_of_any_files_is_written_or_refused(folder: Path, damaged: str, data: st.DataObject) -> None:
+def test_a_report_and_a_frame_of_any_files_are_shown_or_refused(
+    folder: Path, damaged: str, data: st.DataObject
+) -> None:
     for name, value in FILES.items():
         path = folder / name
         path.parent.mkdir(exist_ok=True)
         raw = data.draw(damaged_json([value])) if name == damaged else json.dumps(value).encode()
         path.write_bytes(raw + b"\n")
     run("report", str(folder))
+    run("top", str(folder), "--once")
 
 
 @given(damaged_json(EPISODES))

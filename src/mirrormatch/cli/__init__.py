@@ -117,6 +117,7 @@ COMMANDS = (
         "replay recorded episodes",
         f"mirrormatch watch {_RUN}/episodes/step-000099.jsonl --episode 1",
     ),
+    Command("top", arguments.configure_top, "RUN", "a run as it trains: curves and a game", f"mirrormatch top {_RUN}"),
     Command(
         "serve",
         arguments.configure_serve,

@@ -19,6 +19,7 @@ OPPONENT = "nano"  # the bundled model
 EXPLOITABILITY_GAME = "kuhn_poker"  # 12 information states: seconds on a laptop
 MAX_COUNT = 1_000_000  # of anything: its records are in memory together
 MAX_DELAY_S = 3_600.0
+REFRESH_S = 2.0  # of `top`: steps take seconds
 HOST = "127.0.0.1"  # this machine only: the server has no password
 PORT = 8000
 
@@ -189,6 +190,20 @@ def configure_watch(parser: Parser) -> None:
     parser.add_argument("--episode", type=at_least(1), metavar="N", help="only this one, counted from 1")
     parser.add_argument(
         "--turn-delay", type=_delay, metavar="S", help="seconds to wait after each turn (default: until Enter)"
+    )
+    _add_plain(parser)
+
+
+def configure_top(parser: Parser) -> None:
+    """Adds the arguments of `top`."""
+    parser.add_argument("run", metavar="RUN", type=_path, help="the folder of a run, at work or not")
+    parser.add_argument("--once", action="store_true", help="print one frame and end, as it does off a terminal")
+    parser.add_argument(
+        "--every",
+        type=_delay,
+        default=REFRESH_S,
+        metavar="S",
+        help=f"seconds between two frames (default {REFRESH_S:g})",
     )
     _add_plain(parser)
 

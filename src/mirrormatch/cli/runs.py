@@ -1,6 +1,7 @@
 """A run's folder as settings, agent and report."""
 
 import importlib.metadata
+import itertools
 import json
 import os
 import platform
@@ -29,6 +30,7 @@ from mirrormatch.training.metrics import Metrics
 from mirrormatch.training.run_folder import RunFolder
 
 NUM_EPISODES = 3  # samples in a report
+_NUM_SHOWN = 6  # games of a step that may be shown
 HUMAN = "human"
 _LIBRARIES = ("mirrormatch", "torch", "transformers", "peft", "trl")
 _MINUTE_S = 60
@@ -161,6 +163,18 @@ def report_input(folder: RunFolder) -> ReportInput:
         episodes=episodes,
         episodes_note=note,
     )
+
+
+def read_game(folder: RunFolder, step: int) -> Episode | None:
+    """Reads a game that a step of the run played, counted from 1, or None if there is none to read.
+
+    Steps show their first games in turn, which brings up every game of a mix.
+    """
+    try:
+        games = list(itertools.islice(read_episodes(folder.episodes_path(step - 1)), _NUM_SHOWN))
+    except UserError:
+        return None
+    return games[step % len(games)] if games else None
 
 
 def read_measurement(folder: RunFolder, name: str) -> Measurement | None:

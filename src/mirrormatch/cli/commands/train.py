@@ -5,6 +5,7 @@ Training and evals don't import each other: this command passes an evaluation ca
 
 import asyncio
 import errno
+import functools
 import os
 import shutil
 import sys
@@ -16,7 +17,7 @@ from mirrormatch.agents.engines._engine import Engine
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.spec import add_adapter, default_format, parse_spec, read_card
 from mirrormatch.cli.run_plan import make_plan
-from mirrormatch.cli.runs import load_policy, read_measurement, write_report
+from mirrormatch.cli.runs import load_policy, read_game, read_measurement, write_report
 from mirrormatch.cli.terminal.output import note
 from mirrormatch.cli.terminal.progress import TrainingProgress, show_progress
 from mirrormatch.cli.terminal.tables import show_comparison
@@ -27,6 +28,7 @@ from mirrormatch.evals.exploitability import measure_exploitability
 from mirrormatch.evals.measurement import Measurement, Plan, measure_agent
 from mirrormatch.files import check_folder, write_text
 from mirrormatch.seeds import derive
+from mirrormatch.training import metrics
 from mirrormatch.training.checks import check_config
 from mirrormatch.training.config import PromptConfig, RunConfig
 from mirrormatch.training.machine import check_machine, fit_engine, hide_devices
@@ -86,7 +88,13 @@ def _run(config: RunConfig, folder: RunFolder, resume: bool) -> int:
     if start is None and (warning := play_preflight(config, base.engine, policy.adapter).warning()):
         note(warning)
     before = _measure_once(config, folder, "before", policy)
-    with TrainingProgress(config.learn.steps, start.step if start else 0) as watcher:
+    with TrainingProgress(
+        config.learn.steps,
+        start.step if start else 0,
+        folder.path.resolve().name,
+        metrics.read(folder.metrics_path),
+        functools.partial(read_game, folder),
+    ) as watcher:
         ended = train(config, folder, start, watcher, _make_probe(config))
     if ended.stopped_by:
         note(f"stopped after step {ended.step}: the alarm {ended.stopped_by!r} lasted (docs/metrics.md)")

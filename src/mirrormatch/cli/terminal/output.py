@@ -24,6 +24,11 @@ def console(plain: bool = False, stderr: bool = False) -> Console:
     )
 
 
+def can_animate(console: Console) -> bool:
+    """Whether the console can draw over what it has drawn."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
 def note(line: str) -> None:
     """Prints a line of talk on stderr."""
     print(f"mirrormatch: {line}", file=sys.stderr)

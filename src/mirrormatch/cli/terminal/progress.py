@@ -1,24 +1,27 @@
-"""Progress on stderr: a bar on a terminal, a line per training step elsewhere. Step and time left come first."""
+"""Progress on stderr: on a terminal a bar or a frame, elsewhere a line per step. Step and time left are first."""
 
 import contextlib
-import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
-from rich.progress import BarColumn, MofNCompleteColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.live import Live
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Column
+from rich.text import Text
 
-from mirrormatch.cli.terminal.output import console, note
+from mirrormatch.agents.types import Episode
+from mirrormatch.cli.terminal.frame import RunView, draw_frame, format_time
+from mirrormatch.cli.terminal.output import can_animate, console, note
 from mirrormatch.evals.types import Progress
 from mirrormatch.text import one_line
 
 _TITLE_CHARS = 60
 _BAR_CHARS = 10  # the figures beside it say more
 _NOTE_ALARM_EVERY = 20  # steps between two notes about an alarm that keeps ringing
+_FRAMES_PER_S = 1.0  # beside one after each step: the terminal may have changed its size
 _MAX_GAMES = 2  # whose returns are in a line
 _RETURN, _PROBE = "return/", "exploitability/"  # begin the names of metrics
 
@@ -45,64 +48,74 @@ def show_progress(title: str) -> Iterator[Progress | None]:
 
 
 class TrainingProgress:
-    """Shows a training run on stderr, step by step.
+    """Shows a training run on stderr: a frame on a terminal, a line for each step elsewhere.
 
     Args:
         steps: number of steps of the whole run.
         done: number of steps finished before this start.
+        name: the run's name.
+        history: the metrics of the steps finished before this start.
+        read_game: reads a game that a step has played, counted from 1.
         clock: the time in seconds.
     """
 
-    def __init__(self, steps: int, done: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        steps: int,
+        done: int,
+        name: str = "",
+        history: Sequence[Mapping[str, float]] = (),
+        read_game: Callable[[int], Episode | None] = lambda step: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._steps = steps
         self._first = done
         self._clock = clock
         self._began = clock()
         self._probed = ""
         self._last_noted: dict[str, int] = {}
-        self._bar = Bar(
-            TextColumn("step"),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[left]} left"),
-            BarColumn(_BAR_CHARS),
-            _rest_of_the_line("fields[figures]"),
-            console=console(stderr=True),
-            disable=not sys.stderr.isatty(),
-            expand=True,
-        )
-        self._task = self._bar.add_task(
-            "training", total=steps, completed=done, left="-:--:--", figures="the first step plays"
+        self._read_game = read_game
+        self._view = RunView(name, steps, list(history), "-:--:-- left")
+        self._screen = console(stderr=True)
+        self._live = (
+            Live(console=self._screen, get_renderable=self._render, refresh_per_second=_FRAMES_PER_S)
+            if can_animate(self._screen)
+            else None
         )
 
     def __enter__(self) -> Self:
         self._began = self._clock()
-        self._bar.start()
+        if self._live:
+            self._live.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.stop()
+        if self._live:
+            self._live.stop()
 
     def step(self, step: int, measured: dict[str, float], alarms: list[str]) -> None:
         """Shows a finished step's metrics and alarms."""
+        taken_s = self._clock() - self._began
+        left = format_time(taken_s / max(1, step - self._first) * (self._steps - step))
+        if self._live:
+            metrics = [*self._view.metrics, {"step": step, **measured}]
+            episode = self._read_game(step)
+            self._view = self._view._replace(metrics=metrics, state=f"{left} left", episode=episode)
+            self._live.refresh()
+            return
         if probed := _format_probe(measured):
             self._probed = f"{probed} at step {step}"
         figures = ", ".join(filter(None, (format_returns(measured), self._probed, _format_metrics(measured))))
-        taken_s = self._clock() - self._began
-        left = format_time(taken_s / max(1, step - self._first) * (self._steps - step))
-        self._bar.update(self._task, completed=step, left=left, figures=figures)
-        if not sys.stderr.isatty():
-            note(f"step {step} of {self._steps}, {format_time(taken_s)} gone, {left} left: {figures}")
+        note(f"step {step} of {self._steps}, {format_time(taken_s)} gone, {left} left: {figures}")
         for name in alarms:
             if step - self._last_noted.get(name, -_NOTE_ALARM_EVERY) >= _NOTE_ALARM_EVERY:
                 self._last_noted[name] = step
                 note(f"step {step}: alarm {name!r} (explained in docs/metrics.md)")
 
-
-def format_time(seconds: float) -> str:
-    """A duration in hours, minutes and seconds: `0:03:20`."""
-    return str(timedelta(seconds=round(seconds)))
+    def _render(self) -> Text:
+        return draw_frame(self._screen, self._view)
 
 
 def format_returns(measured: Mapping[str, float]) -> str:
