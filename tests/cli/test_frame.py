@@ -1,7 +1,9 @@
 """A frame of a run fits its terminal, whatever is in it, and shows what one would ask for first."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 from rich.cells import cell_len
@@ -15,8 +17,8 @@ Metrics = list[dict[str, float]]
 SIZES = [(80, 23), (60, 19), (60, 8), (200, 60), (20, 3)]
 
 
-def make_metrics(num: int = 30, num_parts: int = 2, **others: float) -> Metrics:
-    """The metrics of a run whose replies get shorter; `others` belong to its last step."""
+def make_metrics(num: int = 30, num_parts: int = 2, last: Mapping[str, float] = MappingProxyType({})) -> Metrics:
+    """The metrics of a run whose replies get shorter; `last` belongs to its last step."""
     metrics = [
         {
             "step": float(k), "reply_tokens": 100.0 - k, "illegal": 0.02, "truncated": 0.01, "entropy": 0.4,
@@ -25,7 +27,7 @@ def make_metrics(num: int = 30, num_parts: int = 2, **others: float) -> Metrics:
         }
         for k in range(1, num + 1)
     ]  # fmt: skip
-    metrics[-1] |= others
+    metrics[-1] |= last
     return metrics
 
 
@@ -47,7 +49,13 @@ ALARMS = {"alarm/illegal/nim": 1.0, "alarm/spike": 1.0, "alarm/frozen/nim": 1.0,
 @pytest.mark.parametrize(("width", "height"), SIZES)
 @pytest.mark.parametrize(
     "metrics",
-    [[], make_metrics(1), make_metrics(1_000, **ALARMS), make_metrics(50, 40), make_metrics(entropy=math.nan)],
+    [
+        [],
+        make_metrics(1),
+        make_metrics(1_000, last=ALARMS),
+        make_metrics(50, 40),
+        make_metrics(last={"entropy": math.nan}),
+    ],
     ids=["no step", "one step", "alarms", "many parts", "not a number"],
 )
 def test_every_frame_fits(metrics: Metrics, width: int, height: int) -> None:
