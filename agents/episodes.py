@@ -34,7 +34,7 @@ Text = Annotated[str, BeforeValidator(lambda value: replace_surrogates(value) if
 class _Line(BaseModel):
     """Built from JSON, or from a record with attributes of the same names."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, from_attributes=True, allow_inf_nan=False)
 
 
 class ObservationLine(_Line):
