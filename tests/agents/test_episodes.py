@@ -255,6 +255,6 @@ def test_of_an_endless_reply_the_beginning_is_recorded_with_the_number_of_the_re
 
 @pytest.mark.parametrize("number", ["Infinity", "-Infinity", "NaN", "1e999"])
 def test_an_episode_with_a_return_that_is_not_finite_is_refused(number: str, tmp_path: Path) -> None:
-    line = to_json(EPISODE).replace("[-2.0, 2.0], \"outcome\"", f"[{number}, 2.0], \"outcome\"")
+    line = to_json(EPISODE).replace('[-2.0, 2.0], "outcome"', f'[{number}, 2.0], "outcome"')
     with pytest.raises(UserError, match=r"line 1: returns\.0: Input should be a finite number"):
         list(read_episodes(write_lines(tmp_path / "e.jsonl", line + "\n")))
