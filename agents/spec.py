@@ -36,7 +36,7 @@ from mirrormatch.agents.engines._types import Sampling
 from mirrormatch.agents.engines._vllm_limits import check_installed
 from mirrormatch.agents.llm import LLMAgent
 from mirrormatch.agents.types import Agent, SelectiveAgent
-from mirrormatch.config_file import parse_settings
+from mirrormatch.config_file import MAX_COUNT, MAX_PATIENCE, MAX_TEMPERATURE, parse_settings
 from mirrormatch.errors import UnknownName, UserError
 from mirrormatch.games.game import Game
 from mirrormatch.prompts.prompt import Prompt, PromptSettings
@@ -64,15 +64,21 @@ class ModelSettings(PromptSettings):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     prompt: Annotated[str | None, Field(description="prompt format: a file in prompts/formats")] = None
-    max_tokens: Annotated[int | None, Field(ge=1, description="token budget of one reply")] = None
-    temperature: Annotated[float | None, Field(ge=0, description="0: always the most probable token")] = None
+    max_tokens: Annotated[int | None, Field(ge=1, le=MAX_COUNT, description="token budget of one reply")] = None
+    temperature: Annotated[
+        float | None, Field(ge=0, le=MAX_TEMPERATURE, description="0: always the most probable token")
+    ] = None
     top_p: Annotated[float | None, Field(gt=0, le=1, description="draw from the top tokens of this probability")] = None
-    top_k: Annotated[int | None, Field(ge=0, description="draw from this many top tokens; 0: all")] = None
-    patience: Annotated[int, Field(ge=0, description="number of retries after a reply that is no move")] = 1
+    top_k: Annotated[int | None, Field(ge=0, le=MAX_COUNT, description="draw from this many top tokens; 0: all")] = None
+    patience: Annotated[
+        int, Field(ge=0, le=MAX_PATIENCE, description="number of retries after a reply that is no move")
+    ] = 1
     constrain: Annotated[
         bool | None, Field(description="end each reply with a legal move, in tokens beyond the budget; default of play")
     ] = None
-    thinking_tokens: Annotated[int | None, Field(ge=0, description="token budget of the reasoning")] = None
+    thinking_tokens: Annotated[int | None, Field(ge=0, le=MAX_COUNT, description="token budget of the reasoning")] = (
+        None
+    )
 
     def make_prompt(self, name: str, default: PromptSettings) -> Prompt:
         """The prompt of that name with the spec's options in place of the default ones."""

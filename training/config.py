@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from mirrormatch.agents.engines._request import RequestSettings
+from mirrormatch.config_file import MAX_COUNT, MAX_PATIENCE, MAX_TEMPERATURE, MAX_THREADS
 from mirrormatch.prompts import formats
 from mirrormatch.prompts.prompt import PromptSettings
 from mirrormatch.registry import Registry
@@ -17,8 +18,6 @@ from mirrormatch.training.trajectories import Forfeits
 
 MAX_STEPS = 1_000_000  # the longest known runs of this kind take some thousands
 MAX_RANK = 4_096  # the width of large models, beyond which a rank adds nothing
-MAX_COUNT = 1_000_000  # of anything whose records are in memory together
-
 _YEAR_S = 365 * 24 * 3_600
 
 
@@ -98,12 +97,23 @@ class PlaySettings(_Section):
         Field(ge=2, description="episodes per step, over all games; fewer are noisier, more learn slower per minute"),
     ] = 64
     patience: Annotated[
-        int, Field(ge=0, description="retries after a reply that is no move; with 0 such a reply forfeits the episode")
+        int,
+        Field(
+            ge=0,
+            le=MAX_PATIENCE,
+            description="retries after a reply that is no move; with 0 such a reply forfeits the episode",
+        ),
     ] = 0
-    max_tokens: Annotated[int, Field(ge=1, description="token budget of one reply; longer ones are truncated")] = 256
+    max_tokens: Annotated[
+        int, Field(ge=1, le=MAX_COUNT, description="token budget of one reply; longer ones are truncated")
+    ] = 256
     temperature: Annotated[
         float,
-        Field(gt=0, description="temperature of both play and loss; at 1 the loss trains the distribution that played"),
+        Field(
+            gt=0,
+            le=MAX_TEMPERATURE,
+            description="temperature of both play and loss; at 1 the loss trains the distribution that played",
+        ),
     ] = 1.0
     samples_per_deal: Annotated[
         int,
@@ -159,13 +169,17 @@ class MeasureSettings(_Section):
     games: Annotated[
         tuple[str, ...], Field(description="games in which win rates against random and optimal are measured"), _NAMES
     ] = ()
-    episodes: Annotated[int, Field(ge=2, description="episodes per opponent and game, seats swapped")] = 200
+    episodes: Annotated[int, Field(ge=2, le=MAX_COUNT, description="episodes per opponent and game, seats swapped")] = (
+        200
+    )
     exploitability: Annotated[
         tuple[str, ...], Field(description="small two-player zero-sum games whose exploitability is measured"), _NAMES
     ] = ()
-    thoughts: Annotated[int, Field(ge=2, description="number of thoughts sampled per information state")] = 64
+    thoughts: Annotated[
+        int, Field(ge=2, le=MAX_COUNT, description="number of thoughts sampled per information state")
+    ] = 64
     transfer: Annotated[tuple[str, ...], Field(description="benchmarks of transfer"), _NAMES] = ()
-    items: Annotated[int, Field(ge=1, description="number of items per transfer task")] = 100
+    items: Annotated[int, Field(ge=1, le=MAX_COUNT, description="number of items per transfer task")] = 100
     max_tokens: Annotated[
         int | None,
         Field(
@@ -260,6 +274,7 @@ class RunConfig(_Section):
         int,
         Field(
             ge=0,
+            le=MAX_THREADS,
             description="number of torch threads; 1 for tiny models, 0 for the fastest of the run's start",
         ),
     ] = 0

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from mirrormatch.agents.engines._chat_template import TemplateSettings
 from mirrormatch.agents.engines._engine import NoSettings
 from mirrormatch.agents.engines._vllm_limits import RANKS
+from mirrormatch.config_file import MAX_COUNT, MAX_THREADS
 
 MAX_BATCH = 256  # requests generated together
 PREFIX_MB = 1_024  # memory for keys and values of earlier prompts: half a million tokens of the bundled model
@@ -19,15 +20,18 @@ Dtype: TypeAlias = Literal["auto", "float32", "bfloat16"]
 class HfSettings(TemplateSettings):
     """The engine's options: `hf:PATH,max_batch=64`."""
 
-    max_batch: Annotated[int, Field(ge=1, description="number of requests generated together")] = MAX_BATCH
-    prefix_mb: Annotated[int, Field(ge=0, description="MiB for keys and values of earlier prompts; 0: none")] = (
-        PREFIX_MB
+    max_batch: Annotated[int, Field(ge=1, le=MAX_COUNT, description="number of requests generated together")] = (
+        MAX_BATCH
     )
+    prefix_mb: Annotated[
+        int, Field(ge=0, le=MAX_COUNT, description="MiB for keys and values of earlier prompts; 0: none")
+    ] = PREFIX_MB
     dtype: Annotated[Dtype, Field(description="type of the weights; auto: the faster one on a CPU, bf16 on a GPU")] = (
         "auto"
     )
     threads: Annotated[
-        int | None, Field(ge=1, description="number of torch threads on a CPU; the fastest number by default")
+        int | None,
+        Field(ge=1, le=MAX_THREADS, description="number of torch threads on a CPU; the fastest number by default"),
     ] = None
 
 
@@ -49,7 +53,7 @@ class VllmSettings(TemplateSettings):
     ] = None
     max_loras: Annotated[int, Field(ge=1, description="number of adapters loaded at once")] = 8
     max_lora_rank: Annotated[int, Field(ge=1, le=RANKS[-1], description="highest rank; costs memory and time")] = 16
-    max_num_seqs: Annotated[int, Field(ge=1, description="number of requests generated together")] = 256
+    max_num_seqs: Annotated[int, Field(ge=1, le=MAX_COUNT, description="number of requests generated together")] = 256
     devices: Annotated[
         str | None,
         Field(pattern=r"^[\w:-]+(,[\w:-]+)*$", description="its GPUs, as in CUDA_VISIBLE_DEVICES; none: all"),
@@ -101,7 +105,8 @@ class OpenAISettings(TemplateSettings):
     outage_s: Annotated[float, Field(ge=0, description="longest wait for an unreachable server, besides")] = 120.0
     backoff_s: Annotated[float, Field(gt=0, description="longest first wait before a retry; it doubles")] = 0.5
     max_connections: Annotated[
-        int, Field(ge=1, description="highest number of requests at once; fewer while the server queues them")
+        int,
+        Field(ge=1, le=MAX_COUNT, description="highest number of requests at once; fewer while the server queues them"),
     ] = 256
     price_in: Annotated[float, Field(ge=0, description="price of a million prompt tokens, to compute the cost")] = 0.0
     price_out: Annotated[float, Field(ge=0, description="price of a million generated tokens")] = 0.0

@@ -134,7 +134,9 @@ def _describe_type(field: FieldInfo) -> str:
 
 
 def _describe_bound(bound: float) -> str:
-    return f"2^{bound.bit_length()} - 1" if isinstance(bound, int) and bound > _MOST_DIGITS else f"{bound:g}"
+    if not isinstance(bound, int):
+        return f"{bound:g}"
+    return f"2^{bound.bit_length()} - 1" if bound > _MOST_DIGITS else f"{bound:,}"
 
 
 def _describe_annotation(kind: Any) -> str:

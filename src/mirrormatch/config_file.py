@@ -6,12 +6,17 @@ A pydantic model passed by the caller declares the settings; this file defines n
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from mirrormatch.errors import UserError, did_you_mean
 from mirrormatch.files import read_bounded
+
+MAX_COUNT: Final = 1_000_000  # upper bound on numbers of tokens, games, requests: a larger one is a slip of the finger
+MAX_PATIENCE: Final = 1_000  # retries
+MAX_TEMPERATURE: Final = 100.0  # beyond, all tokens are equally probable
+MAX_THREADS: Final = 1_024  # torch crashes with some more
 
 Model = TypeVar("Model", bound=BaseModel)
 
