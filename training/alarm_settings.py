@@ -16,6 +16,7 @@ class AlarmName(StrEnum):
     GROWING = "growing"
     ILLEGAL = "illegal"
     FROZEN = "frozen"
+    TEMPLATE = "template"
     SPIKE = "spike"
     MISMATCH = "mismatch"
     BASELINE = "baseline"
@@ -63,6 +64,10 @@ class AlarmSettings(BaseModel):
         float, Field(gt=0, le=1, description="threshold of 'repeating': share of tokens equal to their predecessor")
     ] = 0.5
     entropy: Annotated[float, Field(ge=0, description="threshold of 'frozen': mean token entropy in nats")] = 0.01
+    template: Annotated[
+        float,
+        Field(gt=0, le=1, description="threshold of 'template': share of different prompts with the same reply"),
+    ] = 0.8
     spike: Annotated[
         float, Field(gt=1, description="threshold of 'spike': gradient norm over the mean of the five steps before")
     ] = 10.0

@@ -122,6 +122,11 @@ def _is_frozen(seen: History, limits: AlarmSettings) -> bool:
     return entropy.now < min(limits.entropy, entropy.highest / 2)
 
 
+def _has_template(seen: History, limits: AlarmSettings) -> bool:
+    shared = seen["shared_replies"]
+    return shared.mean > limits.template and shared.mean > shared.lowest + SEAT_RISE
+
+
 def _has_spike(seen: History, limits: AlarmSettings) -> bool:
     return seen["grad_norm"].now > limits.spike * max(seen["grad_norm"].before, ZERO_GRADIENT)
 
@@ -202,6 +207,13 @@ RULES = (
         "the entropy is close to 0: one reply to every prompt",
         "The gradient fades with it: more KL, `[objective.entropy]`.",
         _is_frozen,
+    ),
+    Rule(
+        AlarmName.TEMPLATE, "shared_replies", True, True,
+        f"mean of `shared_replies` > `alarms.template`, and {SEAT_RISE:g} above its lowest mean",
+        "different prompts get the same reply",
+        "The prompt is no longer read: more KL, `[objective.entropy]`, role baselines.",
+        _has_template,
     ),
     Rule(
         AlarmName.SPIKE, "grad_norm", False, True,
@@ -305,8 +317,8 @@ def _group_figures(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:
 
 
 _OF_PARTS = (
-    "reply_tokens", "illegal", "truncated", "repeated", "win", "draw", "forfeit_wins", "advantage_mean",
-    "advantage_std",
+    "reply_tokens", "illegal", "truncated", "repeated", "shared_replies", "win", "draw", "forfeit_wins",
+    "advantage_mean", "advantage_std",
 )  # fmt: skip
 
 

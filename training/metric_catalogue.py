@@ -108,6 +108,15 @@ CATALOGUE = (
         PLAY,
     ),
     Metric(
+        _with_parts("shared_replies"),
+        "pairs of equal replies to different prompts / pairs of different prompts; absent with a single prompt",
+        "share",
+        "-",
+        "Towards 1 (alarm `template`): the same answer to every question, however the state. High from the start where "
+        "replies are bare moves, of which a game has few.",
+        PLAY,
+    ),
+    Metric(
         ("turns/GAME/PART",),
         "mean number of the part's replies in an episode, retries counted",
         "replies", "-",

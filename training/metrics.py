@@ -4,23 +4,23 @@ Metrics are plain names and numbers: one JSON line per step, and TensorBoard bes
 """
 
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import fmean, pstdev
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from mirrormatch.agents.types import Episode, Turn
 from mirrormatch.games.types import ProblemKind
 from mirrormatch.training.metrics_file import Metrics as Metrics
 from mirrormatch.training.metrics_file import read_metrics
 from mirrormatch.training.sinks import Sink
-from mirrormatch.training.types import MAIN, Credit, Sample, Trajectory
+from mirrormatch.training.types import MAIN, Credit, Ids, Sample, Trajectory
 
 EPSILON = 1e-6  # an advantage below it teaches nothing
 PER_PART = (
-    "part_return", "turns", "illegal", "truncated", "reply_tokens", "repeated", "forfeit_own", "forfeit_other",
-    "forfeit_wins",
+    "part_return", "turns", "illegal", "truncated", "reply_tokens", "repeated", "shared_replies",
+    "forfeit_own", "forfeit_other", "forfeit_wins",
 )  # fmt: skip
 _DIGITS = 9  # of a figure in the log: a token count of a step fits
 
@@ -118,7 +118,25 @@ def _measure_replies(turns: Sequence[Turn]) -> Metrics:
         "reply_tokens": fmean(lengths),
         "repeated": fmean(_share_repeated(c.token_ids) for c in replies),
         "distinct_replies": len({c.token_ids for c in replies}) / len(replies),
+        **_measure_shared(turns),
     }
+
+
+def _measure_shared(turns: Sequence[Turn]) -> Metrics:
+    """The probability that the replies to two different prompts of the step are the same."""
+    pairs = Counter((t.prompt_ids, t.completion.token_ids) for t in turns if t.completion is not None)
+    prompts, replies = Counter[Ids | None](), Counter[Ids]()
+    for (prompt, reply), count in pairs.items():
+        prompts[prompt] += count
+        replies[reply] += count
+    num_different = _count_pairs(Counter(all=pairs.total())) - _count_pairs(prompts)
+    num_equal = _count_pairs(replies) - _count_pairs(pairs)
+    return {"shared_replies": num_equal / num_different} if num_different else {}
+
+
+def _count_pairs(counts: Counter[Any]) -> int:
+    """The number of pairs within groups of these sizes."""
+    return sum(n * (n - 1) // 2 for n in counts.values())
 
 
 def _share_repeated(ids: Sequence[int]) -> float:

@@ -13,8 +13,8 @@ from mirrormatch.training.alarms import NUM_LASTING, RULES, Alarms
 GAME = "kuhn_poker"
 PARTS = ("first", "second")
 HEALTHY = {
-    "reply_tokens": 20.0, "illegal": 0.1, "truncated": 0.0, "repeated": 0.02, "forfeit_wins": 0.1,
-    "advantage_mean": 0.01, "advantage_std": 1.0,
+    "reply_tokens": 20.0, "illegal": 0.1, "truncated": 0.0, "repeated": 0.02, "shared_replies": 0.05,
+    "forfeit_wins": 0.1, "advantage_mean": 0.01, "advantage_std": 1.0,
 }  # fmt: skip
 WHOLE = {"grad_norm": 0.02, "ratio": 1.0, "logp_gap": 1e-5, "reply_tokens": 20.0}
 WARM = 12  # steps, longer than the warm-up
@@ -73,6 +73,7 @@ COLLAPSES = {
     ),
     AlarmName.ILLEGAL: line("illegal", *[0.02] * WARM, *lead(0.02, 0.4, 20)),
     AlarmName.FROZEN: line("entropy", *lead(0.4, 0.004, 40)),
+    AlarmName.TEMPLATE: line("shared_replies", *[0.05] * WARM, *lead(0.05, 1, 20), *[1.0] * 5),
     AlarmName.SPIKE: line("grad_norm", *[0.02] * WARM, 0.5),
     AlarmName.MISMATCH: line("logp_gap", *[1e-5] * WARM, 3.0),
     AlarmName.BASELINE: together(
@@ -102,6 +103,7 @@ HEALTHY_CURVES = {
     "a game that the first player wins from the start": together(
         line("win/0", *[1.0] * 60), line("win/1", *[0.0] * 60)
     ),
+    "replies that are bare moves": line("shared_replies", *[0.85, 0.95, 0.9] * 20),
     "doubled letters": line("repeated", *[0.05, 0.12, 0.08, 0.1] * 15),
     "advantages vary": line("advantage_mean", *[0.4, -0.5, 0.2, -0.1] * 15),
 }

@@ -76,6 +76,17 @@ def test_a_dealt_part_is_measured_over_its_seats() -> None:
     assert of_seats(found, "return") == {"return/tictactoe/0": 1.0, "return/tictactoe/1": -1.0}
 
 
+def test_replies_to_different_prompts_are_compared() -> None:
+    """Three prompts of X with the replies 1, 2, 3; a second game repeats them, and in a third one all are 1."""
+    game = make_episode("main", "main")
+    one = game.turns[0].completion
+    frozen = replace(game, turns=tuple(replace(turn, completion=one) for turn in game.turns))
+    assert measure_play([game, game], {})["shared_replies/tictactoe/X"] == 0.0
+    assert measure_play([frozen, frozen], {})["shared_replies/tictactoe/X"] == 1.0
+    assert measure_play([game, frozen], {})["shared_replies/tictactoe/X"] == pytest.approx(5 / 12)
+    assert "shared_replies" not in measure_play([replace(game, turns=game.turns[:1])], {})
+
+
 def test_advantages_are_measured_per_part_and_over_all() -> None:
     batch = [make_trajectory(make_step(), make_step(), part="spy"), make_trajectory(make_step(), part="civilian")]
     found = measure_credit(batch, [(1.0, 3.0), (0.0,)], [], step=5)
