@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -111,6 +112,8 @@ def flush_folder(path: Path) -> None:
 
 def flush(path: Path) -> None:
     """Waits until the disk holds a file's content, or a folder's list of files."""
+    if sys.platform == "win32" and path.is_dir():
+        return  # which can't be opened there
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)

@@ -4,13 +4,17 @@ The operating system drops the lock when its process ends, also by a kill. Readi
 """
 
 import errno
-import fcntl
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from mirrormatch.errors import UserError
+
+if sys.platform != "win32":  # which has no such lock: a run there is as it was before there was one
+    import fcntl
 
 LOCK_FILE = "run.lock"
 _TAKEN = (errno.EWOULDBLOCK, errno.EACCES)
@@ -32,16 +36,23 @@ def lock_folder(folder: Path) -> Iterator[None]:
         raise UserError(f"{str(folder)!r} is a file: a run needs a folder, --out DIR names one") from None
     path = folder / LOCK_FILE
     with path.open("a+", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as problem:
-            if problem.errno in _TAKEN:
-                raise UserError(_refusal(folder, path)) from None
-            # Some network file systems have no locks: a run there is as it was before there was a lock.
+        if not _take_lock(file):
+            raise UserError(_refusal(folder, path))
         file.truncate(0)
         file.write(f"{os.getpid()}\n")
         file.flush()
         yield
+
+
+def _take_lock(file: IO[str]) -> bool:
+    """Takes the lock and returns True, or False where another process has it."""
+    if sys.platform == "win32":
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as problem:
+        return problem.errno not in _TAKEN  # any other reason: some network file systems have no locks
+    return True
 
 
 def _refusal(folder: Path, path: Path) -> str:
