@@ -3,6 +3,7 @@
 K own tokens of a part.
 """
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -13,6 +14,7 @@ from mirrormatch.training.packing import Plan
 from mirrormatch.training.types import Sample
 
 _GIB = 2**30
+_QUANTILE = 0.99
 
 
 class FigureSums:
@@ -28,6 +30,7 @@ class FigureSums:
         self._peaks: dict[str, float] = {}
         self._tokens = dict.fromkeys(("read", "own", "rows"), 0)
         self._ratios = [0.0, 0.0, 0.0]  # number of tokens, sum of their ratios, sum of the squares
+        self._gaps: list[torch.Tensor] = []  # of every token
         self._num_parts = 0
         self._is_cuda = is_cuda
         if is_cuda:
@@ -64,6 +67,7 @@ class FigureSums:
         self.add("ratio", float(log_ratio_K.exp().sum()), count)
         self.raise_peak("ratio_max", float(log_ratio_K.exp().max()))
         self.raise_peak("logp_gap", float(log_ratio_K.abs().max()))
+        self._gaps.append(log_ratio_K.abs().cpu())
         ratio_K = probability_ratio(seen).double()
         for k, value in enumerate((count, float(ratio_K.sum()), float(ratio_K.square().sum()))):
             self._ratios[k] += value
@@ -83,6 +87,9 @@ class FigureSums:
             found["learner_tokens"] = float(self._tokens["read"])
             found["read_share"] = self._tokens["read"] / self._tokens["rows"]
             found["parts"] = float(self._num_parts)
+        if self._gaps:
+            gaps = torch.cat(self._gaps).sort().values
+            found["logp_gap_p99"] = float(gaps[math.ceil(_QUANTILE * len(gaps)) - 1])
         count, total, squares = self._ratios
         if squares:
             found["effective_share"] = total * total / (count * squares)

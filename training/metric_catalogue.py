@@ -291,6 +291,14 @@ CATALOGUE = (
         LEARNING,
     ),
     Metric(
+        ("logp_gap_p99",),
+        "the absolute difference that 99 % of the tokens don't exceed",
+        "nats",
+        "lower",
+        "Near `logp_gap`: all tokens are off, not a few. An old adapter, or another temperature or template.",
+        LEARNING,
+    ),
+    Metric(
         ("learner_tokens",),
         "tokens that pass through the model in the step's updates, padding included, without reference policies",
         "tokens", "lower",
@@ -337,6 +345,14 @@ CATALOGUE = (
         "`play_s / (play_s + learn_s)`",
         "share", "-",
         "Near 1: generation is the bottleneck (batch more games); near 0: learning is (`threads`, `learn.epochs`).",
+        TIME,
+    ),
+    Metric(
+        ("time/sync_s",),
+        "the part of the step in which adapters are written and loaded, and the engine wakes or goes to sleep",
+        "s",
+        "lower",
+        "A large part of `play_s`: more episodes a step, or `[machine] mode = \"split\"`.",
         TIME,
     ),
     Metric(

@@ -177,12 +177,15 @@ def _measure_advantages(advantages: Sequence[float]) -> Metrics:
     }
 
 
-def measure_time(play_s: float, learn_s: float, batch: Sequence[Trajectory], learned: Mapping[str, float]) -> Metrics:
+def measure_time(
+    play_s: float, learn_s: float, sync_s: float, batch: Sequence[Trajectory], learned: Mapping[str, float]
+) -> Metrics:
     """Computes a step's durations of play and learning, and the tokens per second of each.
 
     Args:
         play_s: the seconds of play.
         learn_s: the seconds of the updates.
+        sync_s: the seconds within these in which adapters and the engine were made ready.
         batch: the trajectories that were played.
         learned: the figures of the updates.
     """
@@ -191,6 +194,7 @@ def measure_time(play_s: float, learn_s: float, batch: Sequence[Trajectory], lea
         "time/play_s": play_s,
         "tokens_per_s": num_tokens / play_s,
         "time/learn_s": learn_s,
+        "time/sync_s": sync_s,
         "time/play_share": play_s / (play_s + learn_s),
     }
     if "learner_tokens" in learned:

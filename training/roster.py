@@ -1,7 +1,9 @@
 """The players of a run by name: its learners' newest policies, their earlier adapters, and agents that never change."""
 
 import functools
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from mirrormatch import agents, prompts
@@ -41,6 +43,7 @@ class RunRoster:
         self._learners = learners
         self._saved_step: int | None = None  # of the newest adapters in the folder
         self._others: dict[str, Agent] = {}
+        self._sync_s = 0.0
 
     def agent(self, player: str) -> Agent:
         """The agent of a learner (`main`), of its adapter after some steps (`main@40`), or of a SPEC.
@@ -62,8 +65,9 @@ class RunRoster:
 
     def policy(self, learner: str = MAIN) -> LLMAgent:
         """The newest policy of a learner, with the prompt and the sampling of play; wakes the engine."""
-        self.save_adapters()
-        return self._make_agent(self._folder.adapter_path(self._learner.step, learner))
+        with self._timed():
+            self.save_adapters()
+            return self._make_agent(self._folder.adapter_path(self._learner.step, learner))
 
     def wake_engine(self) -> None:
         """Loads the engine's weights back to the GPU that it shares with the learner."""
@@ -73,7 +77,13 @@ class RunRoster:
     def sleep_engine(self) -> None:
         """Frees the engine's GPU memory for the update."""
         if isinstance(self._engine, SleepingEngine):
-            self._engine.sleep()
+            with self._timed():
+                self._engine.sleep()
+
+    def take_sync_s(self) -> float:
+        """Returns the seconds that adapters and the engine took to be ready since the last call."""
+        taken_s, self._sync_s = self._sync_s, 0.0
+        return taken_s
 
     def save_adapters(self) -> Path:
         """Writes the current policies' adapters, unless they are there already; returns the main one's folder."""
@@ -89,6 +99,12 @@ class RunRoster:
     def keeps(self, step: int) -> bool:
         """Whether the adapters after `step` steps are kept for good."""
         return step % self._config.keep_adapters == 0
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self._sync_s += time.perf_counter() - began
 
     def _write(self, name: str, folder: Path) -> None:
         self._learner.save_adapter(name, folder)

@@ -75,7 +75,8 @@ def train(
             played = time.perf_counter()
             # updates
             learned = _update_learners(config, learner, pipeline, credited)
-            timing = metrics.measure_time(played - began, time.perf_counter() - played, credited.batch, learned)
+            learn_s = time.perf_counter() - played
+            timing = metrics.measure_time(played - began, learn_s, roster.take_sync_s(), credited.batch, learned)
             # record
             measured = metrics.measure_play(
                 credited.experience.episodes, pipeline.estimator.baselines(), pipeline.matchmaker.learners

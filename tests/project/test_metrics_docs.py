@@ -49,7 +49,7 @@ def logged_names() -> Iterator[str]:
     learned = measure_update()
     yield from learned
     yield from (f"solver/{name}" for name in learned)
-    yield from metrics.measure_time(1.0, 1.0, [seat], learned)
+    yield from metrics.measure_time(1.0, 1.0, 0.1, [seat], learned)
 
 
 @functools.cache

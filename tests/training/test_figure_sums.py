@@ -40,6 +40,15 @@ def test_entropies_are_split_by_the_game_of_each_sample() -> None:
     assert (found["entropy/nim"], found["entropy/chess"], found["entropy"]) == pytest.approx((2.5, 2.5, 2.5))
 
 
+def test_one_token_in_a_hundred_is_above_the_quantile_of_gaps() -> None:
+    """99 tokens with ratio e^0.01, one with e^5, in two parts."""
+    sums = FigureSums()
+    for ratios in ([math.exp(0.01)] * 60, [math.exp(5.0), *[math.exp(0.01)] * 39]):
+        sums.add_seen(make_seen(*ratios, samples=(0,) * len(ratios)), [""])
+    found = sums.means()
+    assert (found["logp_gap_p99"], found["logp_gap"]) == pytest.approx((0.01, 5.0), rel=1e-4)
+
+
 def test_no_update_has_no_figures() -> None:
     assert FigureSums().means() == {}
 
