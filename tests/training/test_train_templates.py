@@ -87,7 +87,7 @@ def test_a_run_that_is_resumed_the_next_day_ends_with_the_same_bits(
     set_today(monkeypatch, NEXT)
     assert run(config, killed, resume=True) == undisturbed
     assert run(config, RunFolder(tmp_path / "other")) != undisturbed, "the date matters"
-    seats = {line for path in killed.path.glob("episodes/*") for line in path.read_text().splitlines()}
+    seats = {line for path in killed.path.glob("episodes/*.jsonl") for line in path.read_text().splitlines()}
     assert all("date=2026-11-03" in line for line in seats)
 
 
