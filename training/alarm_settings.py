@@ -12,6 +12,7 @@ class AlarmName(StrEnum):
     NOT_FINITE = "not_finite"
     NO_GRADIENT = "no_gradient"
     REPEATING = "repeating"
+    MUTE = "mute"
     SHRINKING = "shrinking"
     GROWING = "growing"
     ILLEGAL = "illegal"
@@ -25,7 +26,12 @@ class AlarmName(StrEnum):
     WINDFALLS = "windfalls"
 
 
-UNAMBIGUOUS = (AlarmName.NOT_FINITE, AlarmName.NO_GRADIENT, AlarmName.REPEATING)  # no healthy run looks like these
+UNAMBIGUOUS = (
+    AlarmName.NOT_FINITE,
+    AlarmName.NO_GRADIENT,
+    AlarmName.REPEATING,
+    AlarmName.MUTE,
+)  # no healthy run looks like these
 
 
 def _as_names(value: Any) -> Any:

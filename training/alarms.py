@@ -1,4 +1,4 @@
-"""Detects a collapsing run from its metrics: dead gradients, repetition, replies that shrink, idle seats.
+"""Detects a collapsing run from its metrics: dead gradients, repetition, lost moves, idle seats.
 
 Known collapses of self-play: reasoning that falls from thousands of characters to none, "!!!!!" without end, the same
 answer to every question. A base model begins with long, illegal replies and gets better, so most alarms need a
@@ -21,6 +21,7 @@ RISE = 0.1  # of a share over its lowest mean: more than noise
 SEAT_RISE = 0.2  # likewise, of shares of wins and draws, which vary more
 GAP_RISE = 5.0  # of the log-prob gap over its lowest mean, as a factor
 BASELINE_RISE = 0.5
+ALL = 1 - 1e-6  # of the replies: the share is a rounded sum
 FEW_TRUNCATED = 0.1  # replies that were cut off set no reply length to compare with
 _LEAST_STD = 1e-6
 _RUN = ""  # in place of a game, for what concerns the whole run
@@ -114,7 +115,11 @@ def _is_growing(seen: History, limits: AlarmSettings) -> bool:
 
 def _is_illegal(seen: History, limits: AlarmSettings) -> bool:
     share = seen["no_move"]
-    return share.now >= 1 or (share.mean > limits.illegal and share.mean > share.lowest + RISE)
+    return share.now >= ALL or (share.mean > limits.illegal and share.mean > share.lowest + RISE)
+
+
+def _is_mute(seen: History, _: AlarmSettings) -> bool:
+    return seen["no_move"].now >= ALL and seen["no_move"].lowest < 1 - RISE
 
 
 def _is_frozen(seen: History, limits: AlarmSettings) -> bool:
@@ -177,6 +182,13 @@ RULES = (
         "replies repeat one token again and again",
         "The echo trap: more KL, a lower rate.",
         _is_repeating,
+    ),
+    Rule(
+        AlarmName.MUTE, "no_move", False, True,
+        f"`illegal + truncated` over all games is 1, and was below {1 - RISE:g} on a mean of {WINDOW} steps before",
+        "no reply is a move any more",
+        "Nothing can be won or learned: go back to an earlier adapter, with a lower learning rate or more KL.",
+        _is_mute,
     ),
     Rule(
         AlarmName.SHRINKING, "reply_tokens", True, True,
@@ -303,6 +315,8 @@ def _group_figures(metrics: Mapping[str, float]) -> dict[str, dict[str, float]]:
     """A step's figures by game, the whole run's first: the mean over a game's parts, and what derives from them."""
     found = {_RUN: {name: value for name, value in metrics.items() if "/" not in name}}
     found[_RUN]["not_finite"] = float(not all(map(math.isfinite, metrics.values())))
+    if "illegal" in metrics:
+        found[_RUN]["no_move"] = metrics["illegal"] + metrics["truncated"]
     values: dict[str, dict[str, list[float]]] = {}
     for name, value in metrics.items():
         figure, _, rest = name.partition("/")

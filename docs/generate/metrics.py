@@ -7,7 +7,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mirrormatch.training.alarms import RULES, Rule
+from mirrormatch.training.alarm_settings import UNAMBIGUOUS
+from mirrormatch.training.alarms import NUM_LASTING, RULES, WINDOW, Rule
 from mirrormatch.training.metric_catalogue import CATALOGUE, SECTIONS
 
 _COLUMNS = ("name", "formula", "unit", "good", "smell")
@@ -43,12 +44,12 @@ def make_tables() -> str:
     return "\n".join(lines)
 
 
+_ENDING = ", ".join(f"`{name}`" for name in UNAMBIGUOUS)
 _ALARMS = (
-    "`alarm/NAME` is 1 at a step where it rings and absent otherwise. Thresholds are under `[alarms]`. A mean is "
-    "over five steps; it is compared with the lowest or highest such mean of the run so far, so a run that begins "
-    "badly and gets better rings nothing, and alarms that compare are silent during the first `alarms.warm_up` "
-    "steps. With `alarms.stop = true`, `not_finite`, `no_gradient` or `repeating` at five steps in a row ends the "
-    "run, and is named; "
+    "`alarm/NAME` is 1 at a step where it rings and absent otherwise. Thresholds are under `[alarms]`. A mean is over "
+    f"{WINDOW} steps; it is compared with the lowest or highest such mean of the run so far, so a run that begins "
+    "badly and gets better rings nothing, and alarms that compare are silent during the first `alarms.warm_up` steps. With "
+    f"`alarms.stop = true`, one of {_ENDING} at {NUM_LASTING} steps in a row ends the run, and is named; "
     '`alarms.stop = ["illegal", ...]` names others.'
 )
 

@@ -50,17 +50,19 @@ def _names_with_prefix(metrics: Metrics, prefix: str) -> list[str]:
 
 
 def _return_charts(metrics: Metrics) -> Iterator[Chart]:
+    """The return of each part of each game; of each seat in runs of earlier versions, which measured no parts."""
+    prefix = "part_return/" if _names_with_prefix(metrics, "part_return/") else "return/"
     by_game: dict[str, list[str]] = {}
-    for name in _names_with_prefix(metrics, "return/"):
-        game, _, role = name.removeprefix("return/").rpartition("/")  # `openspiel/chess` has a slash of its own
-        by_game.setdefault(game, []).append(role)
-    for game, roles in by_game.items():
+    for name in _names_with_prefix(metrics, prefix):
+        game, _, part = name.removeprefix(prefix).rpartition("/")  # `openspiel/chess` has a slash of its own
+        by_game.setdefault(game, []).append(part)
+    for game, parts in by_game.items():
         lines = list[Line]()
-        for colour, role in enumerate(roles):
-            label = role_name(game, int(role)) if role.isdecimal() else role
-            baseline = _points(metrics, f"baseline/{game}/{role}") or _points(metrics, "baseline/all")
+        for colour, part in enumerate(parts):
+            label = role_name(game, int(part)) if part.isdecimal() else part
+            baseline = _points(metrics, f"baseline/{game}/{part}") or _points(metrics, "baseline/all")
             lines.append(Line("", baseline, colour, "thin"))
-            lines.append(Line(label, moving_average(_points(metrics, f"return/{game}/{role}"), WINDOW), colour))
+            lines.append(Line(label, moving_average(_points(metrics, f"{prefix}{game}/{part}"), WINDOW), colour))
         note = (
             f"Bold: the mean return over {WINDOW} steps. Thin: the baseline after each. One policy sits in every seat, "
             "so this shows which seat it favours, not how strong it is."

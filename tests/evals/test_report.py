@@ -319,6 +319,14 @@ def test_a_game_of_another_library_keeps_its_whole_name_in_the_curves() -> None:
     assert chart.title == "Return by role in openspiel/leduc_poker:players=3"
 
 
+def test_a_dealt_part_has_its_return_and_its_baseline() -> None:
+    measured = {f"{n}/who_is_the_spy/{part}": 0.5 for n in ("part_return", "baseline") for part in ("spy", "civilian")}
+    (chart,) = learning_curves([{"step": 1.0, "return/who_is_the_spy/0": 0.1, **measured}])
+    assert [(line.name, line.points) for line in chart.lines] == [
+        ("", [(1.0, 0.5)]), ("civilian", [(1.0, 0.5)]), ("", [(1.0, 0.5)]), ("spy", [(1.0, 0.5)]),
+    ]  # fmt: skip
+
+
 def test_a_line_along_zero_is_drawn_on_a_scale_up_to_one() -> None:
     drawn = str(render_chart(Chart("Nothing", "return", [Line("first", [(1.0, 0.0), (2.0, 0.0)])])))
     assert ">1.0<" in drawn and "0.000" not in drawn
