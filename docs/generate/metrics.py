@@ -48,8 +48,8 @@ _ENDING = ", ".join(f"`{name}`" for name in UNAMBIGUOUS)
 _ALARMS = (
     "`alarm/NAME` is 1 at a step where it rings and absent otherwise. Thresholds are under `[alarms]`. A mean is over "
     f"{WINDOW} steps; it is compared with the lowest or highest such mean of the run so far, so a run that begins "
-    "badly and gets better rings nothing, and alarms that compare are silent during the first `alarms.warm_up` steps. With "
-    f"`alarms.stop = true`, one of {_ENDING} at {NUM_LASTING} steps in a row ends the run, and is named; "
+    "badly and gets better rings nothing, and alarms that compare are silent during the first `alarms.warm_up` steps. "
+    f"With `alarms.stop = true`, one of {_ENDING} at {NUM_LASTING} steps in a row ends the run, and is named; "
     '`alarms.stop = ["illegal", ...]` names others.'
 )
 
