@@ -98,6 +98,8 @@ def parse_spec(text: str) -> Spec:
         UnknownName: its kind is neither a player nor an engine.
         UserError: a part is missing, or doesn't go with its kind.
     """
+    if "\0" in text:
+        raise UserError(f"{text!r} holds a NUL, which no name or path has")
     head, given = split_settings(text)
     kind, colon, rest = _HEAD.findall(head)[0]
     target, adapter = _split_adapter(rest)
@@ -345,7 +347,9 @@ def record_name(text: str, engine: Engine, adapter: str | None) -> str:
 
 def _last_part(kind: str, text: str) -> str:
     """The last part of a path; the text itself if it is none, but an id, a name or a model on a server."""
-    is_path = kind not in _NO_PATHS and (text.startswith(("/", ".", "~")) or ("/" in text and os.path.exists(text)))
+    if kind in _NO_PATHS or "\0" in text:
+        return text
+    is_path = text.startswith(("/", ".", "~")) or ("/" in text and os.path.exists(text))
     return os.path.basename(os.path.abspath(os.path.expanduser(text))) if is_path else text
 
 

@@ -350,6 +350,7 @@ def test_the_engine_of_a_spec_is_that_of_its_model(tiny: Path) -> None:
         ("openai:org/m@http://127.0.0.1:8000/v1", "openai:org/m@http://127.0.0.1:8000/v1"),
         ("/home/ann/problems.jsonl", "problems.jsonl"),
         ("no spec at all", "no spec at all"),
+        ("~\0~", "~\0~"),
     ],
 )
 def test_a_spec_without_paths_keeps_everything_else(text: str, name: str) -> None:
@@ -368,3 +369,8 @@ def test_a_model_from_a_folder_is_written_by_its_name_and_the_hash_of_what_answe
 
 def test_the_bundled_model_is_written_as_it_is_given() -> None:
     assert seat_name(model_agent("nano,temperature=0")) == "nano,temperature=0"
+
+
+def test_a_spec_with_a_nul_is_refused() -> None:
+    with pytest.raises(UserError, match="holds a NUL"):
+        parse_spec("hf:~\0+x")
