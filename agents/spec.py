@@ -120,12 +120,13 @@ def parse_spec(text: str) -> Spec:
     return Spec(text, kind, target, adapter, settings)
 
 
-def check_spec(text: str, game: Game[Any, Any] | None = None) -> Spec:
+def check_spec(text: str, game: Game[Any, Any] | None = None, *, loads: bool = True) -> Spec:
     """Parses a spec and checks all that can be checked without loading a model: settings, prompt, paths, arguments.
 
     Args:
         text: the spec.
         game: the game that the agent will play, if there is one.
+        loads: whether the agent will be loaded here; otherwise its engine's library need not be installed.
 
     Raises:
         UserError: the agent can't be loaded, or can't play the game.
@@ -142,7 +143,8 @@ def check_spec(text: str, game: Game[Any, Any] | None = None) -> Spec:
     if spec.kind not in _NO_PATHS:
         find_model_files(engine_target(spec))
     read_card(spec)
-    _check_engine(spec)
+    if loads:
+        _check_engine(spec)
     return spec
 
 

@@ -21,8 +21,12 @@ from mirrormatch.training.model_spec import check_model_spec
 NUM_PLAYOUTS = 64  # random games from which the sizes of wins are read
 
 
-def check_config(config: RunConfig) -> None:
+def check_config(config: RunConfig, *, loads: bool = True) -> None:
     """Looks up every name in the config and checks what its plug-ins need.
+
+    Args:
+        config: the run's settings.
+        loads: whether the model will be loaded here.
 
     Raises:
         UserError: a name is unknown, a game doesn't suit its measurement, or the run couldn't learn.
@@ -32,7 +36,7 @@ def check_config(config: RunConfig) -> None:
     for name in config.measure.exploitability:
         information_states(games.get(name))
     prompts.get(config.prompt.format)
-    check_model_spec(config.model)
+    check_model_spec(config.model, loads=loads)
     for stage in config.stages:
         _check_stage(stage)
 

@@ -8,8 +8,12 @@ from mirrormatch.agents.spec import ModelSettings, Spec, check_spec, parse_spec
 from mirrormatch.errors import UserError
 
 
-def check_model_spec(text: str) -> Spec:
+def check_model_spec(text: str, *, loads: bool = True) -> Spec:
     """Parses the spec and checks all that can be checked without loading it.
+
+    Args:
+        text: the spec.
+        loads: whether the model will be loaded here.
 
     Raises:
         UserError: the spec has settings of play, or the model can't be loaded.
@@ -19,4 +23,4 @@ def check_model_spec(text: str) -> Spec:
         raise UserError(f"model = {text!r}: {given[0]!r} is for play and evals; a run's own are in [play] and [prompt]")
     if spec.kind in players.names():
         raise UserError(f"model = {text!r} can't be trained: it is no language model; write nano or hf:PATH_OR_ID")
-    return check_spec(text)
+    return check_spec(text, loads=loads)

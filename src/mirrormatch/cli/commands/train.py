@@ -43,7 +43,7 @@ PROBE_THOUGHTS = 32  # per information state during training; more before and af
 def run(options: Namespace) -> int:
     """Runs a whole training run from its config."""
     config = load_settings(options.config, RunConfig, options.overrides)
-    check_config(config)
+    check_config(config, loads=not options.plan)  # a run is planned on any machine
     _check_measures(config)
     config = fit_engine(config)
     hide_devices(config)
