@@ -7,7 +7,7 @@ values has a bootstrap interval of width 0: read it together with `n`.
 import itertools
 import math
 from collections.abc import Hashable, Sequence
-from statistics import NormalDist
+from statistics import NormalDist, fmean, stdev
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -151,6 +151,25 @@ def mean(
     low, high = bootstrap(sums_C, sizes_C, seed=derive(seed, "bootstrap", name), confidence=confidence)
     value = float(sums_C.sum() / sizes_C.sum())
     return Score(name=name, value=value, low=low, high=high, n=len(values), unit=unit, better=better)
+
+
+def over_seeds(
+    name: str, values: Sequence[float], *, unit: str, better: Better, confidence: float = CONFIDENCE
+) -> Score:
+    """The mean over independent runs, one value each, with Student's interval for unknown variance.
+
+    Raises:
+        ValueError: fewer than two values, or one that isn't finite.
+    """
+    if len(values) < 2 or not all(map(math.isfinite, values)):
+        raise ValueError(f"a mean over seeds needs two finite values or more: {values}")
+    from scipy.stats import t as student  # type: ignore[import-untyped]
+
+    centre = fmean(values)
+    half = float(student.ppf((1 + confidence) / 2, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
+    return Score(
+        name=name, value=centre, low=centre - half, high=centre + half, n=len(values), unit=unit, better=better
+    )
 
 
 def difference(

@@ -76,6 +76,13 @@ COMMANDS = (
         "mirrormatch train configs/kuhn_nano.toml",
     ),
     Command(
+        "sweep",
+        arguments.configure_sweep,
+        "FILE",
+        "train several settings over several seeds",
+        "mirrormatch sweep configs/sweeps/kuhn_baselines.toml",
+    ),
+    Command(
         "eval games",
         arguments.configure_eval_games,
         "SPEC",

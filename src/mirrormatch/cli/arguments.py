@@ -126,6 +126,18 @@ def configure_train(parser: Parser) -> None:
     parser.add_argument("--plan", action="store_true", help="print requests, tokens, memory and hours; start nothing")
 
 
+def configure_sweep(parser: Parser) -> None:
+    """Adds the arguments of `sweep`."""
+    parser.add_argument("file", metavar="FILE", type=_path, help="a TOML file: a config, seeds and arms")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="A.B=C", dest="overrides", help="override a key in every arm"
+    )
+    parser.add_argument(
+        "--out", type=_path, metavar="DIR", help="the sweep's folder (default: runs/ and the file's name)"
+    )
+    _add_json(parser)
+
+
 def configure_eval_games(parser: Parser) -> None:
     """Adds the arguments of `eval games`."""
     _add_spec(parser)

@@ -272,15 +272,17 @@ def _list_toml_lines(values: dict[str, Any], section: tuple[str, ...]) -> Iterat
     if section and (plain or not inner):
         yield from ("", f"[{'.'.join(section)}]")
     for key, value in plain.items():
-        yield f"{key} = {_toml_value(value)}"
+        yield f"{key} = {to_toml_value(value)}"
     for key, value in inner.items():
         yield from _list_toml_lines(value, (*section, key))
 
 
-def _toml_value(value: Any) -> str:
+def to_toml_value(value: Any) -> str:
     """A value in TOML; a table within a value is written inline."""
     if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(k)} = {_toml_value(v)}" for k, v in value.items() if v is not None) + " }"
+        return (
+            "{ " + ", ".join(f"{json.dumps(k)} = {to_toml_value(v)}" for k, v in value.items() if v is not None) + " }"
+        )
     if isinstance(value, list):
-        return "[" + ", ".join(map(_toml_value, value)) + "]"
+        return "[" + ", ".join(map(to_toml_value, value)) + "]"
     return json.dumps(value, ensure_ascii=False)
