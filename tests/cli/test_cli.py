@@ -26,7 +26,7 @@ from mirrormatch.games import Observation
 HEAVY = ("numpy", "pydantic", "rich", "torch", "transformers")
 MISTAKEN_ARGUMENTS = ("play", "eval", "match kuhn_poker random --episodes 0", "train a.toml --resum", "list gmaes")
 NEEDS_A_MODEL_OR_A_TERMINAL = (
-    "play", "train", "eval exploitability", "eval transfer", "compare", "report", "watch", "top", "serve",
+    "play", "train", "sweep", "eval exploitability", "eval transfer", "compare", "report", "watch", "top", "serve",
 )  # fmt: skip
 PLAN = "a plan \x1b[31mto [bold]bluff[/bold]\x1b[0m"
 BROKEN_GAME = """
