@@ -88,3 +88,4 @@ def test_a_wrong_file_is_refused_before_anything_is_trained(
 def test_a_run_that_measures_nothing_is_refused(sweep: Path, cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "run.toml").write_text(RUN.partition("[measure]")[0])
     assert "measures nothing" in cli.refusal("sweep", str(sweep), "--out", str(tmp_path / "out"))
+    assert not (tmp_path / "out").exists()

@@ -77,7 +77,7 @@ def run(options: Namespace) -> int:
     for name, overrides in arms.items():
         if not name.replace("-", "_").isidentifier():
             raise UserError(f"{str(options.file)!r}: an arm's name is a word, not {name!r}")
-        check_config(load_settings(config, RunConfig, overrides))
+        _check_arm(load_settings(config, RunConfig, overrides), config)
     finished = _read_cells(out / "cells.jsonl", arms)
     missing = [(seed, name) for seed in sweep.seeds for name in arms if (name, seed) not in finished]
     for number, (seed, name) in enumerate(missing, start=1):
@@ -87,6 +87,17 @@ def run(options: Namespace) -> int:
             file.write(cell.model_dump_json(by_alias=True) + "\n")
     _show(options, {name: [finished[name, seed] for seed in sweep.seeds] for name in arms})
     return 0
+
+
+def _check_arm(config: RunConfig, path: Path) -> None:
+    """Checks the settings of a run, and that it measures something.
+
+    Raises:
+        UserError: it can't be trained, or compared.
+    """
+    check_config(config)
+    if not (config.measure.games or config.measure.exploitability or config.measure.transfer):
+        raise UserError(f"{str(path)!r} measures nothing: a sweep compares the figures of its [measure] section")
 
 
 def _list_overrides(settings: dict[str, Any], section: str = "") -> Iterator[str]:
@@ -142,8 +153,7 @@ def _train_cell(config: Path, folder: Path, name: str, seed: int, overrides: Seq
             f"the cell {name}, seed {seed} failed: the same command trains it and all others that are missing"
         )
     before, after = (read_measurement(RunFolder(folder), when) for when in ("before", "after"))
-    if before is None or after is None:
-        raise UserError(f"{str(config)!r} measures nothing: a sweep compares the figures of its [measure] section")
+    assert before is not None and after is not None, "a run that ends has measured"
     then = {score.name: score for score in before.scores if isinstance(score, Score)}
     scores = {
         score.name: CellScores(before=then[score.name].value, after=score.value, unit=score.unit, better=score.better)
