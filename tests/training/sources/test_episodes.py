@@ -4,7 +4,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.training.test_whole_runs import make_config, run
+from tests.training.test_whole_runs import Killed, make_config, measured, run, weights
 
 from mirrormatch import agents, games
 from mirrormatch.agents.episodes import append_episode
@@ -50,6 +50,17 @@ def test_the_likelihood_of_recorded_games_rises(optimal_games: Path, tmp_path: P
     steps = metrics.read(run(config, tmp_path / "run").metrics_path)
     losses = [step["nll"] for step in steps]
     assert losses[-1] < 0.8 * losses[0], losses
+
+
+def test_imitation_that_was_killed_goes_on_exactly(optimal_games: Path, tiny: Path, tmp_path: Path) -> None:
+    source = {"kind": "episodes", "files": [str(optimal_games)], "keep": "all"}
+    config = make_config(f"hf:{tiny}", 4, source=source, objective={"nll": {}})
+    whole = run(config, tmp_path / "whole")
+    with pytest.raises(Killed):
+        run(config, tmp_path / "killed", last=2)
+    killed = run(config, tmp_path / "killed", resume=True)
+    assert weights(killed, 4) == weights(whole, 4)
+    assert measured(killed) == measured(whole)
 
 
 def test_only_the_seats_that_won_are_imitated_by_default(optimal_games: Path, tmp_path: Path) -> None:
