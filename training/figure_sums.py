@@ -30,7 +30,8 @@ class FigureSums:
         self._peaks: dict[str, float] = {}
         self._tokens = dict.fromkeys(("read", "own", "rows"), 0)
         self._ratios = [0.0, 0.0, 0.0]  # number of tokens, sum of their ratios, sum of the squares
-        self._gaps: list[torch.Tensor] = []  # of every token
+        self._gaps: list[torch.Tensor] = []  # of every token of the first update
+        self._num_updates = 0
         self._num_parts = 0
         self._is_cuda = is_cuda
         if is_cuda:
@@ -46,7 +47,8 @@ class FigureSums:
         self._peaks[name] = max(self._peaks.get(name, value), value)
 
     def add_plan(self, plan: Plan, samples: Sequence[Sample]) -> None:
-        """Counts the tokens that the model reads, against one row per sample."""
+        """Begins an update: counts the tokens that the model reads, against one row per sample."""
+        self._num_updates += 1
         self._tokens["read"] += plan.num_tokens
         self._tokens["rows"] += sum(len(sample.ids) for sample in samples)
         self._tokens["own"] += plan.num_own
@@ -57,6 +59,8 @@ class FigureSums:
     def add_seen(self, seen: Seen, games: Sequence[str]) -> None:
         """Adds how far the trainer's log-probs are from the sampler's, and the entropy, also game by game.
 
+        The distance is that of the step's first update: from the second on, the policy has moved away on purpose.
+
         Args:
             seen: a part of an update.
             games: the game of each of the update's samples.
@@ -64,10 +68,11 @@ class FigureSums:
         count = float(seen.logp_N.numel())
         log_ratio_K = (seen.logp_N - seen.sampler_logp_N).detach()
         self.add("entropy", float(seen.entropy_N.sum()), count)
-        self.add("ratio", float(log_ratio_K.exp().sum()), count)
-        self.raise_peak("ratio_max", float(log_ratio_K.exp().max()))
-        self.raise_peak("logp_gap", float(log_ratio_K.abs().max()))
-        self._gaps.append(log_ratio_K.abs().cpu())
+        if self._num_updates <= 1:
+            self.add("ratio", float(log_ratio_K.exp().sum()), count)
+            self.raise_peak("ratio_max", float(log_ratio_K.exp().max()))
+            self.raise_peak("logp_gap", float(log_ratio_K.abs().max()))
+            self._gaps.append(log_ratio_K.abs().cpu())
         ratio_K = probability_ratio(seen).double()
         for k, value in enumerate((count, float(ratio_K.sum()), float(ratio_K.square().sum()))):
             self._ratios[k] += value

@@ -262,7 +262,7 @@ CATALOGUE = (
     ),
     Metric(
         ("ratio",),
-        "mean of `exp(trainer's log-prob - sampler's)`",
+        "mean of `exp(trainer's log-prob - sampler's)` over the step's first update",
         "-", "1",
         "Off 1 by more than rounding (alarm `mismatch`): trained on other tokens, weights or temperature than were "
         "sampled.",
@@ -285,14 +285,14 @@ CATALOGUE = (
     ),
     Metric(
         ("logp_gap",),
-        "greatest absolute difference of the two log-probs",
+        "greatest absolute difference of the two log-probs in the step's first update",
         "nats", "lower",
         "About 1e-5 in fp32, up to 0.1 in bf16. More (alarm `mismatch`): an old adapter still serves.",
         LEARNING,
     ),
     Metric(
         ("logp_gap_p99",),
-        "the absolute difference that 99 % of the tokens don't exceed",
+        "the absolute difference that 99 % of its tokens don't exceed",
         "nats",
         "lower",
         "Near `logp_gap`: all tokens are off, not a few. An old adapter, or another temperature or template.",

@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mirrormatch.training.figure_sums import FigureSums
 from mirrormatch.training.learner import Update, split_updates
+from mirrormatch.training.objective import Seen
+from mirrormatch.training.packing import pack
 from mirrormatch.training.types import Sample
 
 
@@ -70,3 +74,17 @@ def test_positions_are_those_of_the_batch(minibatches: int) -> None:
     updates = list(split_updates(samples, [1, 3], 1, minibatches, 0))
     assert sorted(s for u in updates for s in u.samples) == samples
     assert [u.num_trajectories for u in updates] == [2 // minibatches] * minibatches
+
+
+def test_the_gap_to_the_sampler_is_that_of_the_first_update() -> None:
+    """From the second update on the policy has left the sampler's on purpose: no mismatch of two backends."""
+    sample = Sample((5, 6), (0, 1), (0.0, -1.0), (0.0, 1.0))
+    figures = FigureSums()
+    for logp in (-1.0, -3.0):
+        figures.add_plan(pack([sample], 64), [sample])
+        column = torch.tensor([logp])
+        one, zero = torch.ones(1), torch.zeros(1)
+        figures.add_seen(Seen(column, zero, -one, one, one, torch.tensor([0]), {}), [""])
+    found = figures.means()
+    assert (found["ratio"], found["ratio_max"], found["logp_gap"], found["logp_gap_p99"]) == (1.0, 1.0, 0.0, 0.0)
+    assert found["effective_share"] < 1.0
