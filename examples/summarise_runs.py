@@ -7,20 +7,17 @@ measured policy, without playing.
 
 import argparse
 import json
-import math
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean
 from typing import Any, NamedTuple
-
-from scipy.stats import t as student
 
 from mirrormatch import games
 from mirrormatch.evals.measurement import Measurement
+from mirrormatch.evals.statistics import over_seeds
 from mirrormatch.games import CHANCE, OVER
 from mirrormatch.games.theory.information_states import information_states
 
 GAME = games.get("kuhn_poker")
-CONFIDENCE = 0.95
 
 
 class Change(NamedTuple):
@@ -102,8 +99,8 @@ def format_mean_change(changes: list[Change]) -> str:
     deltas = [c.after - c.before for c in changes]
     if len(deltas) < 2:
         return f"{deltas[0]:+.3f}"
-    half = student.ppf((1 + CONFIDENCE) / 2, len(deltas) - 1) * stdev(deltas) / math.sqrt(len(deltas))
-    return f"{fmean(deltas):+.3f} [{fmean(deltas) - half:+.3f}, {fmean(deltas) + half:+.3f}]"
+    score = over_seeds("change", deltas, unit="", better=None)
+    return f"{score.value:+.3f} [{score.low:+.3f}, {score.high:+.3f}]"
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Protocol
 from pydantic import Field
 
 from mirrormatch.training.choice import PluginSettings
-from mirrormatch.training.types import Credit, Floats, State, Stateful, Trajectory
+from mirrormatch.training.types import Credit, Floats, NoState, State, Stateful, Trajectory
 
 
 class CreditSettings(PluginSettings):
@@ -46,17 +46,11 @@ class Estimator(Stateful, Protocol):
         ...
 
 
-class Stateless:
+class Stateless(NoState):
     """The state of an estimator without one."""
 
     def baselines(self) -> dict[str, float]:
         return {}
-
-    def state(self) -> State:
-        return {}
-
-    def restore(self, state: State) -> None:
-        del state
 
 
 class MovingAverages:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from mirrormatch.training.choice import PluginSettings
-from mirrormatch.training.types import MAIN, State, Stateful, Trajectory
+from mirrormatch.training.types import MAIN, NoState, Stateful, Trajectory
 
 
 class Seat(NamedTuple):
@@ -60,7 +60,7 @@ class Matchmaker(Stateful, Protocol):
         ...
 
 
-class FixedPool:
+class FixedPool(NoState):
     """The parts of a matchmaker that most of them share: one learner, nothing frozen, and no state."""
 
     Settings: ClassVar[type[PluginSettings]] = PluginSettings
@@ -79,12 +79,6 @@ class FixedPool:
 
     def add_version(self, step: int) -> None:
         del step
-
-    def state(self) -> State:
-        return {}
-
-    def restore(self, state: State) -> None:
-        del state
 
 
 def seat_learner(roles: Sequence[str], number: int, opponents: Sequence[str]) -> tuple[Seat, ...]:

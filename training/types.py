@@ -128,6 +128,16 @@ class Stateful(Protocol):
         ...
 
 
+class NoState:
+    """The state of a part without one."""
+
+    def state(self) -> State:
+        return {}
+
+    def restore(self, state: State) -> None:
+        del state
+
+
 def count_own_tokens(samples: Sequence[Sample]) -> int:
     """Counts the tokens that the loss covers."""
     return sum(sample.num_own for sample in samples)

@@ -35,11 +35,6 @@ items = 2
 """
 
 
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    return Cli(capsys, monkeypatch)
-
-
 def test_a_measurement_asks_the_problems_of_eval_transfer() -> None:
     agent = Solver(known=3)
     alone = asyncio.run(run_transfer(agent, [benchmarks.get("arithmetic")], PLAN.items, SEED))

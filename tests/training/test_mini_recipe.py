@@ -23,7 +23,7 @@ from mirrormatch.games.types import Observation
 from mirrormatch.prompts.prompt import Message
 from mirrormatch.training.bundled.corpus import Conversation, Example, OwnText
 from mirrormatch.training.bundled.mini import chatter, corpus, thinkers, train
-from mirrormatch.training.bundled.pretrain import optimizers
+from mirrormatch.training.bundled.pretrain import build_model, optimizers
 
 NUM = 400
 MAX_CHECKPOINT_BYTES = 60_000_000
@@ -154,7 +154,7 @@ def test_the_loss_falls_in_the_smoke_run(made: Path) -> None:
 
 
 def test_the_model_and_its_checkpoint_fit_their_bounds(tmp_path: Path) -> None:
-    model = train.build_model(train.Recipe(), 0, 2)
+    model = build_model(train.model_shape(train.Recipe()), 0, 2)
     num = sum(parameter.numel() for parameter in model.parameters())
     assert 3e6 < num < 5e6
     both = list(optimizers(model))

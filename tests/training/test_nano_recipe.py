@@ -174,7 +174,7 @@ def test_the_learning_rate_warms_up_stays_and_falls(step: int, expected: float) 
 
 
 def test_the_loss_is_that_of_the_learned_tokens_alone() -> None:
-    model = pretrain.build_model(pad_id=0, end_id=2)
+    model = pretrain.build_model(pretrain.NANO, pad_id=0, end_id=2)
     ids, own = torch.tensor([[5, 6, 7, 8], [9, 10, 11, 0]]), torch.tensor([[0, 0, 1, 1], [0, 1, 1, 0]]).bool()
     logp = torch.log_softmax(model(ids).logits, -1)
     places = [(0, 2), (0, 3), (1, 1), (1, 2)]

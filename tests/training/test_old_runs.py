@@ -24,11 +24,6 @@ learning_rate = 1e-2
 """
 
 
-@pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    return Cli(capsys, monkeypatch)
-
-
 @pytest.fixture(params=["as it was", "before the prompt was one section"])
 def run(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """The folder of a run of two steps."""

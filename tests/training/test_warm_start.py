@@ -36,11 +36,6 @@ kl_to = "magnet"
 
 
 @pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    return Cli(capsys, monkeypatch)
-
-
-@pytest.fixture
 def config(tmp_path: Path) -> Path:
     path = tmp_path / "warm.toml"
     path.write_text(CONFIG.format(adapter=OLD))

@@ -37,17 +37,32 @@ class Batch(NamedTuple):
     own_BT: Tensor  # bool: the model's own tokens, which the loss covers
 
 
-def build_model(pad_id: int, end_id: int) -> Qwen3ForCausalLM:
-    """Builds the untrained model. vLLM's CPU kernels support its head dimension, 32."""
+class Shape(NamedTuple):
+    """The sizes of a model."""
+
+    vocabulary: int
+    hidden: int
+    intermediate: int
+    layers: int
+    heads: int
+    kv_heads: int
+    positions: int
+
+
+NANO = Shape(VOCAB_SIZE, hidden=128, intermediate=384, layers=4, heads=4, kv_heads=2, positions=2048)
+
+
+def build_model(shape: Shape, pad_id: int, end_id: int) -> Qwen3ForCausalLM:
+    """Builds an untrained model. vLLM's CPU kernels support its head dimension, 32."""
     config = Qwen3Config(
-        vocab_size=VOCAB_SIZE,
-        hidden_size=128,
-        intermediate_size=384,
-        num_hidden_layers=4,
-        num_attention_heads=4,
-        num_key_value_heads=2,
+        vocab_size=shape.vocabulary,
+        hidden_size=shape.hidden,
+        intermediate_size=shape.intermediate,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.kv_heads,
         head_dim=32,
-        max_position_embeddings=2048,
+        max_position_embeddings=shape.positions,
         tie_word_embeddings=True,
         pad_token_id=pad_id,
         eos_token_id=end_id,
@@ -107,7 +122,7 @@ def pretrain(out: Path, num_steps: int, num_finishing: int, seed: int) -> None:
     tokenizer = train_tokenizer(corpus.texts(seed, TOKENIZER_TEXTS), VOCAB_SIZE)
     save_tokenizer(tokenizer, out)
     vocabulary = tokenizer.get_vocab()
-    model = build_model(vocabulary[PAD], vocabulary[END])
+    model = build_model(NANO, vocabulary[PAD], vocabulary[END])
     learn(model, tokenizer, corpus.SHARES, num_steps, 1.0, seed)
     save_model(model, tokenizer, out)
     finish(out, out, num_finishing, seed + 1)

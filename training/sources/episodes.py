@@ -19,7 +19,7 @@ from mirrormatch.prompts.prompt import Exchange
 from mirrormatch.seeds import derive
 from mirrormatch.training.choice import PluginSettings
 from mirrormatch.training.source import Context, Experience
-from mirrormatch.training.types import MAIN, State, Step, Trajectory
+from mirrormatch.training.types import MAIN, NoState, Step, Trajectory
 
 _KEPT: dict[str, tuple[Outcome, ...]] = {
     "all": ("win", "draw", "loss"),
@@ -40,7 +40,7 @@ class EpisodesSettings(PluginSettings):
     ] = "wins"
 
 
-class Episodes:
+class Episodes(NoState):
     """Each step takes `play.episodes` episodes of the files; every pass over them has an order of its own.
 
     The replies are written again in this run's prompt format, reasoning included, and encoded by the model's own
@@ -60,12 +60,6 @@ class Episodes:
         chosen = [self._episodes[k] for k in self._choose(step)]
         found = [t for number, episode in enumerate(chosen) for t in self._imitate(agent, episode, number, step)]
         return Experience(chosen, found)
-
-    def state(self) -> State:
-        return {}
-
-    def restore(self, state: State) -> None:
-        del state
 
     @cached_property
     def _episodes(self) -> Sequence[Episode]:

@@ -15,10 +15,10 @@ from mirrormatch.training.choice import PluginSettings
 from mirrormatch.training.matchmaker import Seat
 from mirrormatch.training.source import Context, Experience
 from mirrormatch.training.trajectories import extract_trajectories
-from mirrormatch.training.types import State
+from mirrormatch.training.types import NoState
 
 
-class Play:
+class Play(NoState):
     """Plays a step's episodes, all at once, with the newest policies.
 
     The games take turns; episodes of one deal (`play.samples_per_deal`) follow each other and differ in the replies'
@@ -60,12 +60,6 @@ class Play:
         pairs = enumerate(zip(episodes, seatings, strict=True))
         found = [t for k, (e, seats) in pairs for t in extract_trajectories(e, k, seats, step, forfeits)]
         return Experience(episodes, found)
-
-    def state(self) -> State:
-        return {}
-
-    def restore(self, state: State) -> None:
-        del state
 
     def _seatings(self, step: int) -> Iterator[tuple[Seat, ...]]:
         """The seats of every episode of the step, in order."""

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
+from transformers import PreTrainedTokenizerFast, Qwen3ForCausalLM
 
 from mirrormatch.agents.engines._encoding import ChatEncoder
 from mirrormatch.training.bundled.corpus import Conversation, Example, encode_conversation
@@ -28,6 +28,8 @@ from mirrormatch.training.bundled.mini import corpus
 from mirrormatch.training.bundled.mini.thinkers import list_missing
 from mirrormatch.training.bundled.pretrain import (
     Batch,
+    Shape,
+    build_model,
     compute_loss,
     optimizers,
     pad_rows,
@@ -93,24 +95,17 @@ class Chunk(NamedTuple):
     num_left_out: int
 
 
-def build_model(recipe: Recipe, pad_id: int, end_id: int) -> Qwen3ForCausalLM:
-    """Builds the untrained model. vLLM's CPU kernels support its head dimension, 32."""
-    config = Qwen3Config(
-        vocab_size=recipe.vocabulary,
-        hidden_size=recipe.hidden,
-        intermediate_size=recipe.hidden * 5 // 2,
-        num_hidden_layers=recipe.layers,
-        num_attention_heads=recipe.hidden // 32,
-        num_key_value_heads=max(1, recipe.hidden // 128),
-        head_dim=32,
-        max_position_embeddings=4_096,
-        tie_word_embeddings=True,
-        pad_token_id=pad_id,
-        eos_token_id=end_id,
-        bos_token_id=None,
-        dtype="float32",
+def model_shape(recipe: Recipe) -> Shape:
+    """The sizes of the recipe's model."""
+    return Shape(
+        recipe.vocabulary,
+        hidden=recipe.hidden,
+        intermediate=recipe.hidden * 5 // 2,
+        layers=recipe.layers,
+        heads=recipe.hidden // 32,
+        kv_heads=max(1, recipe.hidden // 128),
+        positions=4_096,
     )
-    return Qwen3ForCausalLM(config)
 
 
 # the corpus in tokens
@@ -226,7 +221,7 @@ def train(out: Path, work: Path, recipe: Recipe, seed: int, device: str = "cpu")
     torch.manual_seed(seed)
     tokenizer = make_tokenizer(recipe, work, seed)
     vocabulary = tokenizer.get_vocab()
-    model = build_model(recipe, vocabulary[PAD], vocabulary[END])
+    model = build_model(model_shape(recipe), vocabulary[PAD], vocabulary[END])
     model.to(device)  # type: ignore[arg-type]  # transformers' annotation lacks strings
     both = list(optimizers(model))
     bases = [[group["lr"] for group in optimizer.param_groups] for optimizer in both]
